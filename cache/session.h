@@ -1,0 +1,69 @@
+// Session is one source of commands on one shard's thread: a client connection, or an embedding caller.
+// It sends each command to where its keys live and answers strictly in the order of the commands.
+//
+// A command whose keys are on this shard runs at once. One for another shard travels there in the batch of
+// this turn. One that spans shards waits until the session's earlier commands have been answered, and holds
+// back later ones, so that its place in the order is exact.
+//
+// Threading: confined to its shard's thread.
+
+#ifndef TIDEMARK_CACHE_SESSION_H_
+#define TIDEMARK_CACHE_SESSION_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "cache/command.h"
+#include "cache/reply.h"
+#include "cache/shard.h"
+
+namespace tidemark::cache {
+
+// Told when a session's replies have moved on. Borrowed by the session.
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+  // Replies reached the ReplyBuilder outside a call of Dispatch: flush them at the end of this turn. The
+  // session may accept commands again if it did not before.
+  virtual void OnReplies() = 0;
+};
+
+class Session {
+ public:
+  // `reply` takes every reply, in order. All three outlive the session.
+  Session(Shard& shard, ReplyBuilder& reply, SessionObserver& observer);
+  // Replies still under way are dropped when they come.
+  ~Session();
+
+  // Whether Dispatch may be called: false while a command that spans shards is under way or too many
+  // replies are outstanding.
+  bool ready() const;
+  // Starts a data command (one with a handler or a scatter); `key_hash` is KeyHash of its first key, or 0.
+  // Its arity fits. Requires ready(). The arguments are copied if they are needed after the call.
+  void Dispatch(const CommandSpec& command, Args args, uint64_t key_hash);
+
+  // Commands whose replies are still under way.
+  size_t pending() const;
+  // For commands that the server runs itself: takes one reply, in the session's order. With nothing
+  // pending this is `reply` itself.
+  ReplyBuilder& OrderedReply();
+  // For those that answer later. The function takes the place in the order that it had when it was opened,
+  // and is called with the builder to answer into, once, on this shard's thread.
+  using SlotId = uint64_t;
+  SlotId OpenSlot();
+  void CompleteSlot(SlotId slot, const std::function<void(ReplyBuilder&)>& answer);
+
+  // What the session's last write reached: for each shard the sequence to wait for, 0 where it wrote
+  // nothing (WAIT).
+  const Watermarks& written() const;
+
+  // CLIENT NO-TOUCH.
+  void set_no_touch(bool no_touch);
+  // What the slow log shows of the client.
+  std::string address;
+  std::string name;
+};
+
+}  // namespace tidemark::cache
+
+#endif  // TIDEMARK_CACHE_SESSION_H_

@@ -1,0 +1,72 @@
+"""The project's own C++ rules: Bazel's, with our warnings, and fuzz targets.
+
+Load these instead of the native rules, so that every line of ours meets the same warnings.
+"""
+
+COPTS = [
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wnon-virtual-dtor",
+    "-Woverloaded-virtual",
+    "-Wno-unused-parameter",
+    # Abseil's and Protobuf's inline code trips g++ 12's flow analysis in ways that we cannot mend.
+    "-Wno-maybe-uninitialized",
+    "-Wno-stringop-overflow",
+    "-Wno-array-bounds",
+    "-Wno-unknown-warning-option",
+    "-fno-strict-aliasing",
+]
+
+def cc_library(name, copts = [], **kwargs):
+    native.cc_library(name = name, copts = COPTS + copts, **kwargs)
+
+def cc_binary(name, copts = [], **kwargs):
+    native.cc_binary(name = name, copts = COPTS + copts, **kwargs)
+
+def cc_test(name, copts = [], deps = [], tags = [], size = "small", **kwargs):
+    """A GoogleTest test. Tag it "threads" where it crosses threads: thread sanitizer then runs it."""
+    native.cc_test(
+        name = name,
+        copts = COPTS + copts,
+        deps = deps + ["//third_party:googletest", "//tools/build:test_main"],
+        tags = tags,
+        size = size,
+        **kwargs
+    )
+
+def cc_benchmark(name, copts = [], deps = [], **kwargs):
+    """A Google Benchmark program; run it by hand with `bazel run --config=opt`."""
+    native.cc_binary(
+        name = name,
+        copts = COPTS + copts,
+        deps = deps + ["//third_party:benchmark"],
+        linkopts = ["-lbenchmark_main"],
+        testonly = True,
+        **kwargs
+    )
+
+def cc_fuzz(name, srcs, corpus, deps = [], **kwargs):
+    """A fuzz target: `LLVMFuzzerTestOneInput` in srcs, its corpus a list of files.
+
+    With --config=fuzz, `name` is a libFuzzer program. Otherwise it is a test that feeds the target its
+    corpus, and a fixed number of mutations of each file, seeded so that every run is the same.
+    """
+    native.cc_test(
+        name = name,
+        srcs = srcs,
+        copts = COPTS,
+        linkopts = select({
+            "//tools/build:fuzz": ["-fsanitize=fuzzer"],
+            "//conditions:default": [],
+        }),
+        deps = deps + select({
+            "//tools/build:fuzz": [],
+            "//conditions:default": ["//tools/build:fuzz_replay"],
+        }),
+        data = corpus,
+        args = ["$(locations %s)" % label for label in corpus] if corpus else [],
+        tags = ["fuzz"],
+        size = "small",
+        **kwargs
+    )
