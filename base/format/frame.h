@@ -38,32 +38,31 @@ inline constexpr uint8_t kFrameVersion = 1;
 inline constexpr size_t kFrameHeaderBytes = 68;
 // Room for a key and a value of 512 MiB each, and a batch around them.
 inline constexpr size_t kMaxFrameBytes = size_t{1280} << 20;
+inline constexpr size_t kMinRecordBytes = 2;
 inline constexpr size_t kMaxPayloadBytes = kMaxFrameBytes - kFrameHeaderBytes;
 
 // The header's fields, as their writer gives them.
 struct FrameHeader {
   FrameKind kind = FrameKind::kMutations;
   uint16_t flags = 0;
-  HistoryId history;
-  ShardId shard;
+  HistoryId history = {};
+  ShardId shard = {};
   uint16_t shard_count = 1;
   uint32_t record_count = 0;
-  Sequence first_sequence;  // A snapshot chunk's first and last are both the snapshot's watermark.
-  Sequence last_sequence;
+  Sequence first_sequence =
+      {};  // A snapshot chunk's first and last are both the snapshot's watermark.
+  Sequence last_sequence = {};
   uint64_t stream_digest = 0;  // After the last record; see StreamDigest().
   int64_t sealed_at_ms = 0;    // Wall time.
   uint32_t raw_bytes = 0;      // Payload, uncompressed.
   uint32_t stored_bytes = 0;   // Payload as it is in the frame.
 };
 
-// Writes kFrameHeaderBytes with a checksum of zero, to be filled by StampFrame().
-void EncodeFrameHeader(const FrameHeader& header, char* out);
-// Computes the checksum of the whole frame at `frame` and stores it in the header.
-void StampFrame(char* frame, size_t frame_bytes);
-// Whether the checksum that is stored in `frame`, of at least kFrameHeaderBytes, is the right one.
-bool FrameChecksumMatches(std::string_view frame);
+// Writes the header of the payload that follows it at `frame`, with the checksum over both.
+void EncodeFrameHeader(const FrameHeader& header, char* frame);
 
-// Reads and checks all that a header can say by itself; `bytes` is at least kFrameHeaderBytes.
+// Reads and checks all that a header can say by itself, the checksum apart; `bytes` is at least
+// kFrameHeaderBytes.
 // InvalidArgument: a version, kind or flag from a newer writer, or a frame above `max_frame_bytes`.
 // DataLoss: fields that no writer would put together. Both name the offset within the header.
 absl::Status DecodeFrameHeader(std::string_view bytes, size_t max_frame_bytes, FrameHeader* header);
@@ -93,6 +92,7 @@ class Frame {
   int64_t sealed_at_ms() const { return static_cast<int64_t>(LoadFixed<uint64_t>(wire() + 48)); }
   uint32_t raw_bytes() const { return LoadFixed<uint32_t>(wire() + 56); }
   uint32_t stored_bytes() const { return LoadFixed<uint32_t>(wire() + 60); }
+  uint32_t crc32c() const { return LoadFixed<uint32_t>(wire() + 64); }
 
   bool is_first_chunk() const { return (flags() & kFrameFirst) != 0; }
   bool is_last_chunk() const { return (flags() & kFrameLast) != 0; }
@@ -101,8 +101,10 @@ class Frame {
   // The records. Requires: !is_compressed(), which holds for every frame but a compressed twin.
   std::string_view payload() const {
     DCHECK(!is_compressed());
-    return {wire() + kFrameHeaderBytes, stored_bytes()};
+    return stored_payload();
   }
+  // The payload as it travels.
+  std::string_view stored_payload() const { return {wire() + kFrameHeaderBytes, stored_bytes()}; }
   // What goes over the wire, header included.
   std::string_view bytes() const { return {wire(), kFrameHeaderBytes + stored_bytes()}; }
   // What this frame holds of the heap; its twin counts for itself.

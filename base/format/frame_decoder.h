@@ -54,7 +54,7 @@ class FrameDecoder {
  private:
   absl::Status Fail(const absl::Status& problem);
   absl::StatusOr<FrameRef> Finish();
-  absl::StatusOr<FrameRef> Decompress();
+  absl::StatusOr<FrameRef> Decompress(const Frame& stored);
 
   const Options options_;
   uint64_t frame_at_ = 0;  // Where in the stream the frame under way begins.

@@ -49,7 +49,6 @@ class OpenFrame {
 
  private:
   bool Grow(size_t bytes);
-  void TakeMemory(char* memory, size_t memory_bytes, size_t payload_bytes);
 
   static constexpr size_t kPrefixBytes = sizeof(Frame) + kFrameHeaderBytes;
 

@@ -37,7 +37,6 @@ inline constexpr uint8_t kRecordEvicted = 4;    // Delete: to make room.
 
 inline constexpr size_t kMaxKeyBytes = size_t{512} << 20;
 inline constexpr size_t kMaxValueBytes = size_t{512} << 20;  // Also where a SetRange may end.
-inline constexpr size_t kMinRecordBytes = 2;
 
 // At least what any record with this key and value takes, a transaction marker apart.
 constexpr size_t RecordBytesBound(size_t key_bytes, size_t value_bytes) {
