@@ -119,11 +119,12 @@ class ShardPublisher final : public cache::MutationSink {
   // For SnapshotSource: from now on every frame goes to `subscriber`, too.
   void GoLive(SubscriberRef subscriber);
   // For SnapshotSource: hands a chunk to one subscriber and counts it; see Subscriber::Push.
-  bool SendChunk(Subscriber* subscriber, FrameRef chunk, size_t counted_bytes);
+  void SendChunk(Subscriber* subscriber, const FrameRef& chunk, size_t counted_bytes);
 
   ShardId shard() const { return options_.shard; }
   int shard_count() const { return options_.shard_count; }
   HistoryId history() const { return options_.history; }
+  Sequence emitted() const { return builder_.sealed_sequence(); }
   uint64_t digest() const { return builder_.digest(); }  // At emitted().
   int64_t now_ms() const { return now_ms_; }             // As of the last turn's end.
   size_t subscriber_count() const { return live_.size(); }
@@ -140,9 +141,16 @@ class ShardPublisher final : public cache::MutationSink {
   const PublisherCounters& counters() const { return counters_; }
 
  private:
+  void PublishIfFull() {
+    if (builder_.full()) [[unlikely]]
+      Publish();
+  }
   void Publish();
   void GiveUpBatch();
   void Broadcast(const FrameRef& frame);
+  void CountSent(const Frame& frame);
+  void SignalLive();
+  void ShowEmitted();
 
   const Options options_;
   EncodedBatchBuilder builder_;
@@ -150,7 +158,8 @@ class ShardPublisher final : public cache::MutationSink {
   SnapshotSource* snapshots_ = nullptr;
   std::vector<SubscriberRef> live_;
   int64_t now_ms_ = 0;
-  bool streaming_ = false;  // Someone has subscribed: frames are made.
+  bool streaming_ = false;    // Someone has subscribed: frames are made.
+  bool unsignalled_ = false;  // A frame was broadcast since SignalLive().
 
   PublisherCounters counters_;
   std::atomic<bool> writes_refused_{false};
