@@ -38,6 +38,8 @@ class SnapshotSource {
   virtual void Request(SubscriberRef subscriber) = 0;
   // A frame is about to go out: what its mutations displaced must go first.
   virtual void BeforeFrame() = 0;
+  // The keyspace was emptied; the frame that says so is still open. Must not touch the keyspace.
+  virtual void OnFlush() = 0;
   // Forget `subscriber`, which may be unknown.
   virtual void Withdraw(const Subscriber* subscriber) = 0;
 };
@@ -119,11 +121,12 @@ class ShardPublisher final : public cache::MutationSink {
   // For SnapshotSource: from now on every frame goes to `subscriber`, too.
   void GoLive(SubscriberRef subscriber);
   // For SnapshotSource: hands a chunk to one subscriber and counts it; see Subscriber::Push.
-  bool SendChunk(Subscriber* subscriber, FrameRef chunk, size_t counted_bytes);
+  void SendChunk(Subscriber* subscriber, const FrameRef& chunk, size_t counted_bytes);
 
   ShardId shard() const { return options_.shard; }
   int shard_count() const { return options_.shard_count; }
   HistoryId history() const { return options_.history; }
+  Sequence emitted() const { return builder_.sealed_sequence(); }
   uint64_t digest() const { return builder_.digest(); }  // At emitted().
   int64_t now_ms() const { return now_ms_; }             // As of the last turn's end.
   size_t subscriber_count() const { return live_.size(); }
@@ -140,9 +143,16 @@ class ShardPublisher final : public cache::MutationSink {
   const PublisherCounters& counters() const { return counters_; }
 
  private:
+  void PublishIfFull() {
+    if (builder_.full()) [[unlikely]]
+      Publish();
+  }
   void Publish();
   void GiveUpBatch();
   void Broadcast(const FrameRef& frame);
+  void CountSent(const Frame& frame);
+  void SignalLive();
+  void ShowEmitted();
 
   const Options options_;
   EncodedBatchBuilder builder_;
@@ -150,7 +160,8 @@ class ShardPublisher final : public cache::MutationSink {
   SnapshotSource* snapshots_ = nullptr;
   std::vector<SubscriberRef> live_;
   int64_t now_ms_ = 0;
-  bool streaming_ = false;  // Someone has subscribed: frames are made.
+  bool streaming_ = false;    // Someone has subscribed: frames are made.
+  bool unsignalled_ = false;  // A frame was broadcast since SignalLive().
 
   PublisherCounters counters_;
   std::atomic<bool> writes_refused_{false};

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/format/frame.h"
@@ -67,10 +68,11 @@ class Subscriber {
   CutCause cause() const { return cause_.load(std::memory_order_acquire); }
   // The first cause stays. True if it was this one. Wakes the link thread.
   bool Cut(CutCause cause);
-  // Bytes in the queues: those that the bound counts, and with snapshot chunks of the walk also
-  // those.
+  // Bytes in the queues that the bound counts; and all, with what a snapshot's walk put there.
   size_t counted_bytes() const { return counted_bytes_.load(std::memory_order_relaxed); }
-  size_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
+  size_t queued_bytes() const {
+    return counted_bytes() + uncounted_bytes_.load(std::memory_order_relaxed);
+  }
   // The most that queued_bytes() has been.
   size_t high_watermark_bytes() const { return high_bytes_.load(std::memory_order_relaxed); }
   int shard_count() const { return static_cast<int>(queues_.size()); }
@@ -78,17 +80,18 @@ class Subscriber {
 
   // --- The thread of `shard` ---
 
-  // Once, before the shard's first push: frames from its backlog, which keep their order before
+  // Once, before the shard's first push: frames from its backlog, which keep their place before
   // that push. They do not count towards the bounds: they are the backlog's memory.
-  void HandOver(ShardId shard, std::vector<FrameRef> frames);
-  // False: the subscriber is cut, perhaps by this push.
-  bool Push(ShardId shard, FrameRef frame) {
+  void Open(ShardId shard, std::vector<FrameRef> first);
+
+  enum class PushResult { kPushed, kCutNow, kCutBefore };
+  PushResult Push(ShardId shard, FrameRef frame) {
     const size_t bytes = frame->bytes().size();
     return Push(shard, std::move(frame), bytes);
   }
-  // As above, counting only `counted_bytes` towards the bound: a snapshot's walk paces itself by
-  // HasRoom().
-  bool Push(ShardId shard, FrameRef frame, size_t counted_bytes);
+  // As above, counting only `counted_bytes` of the frame towards the bound: what a snapshot's walk
+  // sends is paced by HasRoom() instead.
+  PushResult Push(ShardId shard, FrameRef frame, size_t counted_bytes);
   // At the end of a turn in which something was pushed. Wakes the link thread unless it is awake
   // already.
   void Signal();
@@ -109,7 +112,8 @@ class Subscriber {
   void DropAll();
 
  private:
-  bool PopFrom(size_t shard, SubscriberQueue::Item* item);
+  bool HalfEmpty(const SubscriberQueue& queue) const;
+  FrameRef PopFrom(size_t shard);
   void WakeWaitingShards();
 
   const Options options_;
@@ -121,7 +125,7 @@ class Subscriber {
   std::atomic<bool> signalled_{false};
   std::atomic<bool> any_shard_waits_{false};
   alignas(64) std::atomic<size_t> counted_bytes_{0};
-  std::atomic<size_t> queued_bytes_{0};
+  std::atomic<size_t> uncounted_bytes_{0};
   std::atomic<size_t> high_bytes_{0};
 };
 
