@@ -82,6 +82,7 @@ class World {
   // Empty if all went well.
   std::string Run() {
     sim_.RunUntil(kWritesUntilUs);
+    if (primary_ == nullptr) StartPrimary();
     // An empty primary is one that replicas with data refuse, as they should.
     for (int i = 0; i < 3; ++i) primary_->Set(fmt::format("last:{}", i), "x", 0);
     while (sim_.now_us() < kConvergedByUs) {
@@ -90,7 +91,7 @@ class World {
       if (Converged()) return CheckWait();
     }
     const std::string difference = Difference();
-    return difference.empty() ? "equal contents, but vectors that differ" : difference;
+    return difference.empty() ? "equal contents, but " + Vectors() : difference;
   }
 
   static constexpr std::string_view kPairEnds[] = {"a", "b", "c"};
@@ -105,6 +106,7 @@ class World {
   void Look();
   bool Converged();
   std::string Difference();
+  std::string Vectors();
   std::string CheckWait();
   std::string RandomKey() { return fmt::format("key:{}", sim_.Between(0, 150)); }
 
@@ -305,6 +307,22 @@ std::string World::Difference() {
     return text + " and keys that it should not have";
   }
   return "";
+}
+
+std::string World::Vectors() {
+  const auto text = [](const Watermarks& marks) {
+    std::string joined;
+    for (const Sequence mark : marks) joined += fmt::format(" {}", mark.value());
+    return joined;
+  };
+  std::string all = fmt::format("primary {}:{}", primary_->history().value(), text(primary_->Emitted()));
+  for (const auto& replica : replicas_) {
+    all += fmt::format("; replica {} {}: applied{}, received{}, heard of{}, last failure {}",
+                       replica->link().state_name(), replica->applier().history().value(),
+                       text(replica->applier().applied()), text(replica->link().received()),
+                       text(replica->link().emitted()), replica->link().last_failure().ToString());
+  }
+  return all;
 }
 
 std::string World::CheckWait() {
