@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "base/parse_number.h"
+#include "cache/commands/numbers.h"
 #include "server/client.h"
 #include "server/gather.h"
 #include "server/help.h"
@@ -58,7 +58,7 @@ void List(Client& client, Args args) {
     filter.type = ToLower(args[3]);
   } else if (args.size() > 3 && EqualsIgnoreCase(args[2], "ID")) {
     for (std::string_view arg : args.subspan(3)) {
-      const std::optional<int64_t> id = ParseInt64(arg);
+      const std::optional<int64_t> id = ParseInteger(arg);
       if (!id || *id <= 0) return client.reply().Error("ERR Invalid client ID");
       filter.ids.push_back(static_cast<uint64_t>(*id));
     }
@@ -112,7 +112,7 @@ void Kill(Client& client, Args args) {
   for (size_t i = 2; i < args.size(); i += 2) {
     const std::string_view value = args[i + 1];
     if (EqualsIgnoreCase(args[i], "ID")) {
-      const std::optional<int64_t> id = ParseInt64(value);
+      const std::optional<int64_t> id = ParseInteger(value);
       if (!id || *id <= 0) {
         return client.reply().Error("ERR client-id should be greater than 0");
       }
@@ -218,7 +218,7 @@ void Pause(Client& client, Args args) {
   } else if (args.size() != 3) {
     return client.reply().Error(kSyntaxError);
   }
-  const std::optional<int64_t> ms = ParseInt64(args[2]);
+  const std::optional<int64_t> ms = ParseInteger(args[2]);
   if (!ms) return client.reply().Error("ERR timeout is not an integer or out of range");
   if (*ms < 0) return client.reply().Error("ERR timeout is negative");
   client.node().pause_gate().Pause(client.shard().now_ms() + *ms, writes_only);
@@ -233,7 +233,7 @@ void Unpause(Client& client, Args) {
 void GetRedir(Client& client, Args) { client.reply().Integer(-1); }
 
 void Unblock(Client& client, Args args) {
-  const std::optional<int64_t> id = ParseInt64(args[2]);
+  const std::optional<int64_t> id = ParseInteger(args[2]);
   if (!id) return client.reply().Error(kNotAnInteger);
   if (args.size() > 4 || (args.size() == 4 && !EqualsIgnoreCase(args[3], "TIMEOUT") &&
                           !EqualsIgnoreCase(args[3], "ERROR"))) {

@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "base/parse_number.h"
+#include "cache/commands/numbers.h"
 #include "server/client.h"
 #include "server/node.h"
 #include "server/server_command.h"
@@ -28,7 +28,7 @@ void Echo(Client& client, Args args) { client.reply().Bulk(args[1]); }
 
 void Select(Client& client, Args args) {
   ReplyBuilder& reply = client.reply();
-  const std::optional<int64_t> index = ParseInt64(args[1]);
+  const std::optional<int64_t> index = ParseInteger(args[1]);
   if (!index) return reply.Error("ERR value is not an integer or out of range");
   if (*index != 0) return reply.Error("ERR DB index is out of range");
   reply.Ok();
@@ -81,7 +81,7 @@ void Hello(Client& client, Args args) {
   int protocol = client.protocol();
   size_t next = 1;
   if (args.size() > 1) {
-    const std::optional<int64_t> version = ParseInt64(args[1]);
+    const std::optional<int64_t> version = ParseInteger(args[1]);
     if (!version) return reply.Error("ERR Protocol version is not an integer or out of range");
     if (*version < 2 || *version > 3) return reply.Error("NOPROTO unsupported protocol version");
     protocol = static_cast<int>(*version);

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <thread>
 
-#include "base/parse_number.h"
+#include "cache/commands/numbers.h"
 #include "server/client.h"
 #include "server/gather.h"
 #include "server/help.h"
@@ -19,7 +19,7 @@ namespace {
 using namespace cache;  // CommandFlag's names, for the rows.
 
 void DebugSleep(Client& client, Args args) {
-  const std::optional<double> seconds = ParseDouble(args[2]);
+  const std::optional<long double> seconds = ParseLongDouble(args[2]);
   if (!seconds || *seconds < 0) return client.reply().Error("ERR value is not a valid float");
   // As in Redis the whole shard sleeps: that is what those who ask for it want to see.
   std::this_thread::sleep_for(std::chrono::duration<double>(*seconds));

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "base/parse_number.h"
+#include "cache/commands/numbers.h"
 #include "server/client.h"
 #include "server/help.h"
 #include "server/history_text.h"
@@ -55,9 +55,9 @@ void Role(Client& client, Args) {
 }
 
 void Wait(Client& client, Args args) {
-  const std::optional<int64_t> replicas = ParseInt64(args[1]);
+  const std::optional<int64_t> replicas = ParseInteger(args[1]);
   if (!replicas) return client.reply().Error(kNotAnInteger);
-  const std::optional<int64_t> timeout_ms = ParseInt64(args[2]);
+  const std::optional<int64_t> timeout_ms = ParseInteger(args[2]);
   if (!timeout_ms) return client.reply().Error("ERR timeout is not an integer or out of range");
   if (*timeout_ms < 0) return client.reply().Error("ERR timeout is negative");
   if (client.node().is_replica()) {

@@ -5,7 +5,7 @@
 #include <iterator>
 #include <vector>
 
-#include "base/parse_number.h"
+#include "cache/commands/numbers.h"
 #include "server/client.h"
 #include "server/gather.h"
 #include "server/help.h"
@@ -33,7 +33,7 @@ void SlowLogGet(Client& client, Args args) {
   if (args.size() > 3) return WrongArity(client.command(), client.reply());
   size_t limit = 10;
   if (args.size() == 3) {
-    const std::optional<int64_t> count = ParseInt64(args[2]);
+    const std::optional<int64_t> count = ParseInteger(args[2]);
     if (!count || *count < -1) {
       return client.reply().Error("ERR count should be greater than or equal to -1");
     }
