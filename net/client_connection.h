@@ -54,7 +54,10 @@ class ConnectionHandler {
   // The client sent what is no command: write one error reply, "ERR " and `text`, in its place in
   // the order. The connection closes when everything written is sent.
   virtual void OnProtocolError(ClientConnection& connection, std::string_view text) = 0;
-  // Exactly once, and the last call. May delete the handler.
+  // The client has closed its side for sending, and all its commands were taken. Whoever still has
+  // replies to come overrides this, and calls CloseAfterReply() when they are written.
+  virtual void OnEndOfInput(ClientConnection& connection);
+  // Exactly once, and the last call, never within another. May delete the handler.
   virtual void OnClosed(ClientConnection& connection, CloseReason reason) = 0;
 };
 
@@ -136,13 +139,14 @@ class ClientConnection final : public IoSocket {
                    std::string local_address);
 
   void Read();
-  // Runs the commands at the start of `input`; returns the bytes that were taken.
+  // Runs the commands at the start of `input`; returns the bytes that are done with.
   size_t RunCommands(std::string_view input);
-  void RunPending();
+  void RunLeftover();
+  void EndOfInput();
   void FailProtocol(std::string_view text);
+  void FinishClose();
   void CheckOutputLimit();
   void CheckTimers();
-  bool OverHardLimit() const;
 
   ConnectionSet& set_;
   IoLoop& loop_;
@@ -151,13 +155,17 @@ class ClientConnection final : public IoSocket {
   const uint64_t id_;
   bool readable_ = false;       // The socket may have bytes: the last read did not drain it.
   bool at_end_ = false;         // The client has closed its side: read on until the end shows.
+  bool input_ended_ = false;    // The end has shown.
   bool write_blocked_ = false;  // The socket is full.
   bool paused_ = false;
-  bool closing_ = false;  // Closes once the output is sent.
+  bool leftover_ = false;     // pending_ may hold whole commands.
+  bool dispatching_ = false;  // The handler is on the stack.
+  bool resumed_ = false;      // Resume() came from within OnCommands.
+  bool closing_ = false;      // Closes once the output is sent.
   bool closed_ = false;
   RespParser::Options::Trust trust_ = RespParser::Options::Trust::kAuthenticated;
   OutputClass output_class_ = OutputClass::kNormal;
-  CloseReason closing_reason_ = CloseReason::kReply;
+  CloseReason close_reason_ = CloseReason::kReply;
   uint32_t read_limit_ = IoLoop::kReadBytes;
   RespParser parser_;
   InputBuffer pending_;  // Received and not yet taken.

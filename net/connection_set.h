@@ -91,13 +91,14 @@ class ConnectionSet {
  private:
   friend class ClientConnection;
 
-  // Its last call was made: destroys it when nobody on the stack can still be using it.
+  // The connection has closed: forgets it, and has it destroyed when nobody can still be using it.
   void Retire(ClientConnection& connection);
 
   IoLoop& loop_;
   ConnectionLimit& limit_;
   ConnectionSettings settings_;
   Counters counters_;
+  size_t over_soft_limit_ = 0;  // Connections for which Tick() must watch the time.
   absl::flat_hash_map<uint64_t, std::unique_ptr<ClientConnection>> connections_;
 };
 

@@ -15,9 +15,9 @@
 #ifndef TIDEMARK_NET_IO_LOOP_H_
 #define TIDEMARK_NET_IO_LOOP_H_
 
+#include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -47,6 +47,7 @@ class IoSocket {
   friend class IoLoop;
   bool dirty_ = false;
   bool again_ = false;
+  bool retired_ = false;
 };
 
 class IoLoop {
@@ -85,10 +86,10 @@ class IoLoop {
 
   // --- For sockets. ---
 
-  // Watches `fd` for `socket`. Returns errno, 0 if all is well.
-  int Add(int fd, IoSocket* socket);
-  // Before the socket is destroyed, with its fd still open.
-  void Remove(int fd, IoSocket* socket);
+  // Watches `fd` for `socket` until it is closed. False if the system refuses (errno says why).
+  bool Add(int fd, IoSocket* socket);
+  // Destroys a socket, whose fd is closed, before the next turn: nobody calls it any more then.
+  void Destroy(std::unique_ptr<IoSocket> socket);
   // Calls socket->Flush() in the next FlushDirty().
   void MarkDirty(IoSocket* socket) {
     if (socket->dirty_) return;
@@ -109,15 +110,16 @@ class IoLoop {
 
  private:
   size_t PollSockets();
-  size_t RunAgainList();
+  size_t RunPostponed();
   void WatchSet();
   void ReadClock();
+  void DestroyRetired();
 
   const Clock& clock_;
   asio::io_context context_;
-  UniqueFd set_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  asio::posix::stream_descriptor set_;  // The epoll set.
   UniqueFd wake_;
-  asio::posix::stream_descriptor watched_set_;
   bool watching_ = false;  // Asio has a wait outstanding on the set.
   bool woken_ = false;     // A Wake() was seen that no Wait() has answered yet.
   uint32_t polls_since_asio_ = 0;
@@ -131,6 +133,7 @@ class IoLoop {
   ChunkPool chunks_;
   std::unique_ptr<char[]> scratch_;
   CommandBatch batch_;
+  std::vector<std::unique_ptr<IoSocket>> retired_;
 };
 
 }  // namespace tidemark::net

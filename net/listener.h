@@ -35,6 +35,10 @@ class Listener {
   struct Options {
     std::string address = "127.0.0.1";  // Numeric, IPv4 or IPv6 ("::" takes both kinds).
     uint16_t port = 0;                  // 0: the kernel chooses.
+    // The process's first listener on a port makes sure that no other process has it, which the
+    // kernel alone would not: it lets any process of the same user share. The others join the
+    // first.
+    enum class Sharing : uint8_t { kFirst, kJoin } sharing = Sharing::kFirst;
     int backlog = 511;
     int keepalive_seconds = 300;  // tcp-keepalive; 0: off.
   };
@@ -78,6 +82,8 @@ class Listener {
   ConnectionLimit& limit_;
   ConnectionAcceptor* const acceptor_;
   const int keepalive_seconds_;
+  // Asio may still call back for what was cancelled, after the listener is gone.
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   asio::ip::tcp::acceptor socket_;
   asio::steady_timer pause_;
   UniqueFd reserve_;

@@ -42,11 +42,15 @@ class CommandBatch {
     return commands == count_ ? consumed_ : ends_[commands];
   }
   size_t consumed() const { return consumed_; }
+  // Whether the input may hold more whole commands: the batch was full, or is to be run first.
+  bool more() const { return more_; }
 
  private:
   friend class RespParser;
 
   void Clear();
+  void EndCommand(size_t first_arg, size_t end);
+  void MakeSpans();
   void Push(std::string_view arg) {
     if (args_used_ == args_capacity_) [[unlikely]]
       GrowArgs();
@@ -60,7 +64,9 @@ class CommandBatch {
   std::deque<std::string> unquoted_;  // Arguments that were written with quotes.
   size_t count_ = 0;
   size_t consumed_ = 0;
+  bool more_ = false;
   ParsedCommand commands_[kMaxCommands];
+  size_t first_args_[kMaxCommands + 1] = {};
   size_t ends_[kMaxCommands + 1] = {};  // ends_[i]: bytes that the first i commands take.
 };
 
@@ -101,16 +107,18 @@ class RespParser {
   };
   enum class Outcome { kCommand, kNothing, kNeedMore, kError };
   struct Cursor;
+  class BatchSink;
+  class SliceSink;
 
-  Outcome ParseOne(Cursor& cursor);
   Outcome ParseMultibulk(Cursor& cursor);
+  template <typename Sink>
+  Outcome ParseArguments(Cursor& cursor, const char* at, Sink sink);
   Outcome ParseInline(Cursor& cursor);
-  Outcome Suspend(Cursor& cursor, const char* resume_at);
   Outcome Fail(std::string_view error);
 
-  // Of the unfinished command, relative to its first byte.
-  size_t scanned_ = 0;     // Everything before is understood.
-  int64_t remaining_ = 0;  // Arguments still to come; 0 before the header is read.
+  // Of the unfinished command; places are relative to its first byte.
+  size_t scanned_ = 0;     // Everything before is understood. 0: nothing is yet.
+  int64_t remaining_ = 0;  // Arguments still to come.
   int64_t bulk_ = -1;      // The length of the argument at scanned_; -1 before its header is read.
   size_t missing_ = 0;
   std::vector<Slice> args_;  // The arguments so far.
