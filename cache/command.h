@@ -90,7 +90,7 @@ struct KeySpec {
   static constexpr uint32_t kVariableFlags = 256;  // Fewer, depending on the arguments.
 
   uint32_t flags = 0;
-  KeyRange keys;
+  KeyRange keys = {};
 };
 
 // One row of the documentation of an argument (COMMAND DOCS).
@@ -98,7 +98,7 @@ struct ArgumentDoc {
   std::string_view name;
   // "key", "string", "integer", "double", "pure-token", "oneof", "block", "unix-time" or "pattern".
   std::string_view type;
-  std::string_view token;                       // Empty if none.
+  std::string_view token = {};                  // Empty if none.
   uint32_t flags = 0;                           // kOptional, kMultiple, kMultipleToken.
   std::span<const ArgumentDoc> arguments = {};  // Of a oneof or a block.
   std::string_view since = {};                  // Empty: as old as the command.
@@ -111,14 +111,14 @@ struct CommandSpec {
   std::string_view name;  // Lower case; a subcommand's is "client|list".
   int arity = 0;          // Of the whole command with its name; negative: at least that many.
   uint32_t flags = 0;
-  KeyRange keys;
+  KeyRange keys = {};
   CommandHandler handler = nullptr;  // Null: the server runs it.
   Scatter scatter = Scatter::kNone;
-  std::string_view categories;  // "@read @string @fast", as ACL CAT names them.
-  std::string_view since;
-  std::string_view group;  // "string", "generic", "server", "connection".
-  std::string_view complexity;
-  std::string_view summary;  // One sentence of our own.
+  std::string_view categories = {};  // "@read @string @fast", as ACL CAT names them.
+  std::string_view since = {};
+  std::string_view group = {};  // "string", "generic", "server", "connection".
+  std::string_view complexity = {};
+  std::string_view summary = {};  // One sentence of our own.
   std::span<const CommandSpec> subcommands = {};
   std::span<const ArgumentDoc> arguments = {};
   std::span<const KeySpec> key_specs = {};  // Together they cover `keys`.
@@ -153,18 +153,35 @@ class CommandTable {
   std::vector<const CommandSpec*> All() const;  // By name.
 
  private:
+  // The first 16 bytes of a name in lower case, zero after its end: what a lookup hashes and
+  // compares.
+  struct FoldedName {
+    uint64_t low = 0;
+    uint64_t high = 0;
+    bool operator==(const FoldedName&) const = default;
+  };
   struct Slot {
-    uint64_t hash = 0;
+    FoldedName name;
     const CommandSpec* spec = nullptr;
   };
+  static FoldedName Fold(std::string_view name);
+  size_t FirstSlot(const FoldedName& name) const;
+  void Index(const CommandSpec* spec);
+
   std::deque<CommandSpec> rows_;  // Stable addresses.
   std::deque<std::vector<CommandSpec>> subcommands_;
   std::vector<const CommandSpec*> by_id_;
-  std::vector<Slot> slots_;  // Open addressing; a power of two.
+  std::vector<Slot> slots_;  // Open addressing; a power of two, at most a quarter full.
 };
 
+// Whether two names are the same in ASCII, upper and lower case alike.
+bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+
 // The positions of the keys in `args`, ascending.
-std::vector<int> KeyPositions(const CommandSpec& spec, Args args);
+std::vector<int> KeyPositions(const KeyRange& keys, Args args);
+inline std::vector<int> KeyPositions(const CommandSpec& spec, Args args) {
+  return KeyPositions(spec.keys, args);
+}
 
 // Replies shared by many commands, with Redis' own texts.
 void WrongArity(const CommandSpec& spec, ReplyBuilder& reply);

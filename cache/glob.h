@@ -1,11 +1,15 @@
 // Glob patterns as KEYS, SCAN MATCH and CONFIG GET take them:
 //
-//   *        any bytes, none included       [abc]    one of these bytes
-//   ?        one byte                       [a-z]    one byte of the range, whichever end comes
-//   first \x       x itself                       [^a-z]   one byte that is not
+//   *        any bytes, or none
+//   ?        one byte
+//   \x       x itself
+//   [abc]    one of these bytes
+//   [a-z]    one byte between these two, whichever is the greater
+//   [^a-z]   one byte that is not
 //
 // Odd patterns mean what they mean to Redis: an unclosed class ends with the pattern, a lone '\' at
-// the end is itself.
+// the end is itself, an escaped letter in a class keeps its case. (But here "**" matches an empty
+// text.)
 
 #ifndef TIDEMARK_CACHE_GLOB_H_
 #define TIDEMARK_CACHE_GLOB_H_

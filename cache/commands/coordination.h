@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cache/command.h"
+#include "cache/commands/errors.h"
 #include "cache/reply.h"
 
 namespace tidemark::cache {
@@ -36,9 +37,6 @@ void CollectKeys(Keyspace& keyspace, std::string_view pattern, std::vector<std::
 
 // RANDOMKEY on one shard: nothing if it found no live key.
 std::optional<std::string> PickRandomKey(Keyspace& keyspace);
-
-// Redis' text for RENAME of a key that is not there.
-inline constexpr std::string_view kNoSuchKey = "ERR no such key";
 
 }  // namespace tidemark::cache
 
