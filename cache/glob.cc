@@ -25,9 +25,9 @@ bool MatchClass(std::string_view pattern, size_t& at, char byte, GlobCase letter
       found |= pattern[i + 1] == byte;  // An escaped letter keeps its case.
       i += 2;
     } else if (i + 2 < pattern.size() && pattern[i + 1] == '-') {
-      const auto [low, high] = std::minmax(static_cast<signed char>(pattern[i]),
-                                           static_cast<signed char>(pattern[i + 2]));
-      found |= Fold(low, letter_case) <= c && c <= Fold(high, letter_case);
+      const std::pair<signed char, signed char> range = std::minmax(
+          static_cast<signed char>(pattern[i]), static_cast<signed char>(pattern[i + 2]));
+      found |= Fold(range.first, letter_case) <= c && c <= Fold(range.second, letter_case);
       i += 3;
     } else {
       found |= Fold(pattern[i], letter_case) == c;

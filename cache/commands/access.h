@@ -3,7 +3,6 @@
 #ifndef TIDEMARK_CACHE_COMMANDS_ACCESS_H_
 #define TIDEMARK_CACHE_COMMANDS_ACCESS_H_
 
-#include <string>
 #include <string_view>
 
 #include "cache/command.h"
@@ -33,27 +32,16 @@ inline bool CheckString(const Entry* entry, ReplyBuilder& reply) {
 
 // Answers `part`, a slice of the entry's value, without a copy if the value is large.
 inline void AnswerSlice(const Entry& entry, std::string_view part, ReplyBuilder& reply) {
-  if (part.size() < kLargeValueBytes) return reply.Bulk(part);
-  reply.BulkRef(entry.value_buffer(), part);
+  if (part.size() >= kLargeValueBytes) {
+    if (const BufferRef owner = entry.value_buffer()) return reply.BulkRef(owner, part);
+  }
+  reply.Bulk(part);
 }
 
 inline void AnswerValue(const Entry* entry, ReplyBuilder& reply) {
   if (entry == nullptr) return reply.Null();
   AnswerSlice(*entry, entry->value(), reply);
 }
-
-// A value that outlives changes of the keyspace: shared if it is large, else copied.
-class HeldValue {
- public:
-  explicit HeldValue(const Entry& entry) : buffer_(entry.value_buffer()) {
-    if (!buffer_) copy_ = entry.value();
-  }
-  std::string_view view() const { return buffer_ ? buffer_->view() : std::string_view(copy_); }
-
- private:
-  BufferRef buffer_;
-  std::string copy_;
-};
 
 // Stores a value that expires at a moment which may be past: then the key goes, as Redis has it.
 inline void SetOrExpire(CommandContext& context, KeyRef key, std::string_view value,

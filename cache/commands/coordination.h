@@ -15,9 +15,6 @@
 
 namespace tidemark::cache {
 
-// The greatest length of a value, and Redis' default of proto-max-bulk-len.
-inline constexpr size_t kMaxValueBytes = 512u << 20;
-
 // Whether what follows the name comes in pairs (MSET, MSETNX); if not, answers the error.
 bool CheckPairs(const CommandSpec& spec, Args args, ReplyBuilder& reply);
 

@@ -9,9 +9,7 @@ namespace {
 
 // Moves args[1] to args[2] with its expiry.
 void Move(CommandContext& context, Args args, const Entry& source) {
-  const HeldValue value(source);
-  const int64_t expire_at = source.expire_at_ms();
-  context.keyspace.Set(context.Key(args, 2), value.view(), expire_at);
+  context.keyspace.Set(context.Key(args, 2), source.value(), source.expire_at_ms());
   context.keyspace.Delete(context.Key(args, 1));
 }
 
@@ -49,12 +47,11 @@ void TouchCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
 void CopyCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   const std::optional<CopyOptions> options = ParseCopy(args, reply);
   if (!options) return;
-  const KeyRef destination = context.Key(args, 2);
-  if (!options->replace && context.keyspace.Peek(destination) != nullptr) return reply.Integer(0);
   const Entry* source = FindForRead(context, context.Key(args, 1));
   if (source == nullptr) return reply.Integer(0);
-  const HeldValue value(*source);
-  context.keyspace.Set(destination, value.view(), source->expire_at_ms());
+  const KeyRef destination = context.Key(args, 2);
+  if (!options->replace && context.keyspace.Peek(destination) != nullptr) return reply.Integer(0);
+  context.keyspace.Set(destination, source->value(), source->expire_at_ms());
   reply.Integer(1);
 }
 
@@ -66,10 +63,9 @@ void RenameCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
 }
 
 void RenamenxCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
-  const bool occupied = context.keyspace.Peek(context.Key(args, 2)) != nullptr;
   const Entry* source = context.keyspace.Peek(context.Key(args, 1));
   if (source == nullptr) return reply.Error(kNoSuchKey);
-  if (occupied) return reply.Integer(0);
+  if (context.keyspace.Peek(context.Key(args, 2)) != nullptr) return reply.Integer(0);
   Move(context, args, *source);
   reply.Integer(1);
 }

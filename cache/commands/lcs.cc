@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "cache/commands/coordination.h"
 #include "cache/commands/errors.h"
 #include "cache/commands/numbers.h"
 

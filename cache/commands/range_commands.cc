@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cache/commands/access.h"
-#include "cache/commands/coordination.h"
 #include "cache/commands/handlers.h"
 #include "cache/commands/lcs.h"
 #include "cache/commands/numbers.h"
