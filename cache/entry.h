@@ -74,6 +74,8 @@ class Entry {
   static Entry* Create(std::string_view key, std::string_view value, int64_t expire_at_ms);
   // The same with `value_bytes` bytes of inline value for the caller to fill; appended() holds.
   static Entry* CreateAppended(std::string_view key, size_t value_bytes, int64_t expire_at_ms);
+  // The same key and value with another expiry; shares the buffer of a large value.
+  static Entry* CloneWithExpiry(const Entry& other, int64_t expire_at_ms);
   static void Destroy(Entry* entry);
 
   // Replaces value and expiry without moving the entry. False, with nothing changed, if what is to
@@ -100,11 +102,6 @@ class Entry {
   }
   unsigned mark() const { return mark_; }
   void set_mark(unsigned mark) { mark_ = mark; }
-  // Takes over what is not content: the access clock and the mark.
-  void InheritFrom(const Entry& other) {
-    clock_ = other.clock_;
-    mark_ = other.mark_;
-  }
 
  private:
   static constexpr uint32_t kClockMask = (1u << 24) - 1;
@@ -112,7 +109,7 @@ class Entry {
   Entry() = default;
   ~Entry() = default;
 
-  static Entry* Allocate(std::string_view key, size_t payload_bytes, bool has_expiry);
+  static Entry* Allocate(std::string_view key, size_t payload_bytes, int64_t expire_at_ms);
   static constexpr size_t InlineBytes(size_t key_bytes, size_t payload_bytes, bool has_expiry);
 
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
@@ -130,8 +127,7 @@ class Entry {
     std::memcpy(&result, payload(), sizeof(result));
     return result;
   }
-  // Stores `value` behind the key. Requires: the allocation has room, in_buffer_ is right.
-  void WriteValue(std::string_view value);
+  void set_buffer(const Buffer* buffer) { std::memcpy(payload(), &buffer, sizeof(buffer)); }
 
   uint32_t value_size_ = 0;
   uint32_t key_size_ : 30 = 0;

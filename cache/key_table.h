@@ -148,7 +148,8 @@ class KeyTable {
   // The slot that holds this very entry. Requires: present.
   uint64_t& SlotOf(uint64_t hash, const Entry* entry, Bucket** bucket, Bucket** previous) const;
   void SplitOne();
-  void FreeOverflow(Bucket& head);
+  // Frees what hangs on `head`, which may be a copy.
+  void FreeOverflow(const Bucket& head);
   Bucket* NewOverflowBucket();
   void FreeOverflowBucket(Bucket* bucket);
 

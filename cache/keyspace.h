@@ -155,6 +155,10 @@ class Keyspace {
   // Bytes of entries and tables, as the allocator rounds them.
   size_t memory_bytes() const;
 
+  // Verifies what must hold between tables, entries and counters, in time proportional to the
+  // keyspace. For tests.
+  bool IsConsistent() const;
+
   // Exchanges all contents with `other` (a snapshot's atomic swap-in). Neither may be walking.
   void SwapContents(Keyspace& other);
 
@@ -170,6 +174,9 @@ class Keyspace {
     explicit Contents(KeyTable::HashFunction hash_function)
         : keys(hash_function), expiring(hash_function) {}
     void Swap(Contents& other);
+    size_t memory_bytes() const {
+      return keys.memory_bytes() + expiring.memory_bytes() + entry_bytes;
+    }
 
     KeyTable keys;      // Owns the entries.
     KeyTable expiring;  // Those of them that have an expiry.
@@ -181,21 +188,26 @@ class Keyspace {
     int abandoned_walks = 0;  // Since a pass was complete.
   };
 
-  // The live entry; what has expired counts as absent and, on a primary, is deleted as an effect.
+  // The entry whether it has expired or not; null if there is none.
+  Entry* Present(KeyRef key) const { return contents_.keys.Find(key.hash, key.key); }
+  // The live entry; what has expired is null and, on a primary, is deleted as an effect.
   Entry* LiveEntry(KeyRef key);
-  // Out of line: what Find() does with an entry that has expired.
+  // Out of line: what Find() and LiveEntry() do with an entry that has expired.
   void DropExpired(KeyRef key, Entry* entry);
 
-  // The changes themselves, without a mutation. Each returns the entry as it then is.
+  // The changes themselves, without a mutation. `present` is the entry of the key, or null where
+  // that is allowed. Each returns the entry as it then is.
   Entry* Store(KeyRef key, Entry* present, std::string_view value, int64_t expire_at_ms);
   Entry* StoreRange(KeyRef key, Entry* present, size_t offset, std::string_view bytes);
-  Entry* StoreExpiry(KeyRef key, Entry* present, int64_t expire_at_ms);
+  Entry* StoreExpiry(uint64_t hash, Entry* present, int64_t expire_at_ms);
+  // Puts `fresh` in the place of `present`, which may be null, and destroys that.
+  Entry* Install(uint64_t hash, Entry* present, Entry* fresh);
   // Takes the entry out of the tables; the caller destroys it.
-  void Unlink(KeyRef key, Entry* entry);
+  void Unlink(uint64_t hash, Entry* entry);
+  // Deletes with a mutation.
+  void Remove(uint64_t hash, Entry* entry, DeleteCause cause);
   void DetachContents();
 
-  // Puts `fresh` in the place of `present`, which may be null, and destroys that.
-  Entry* Install(KeyRef key, Entry* present, Entry* fresh);
   // Call before any change of an entry's content.
   void ShowPreImage(Entry* entry) {
     if (visitor_ != nullptr && entry->mark() != contents_.mark) ShowEntry(contents_, entry);
