@@ -70,34 +70,24 @@ void Lolwut(Client& client, Args) {
 }
 
 constexpr uint32_t kOpen = kLoading | kStale;
-constexpr RowFamily kCommandFamily = {"@slow @connection", "server", kOpen};
 constexpr RowFamily kInfoFamily = {"@slow @dangerous", "server", kOpen};
 constexpr RowFamily kTimeFamily = {"@fast", "server", kOpen | kFast};
 constexpr RowFamily kLolwutFamily = {"@read @fast", "server", kReadOnly | kFast};
 constexpr RowFamily kShutdownFamily = {"@admin @slow @dangerous", "server",
                                        kAdmin | kNoScript | kOpen | kAllowBusy};
 
-constexpr std::array kCommandSubcommands = {
-    Row(kCommandFamily, "command|count", 2, Command, "2.8.13", "How many commands there are."),
-    Row(kCommandFamily, "command|docs", -2, Command, "7.0.0", "Documentation of commands.",
-        kByResults),
-    Row(kCommandFamily, "command|getkeys", -3, Command, "2.8.13", "The keys of a command line."),
-    Row(kCommandFamily, "command|getkeysandflags", -3, Command, "7.0.0",
-        "The keys of a command line and what is done with them."),
-    Row(kCommandFamily, "command|help", 2, Command, "5.0.0", "The subcommands in brief."),
-    Row(kCommandFamily, "command|info", -2, Command, "2.8.13", "The rows of commands.", kByResults),
-    Row(kCommandFamily, "command|list", -2, Command, "7.0.0", "The names of commands.", kByResults),
+constexpr NamedHandler kCommandHandlers[] = {
+    {"command", Command},
+    {"command|count", Command},
+    {"command|docs", Command},
+    {"command|getkeys", Command},
+    {"command|getkeysandflags", Command},
+    {"command|help", Command},
+    {"command|info", Command},
+    {"command|list", Command},
 };
 
-constexpr ServerCommand CommandRow() {
-  ServerCommand row =
-      Row(kCommandFamily, "command", -1, Command, "2.8.13", "The table of commands.", kByResults);
-  row.subcommands = kCommandSubcommands;
-  return row;
-}
-
 constexpr std::array kRows = {
-    CommandRow(),
     Row(kInfoFamily, "info", -1, Info, "1.0.0", "The state of the node, as text."),
     Row(kTimeFamily, "time", 1, Time, "2.6.0", "Seconds since 1970, and microseconds."),
     Row(kLolwutFamily, "lolwut", -1, Lolwut, "5.0.0", "A picture and the version."),
@@ -106,6 +96,8 @@ constexpr std::array kRows = {
 };
 
 }  // namespace
+
+std::span<const NamedHandler> CommandHandlers() { return kCommandHandlers; }
 
 std::span<const ServerCommand> InfoCommands() { return kRows; }
 

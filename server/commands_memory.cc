@@ -80,10 +80,14 @@ constexpr std::string_view kMemoryHelp[] = {
 };
 void MemoryHelp(Client& client, Args) { AnswerHelp("MEMORY", kMemoryHelp, client.reply()); }
 
-constexpr RowFamily kFamily = {"@slow", "server"};
+constexpr NamedHandler kHandlers[] = {
+    {"memory|doctor", MemoryDoctor},           {"memory|help", MemoryHelp},
+    {"memory|malloc-stats", MemoryMallocStats}, {"memory|purge", MemoryPurge},
+    {"memory|stats", MemoryStats},
+};
 
 }  // namespace
 
-std::span<const ServerCommand> MemoryCommands() { return kRows; }
+std::span<const NamedHandler> MemoryHandlers() { return kHandlers; }
 
 }  // namespace tidemark::server

@@ -24,6 +24,12 @@ struct ServerCommand {
   std::span<const ServerCommand> subcommands = {};  // Of a container; names as "client|list".
 };
 
+// The handler of a row that another package wrote down.
+struct NamedHandler {
+  std::string_view name;
+  ServerHandler handler;
+};
+
 // What the rows of one family have in common.
 struct RowFamily {
   std::string_view categories;
@@ -66,9 +72,12 @@ std::span<const ServerCommand> ConfigCommands();
 std::span<const ServerCommand> DebugCommands();
 std::span<const ServerCommand> InfoCommands();
 std::span<const ServerCommand> LatencyCommands();
-std::span<const ServerCommand> MemoryCommands();
 std::span<const ServerCommand> SlowLogCommands();
 std::span<const ServerCommand> ReplicationCommands();
+
+// The handlers of rows that are written down elsewhere: COMMAND's and MEMORY's.
+std::span<const NamedHandler> CommandHandlers();
+std::span<const NamedHandler> MemoryHandlers();
 
 // The whole table of a node and, by CommandSpec::id, the handlers of what the server runs itself.
 class ServerCommandTable {
@@ -83,6 +92,7 @@ class ServerCommandTable {
 
  private:
   void Add(std::span<const ServerCommand> rows);
+  void SetHandlers(std::span<const NamedHandler> handlers);
 
   cache::CommandTable table_;
   std::vector<ServerHandler> handlers_;
