@@ -25,6 +25,7 @@
 
 #include "absl/status/status.h"
 #include "base/settings/setting_spec.h"
+#include "base/settings/setting_value.h"
 
 namespace tidemark {
 
@@ -81,15 +82,8 @@ class Settings {
   absl::Status ConfigRewrite();
 
  private:
-  // A value as both of its readers want it: the number for Int(), the text for CONFIG GET.
-  struct Value {
-    int64_t number = 0;
-    std::string text;
-  };
-  using Values = std::array<Value, kSettingCount>;
-
   static constexpr size_t Index(Setting id) { return static_cast<size_t>(id); }
-  void Store(Setting id, Value value);  // Requires: mutex_ held.
+  void Store(Setting id, SettingValue value);  // Requires: mutex_ held.
 
   const NodeRole role_;
   std::array<std::atomic<int64_t>, kSettingCount> numbers_;
@@ -100,7 +94,7 @@ class Settings {
   std::array<bool, kSettingCount> changed_{};  // By ConfigSet(). Guarded by change_mutex_.
 
   mutable std::mutex mutex_;
-  Values values_;  // Guarded by mutex_.
+  std::array<std::string, kSettingCount> texts_;  // Guarded by mutex_.
 };
 
 }  // namespace tidemark

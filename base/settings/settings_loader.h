@@ -19,15 +19,12 @@ inline constexpr int kExitUsage = 64;
 
 // `arguments` without the program's name; `environment` as environ, entries "NAME=value".
 //
-// Null if --help is among the arguments: print HelpText() and leave. InvalidArgument otherwise
-// names, in one line, the flag, variable or place in the file, what is wrong and what would be
-// right.
+// Null if --help is among the arguments: print HelpText() (settings_page.h) and leave.
+// InvalidArgument otherwise names, in one line, the flag, variable or place in the file, what is
+// wrong and what would be right.
 absl::StatusOr<std::unique_ptr<Settings>> LoadSettings(NodeRole role,
                                                        std::span<const char* const> arguments,
                                                        std::span<const char* const> environment);
-
-// What --help prints.
-std::string HelpText(NodeRole role);
 
 }  // namespace tidemark
 
