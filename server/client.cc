@@ -97,6 +97,7 @@ size_t Client::OnCommands(net::ClientConnection&, std::span<const net::ParsedCom
       if (resolved[i].key_hash != 0) shard_.keyspace().PrefetchEntry(resolved[i].key_hash);
     }
   }
+  shard_.shard().StartTiming();
   for (size_t i = 0; i < batch.size(); ++i) {
     if (closing_ || !Run(resolved[i], batch[i].args)) return i;
   }
@@ -134,10 +135,7 @@ bool Client::Run(const Resolved& resolved, cache::Args args) {
 
   last_command_ = spec;
   if (const ServerHandler handler = node().table().HandlerOf(*spec); handler != nullptr) {
-    running_ = spec;
-    handler(*this, args);
-    running_ = nullptr;
-    shard_.shard().CountServerCommand(*spec);
+    RunServerCommand(*spec, handler, args);
   } else {
     session_.Dispatch(*spec, args, key_hash);
   }
@@ -145,6 +143,18 @@ bool Client::Run(const Resolved& resolved, cache::Args args) {
     set_reply_mode(ReplyMode::kOn);
   }
   return true;
+}
+
+void Client::RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler,
+                              cache::Args args) {
+  const uint64_t errors_before = shard_.errors().total();
+  running_ = &spec;
+  handler(*this, args);
+  running_ = nullptr;
+  shard_.shard().Account(spec, args,
+                         shard_.errors().total() == errors_before ? cache::Shard::Outcome::kAnswered
+                                                                  : cache::Shard::Outcome::kFailed,
+                         &session_);
 }
 
 bool Client::Refuse(const cache::CommandSpec& spec) {
@@ -158,7 +168,7 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
   } else {
     return false;
   }
-  shard_.shard().CountRejected(spec);
+  shard_.shard().command_stats().Reject(spec.id);
   session_.OrderedReply().Error(error);
   return true;
 }

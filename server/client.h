@@ -98,6 +98,7 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   void Resolve(cache::Args args, Resolved& resolved);
   // False if the command must wait: nothing was done.
   bool Run(const Resolved& resolved, cache::Args args);
+  void RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler, cache::Args args);
   // Answers the error that keeps `spec` from running, if there is one.
   bool Refuse(const cache::CommandSpec& spec);
   // CLIENT LIST's letters.

@@ -6,12 +6,9 @@
 
 #include "cache/commands/numbers.h"
 #include "server/client.h"
-#include "server/gather.h"
 #include "server/help.h"
 #include "server/node.h"
 #include "server/server_command.h"
-#include "server/shard_node.h"
-#include "server/text.h"
 
 namespace tidemark::server {
 namespace {
@@ -28,23 +25,9 @@ void DebugSleep(Client& client, Args args) {
 
 void DebugJmap(Client& client, Args) { client.reply().Ok(); }
 
-void DebugSetActiveExpire(Client& client, Args args) {
-  if (args[2] != "0" && args[2] != "1") return client.reply().Error(kSyntaxError);
-  const bool on = args[2] == "1";
-  GatherThenReply<int64_t>(
-      client,
-      [on](ShardNode& shard) {
-        shard.set_active_expiry(on);
-        return int64_t{0};
-      },
-      [](std::vector<int64_t>&, ReplyBuilder& reply) { reply.Ok(); });
-}
-
 constexpr std::string_view kDebugHelp[] = {
     "JMAP",
     "    Accepted for test suites; does nothing.",
-    "SET-ACTIVE-EXPIRE <0|1>",
-    "    Whether expired keys are deleted before someone asks for them.",
     "SLEEP <seconds>",
     "    Stops this connection's shard for that long.",
 };
@@ -56,8 +39,6 @@ constexpr RowFamily kFamily = {"@admin @slow @dangerous", "server",
 constexpr std::array kSubcommands = {
     Row(kFamily, "debug|help", 2, DebugHelp, "1.0.0", "The subcommands in brief."),
     Row(kFamily, "debug|jmap", -2, DebugJmap, "1.0.0", "Accepted; does nothing."),
-    Row(kFamily, "debug|set-active-expire", 3, DebugSetActiveExpire, "1.0.0",
-        "Whether expired keys are deleted unasked."),
     Row(kFamily, "debug|sleep", 3, DebugSleep, "1.0.0", "Stops a shard for a time."),
 };
 

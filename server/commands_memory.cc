@@ -81,8 +81,10 @@ constexpr std::string_view kMemoryHelp[] = {
 void MemoryHelp(Client& client, Args) { AnswerHelp("MEMORY", kMemoryHelp, client.reply()); }
 
 constexpr NamedHandler kHandlers[] = {
-    {"memory|doctor", MemoryDoctor},           {"memory|help", MemoryHelp},
-    {"memory|malloc-stats", MemoryMallocStats}, {"memory|purge", MemoryPurge},
+    {"memory|doctor", MemoryDoctor},
+    {"memory|help", MemoryHelp},
+    {"memory|malloc-stats", MemoryMallocStats},
+    {"memory|purge", MemoryPurge},
     {"memory|stats", MemoryStats},
 };
 

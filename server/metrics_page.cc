@@ -13,11 +13,13 @@ namespace {
 class Page {
  public:
   MetricFamilySample& Family(std::string name, std::string help, MetricKind kind) {
-    families_.push_back({.name = "tidemark_" + std::move(name), .help = std::move(help), .kind = kind});
+    families_.push_back(
+        {.name = "tidemark_" + std::move(name), .help = std::move(help), .kind = kind});
     return families_.back();
   }
   void Gauge(std::string name, std::string help, double value) {
-    Family(std::move(name), std::move(help), MetricKind::kGauge).samples.push_back({.value = value});
+    Family(std::move(name), std::move(help), MetricKind::kGauge)
+        .samples.push_back({.value = value});
   }
   std::string Text() const { return PrometheusText(families_); }
 
@@ -95,8 +97,8 @@ void AddReplicas(Page& page, const ReplicationView& view) {
   for (const ReplicaMetric& metric : kMetrics) {
     MetricFamilySample& family = page.Family(metric.name, metric.help, kGauge);
     for (const ReplicaReport& replica : view.replicas) {
-      family.samples.push_back({.labels = {{"replica", replica.address}},
-                                .value = metric.read(replica)});
+      family.samples.push_back(
+          {.labels = {{"replica", replica.address}}, .value = metric.read(replica)});
     }
   }
 }
@@ -121,7 +123,8 @@ std::string MetricsText(const NodeReport& report) {
 
   const ReplicationView& view = report.replication;
   AddVector(page, "watermark_assigned", "The newest mutation of each shard.", view.assigned);
-  AddVector(page, "watermark_emitted", "The newest mutation that every reader can get.", view.emitted);
+  AddVector(page, "watermark_emitted", "The newest mutation that every reader can get.",
+            view.emitted);
   AddVector(page, "watermark_acked", "What every replica has.", view.acked);
   AddVector(page, "watermark_received", "What has arrived from the primary.", view.received);
   AddVector(page, "watermark_applied", "What of it is visible.", view.applied);

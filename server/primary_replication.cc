@@ -58,9 +58,12 @@ void PrimaryReplication::OnTurnEnd(ShardId shard, int64_t now_ms) {
   shards_[shard.value()].publisher->OnTurnEnd(now_ms);
 }
 
-bool PrimaryReplication::DoSlice(ShardId shard) { return shards_[shard.value()].snapshots->DoSlice(); }
+bool PrimaryReplication::DoSlice(ShardId shard) {
+  return shards_[shard.value()].snapshots->DoSlice();
+}
 
-absl::Status PrimaryReplication::Start(cache::Engine& engine, int, std::function<void()> on_synced) {
+absl::Status PrimaryReplication::Start(cache::Engine& engine, int,
+                                       std::function<void()> on_synced) {
   engine_ = &engine;
   on_synced();
   return absl::OkStatus();

@@ -1,4 +1,5 @@
-// PrimaryReplication: every shard's publisher and snapshots, and the link thread that serves replicas.
+// PrimaryReplication: every shard's publisher and snapshots, and the link thread that serves
+// replicas.
 
 #ifndef TIDEMARK_SERVER_PRIMARY_REPLICATION_H_
 #define TIDEMARK_SERVER_PRIMARY_REPLICATION_H_

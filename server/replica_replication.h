@@ -1,4 +1,5 @@
-// ReplicaReplication: the link thread that follows a primary, and every shard's part in applying its stream.
+// ReplicaReplication: the link thread that follows a primary, and every shard's part in applying
+// its stream.
 
 #ifndef TIDEMARK_SERVER_REPLICA_REPLICATION_H_
 #define TIDEMARK_SERVER_REPLICA_REPLICATION_H_

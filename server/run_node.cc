@@ -12,6 +12,8 @@
 
 #include "base/log/log.h"
 #include "base/settings/settings_loader.h"
+#include "base/settings/settings_page.h"
+#include "server/node.h"
 
 namespace tidemark::server {
 namespace {

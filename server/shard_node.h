@@ -61,7 +61,6 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   uint64_t commands_processed() const;
   const net::ConnectionSet::Counters& socket_counters() const { return connections_.counters(); }
   void ResetStats();
-  void set_active_expiry(bool on) { shard_.set_active_expiry(on); }
 
   // Stops accepting, and closes every connection once its replies are out.
   void BeginDrain();
