@@ -104,8 +104,18 @@ size_t Client::OnCommands(net::ClientConnection&, std::span<const net::ParsedCom
   return batch.size();
 }
 
+bool Client::MustWait() {
+  if (blocked_ || !session_.ready()) return true;
+  if (skipping_) [[unlikely]] {
+    if (session_.pending() > 0) return true;
+    skipping_ = false;
+    set_reply_mode(ReplyMode::kOn);
+  }
+  return false;
+}
+
 bool Client::Run(const Resolved& resolved, cache::Args args) {
-  if (blocked_ || !session_.ready()) return false;
+  if (MustWait()) return false;
   const cache::CommandSpec* spec = resolved.spec;
   if (spec == nullptr) {
     cache::UnknownCommand(args, session_.OrderedReply());
@@ -131,6 +141,10 @@ bool Client::Run(const Resolved& resolved, cache::Args args) {
       (spec->flags & cache::kAdmin) == 0) {
     return false;
   }
+  // What is muted, and what is not, must not overlap.
+  if (spec->handler == nullptr && spec->name == "client|reply" && session_.pending() > 0) {
+    return false;
+  }
   if (Refuse(*spec)) return true;
 
   last_command_ = spec;
@@ -139,9 +153,7 @@ bool Client::Run(const Resolved& resolved, cache::Args args) {
   } else {
     session_.Dispatch(*spec, args, key_hash);
   }
-  if (reply_mode_ == ReplyMode::kSkipNext && spec->name != "client|reply") {
-    set_reply_mode(ReplyMode::kOn);
-  }
+  if (reply_mode_ == ReplyMode::kSkipNext && spec->name != "client|reply") skipping_ = true;
   return true;
 }
 

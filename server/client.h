@@ -91,11 +91,13 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
 
  private:
   struct Resolved {
-    const cache::CommandSpec* spec = nullptr;  // Null: no such command.
-    uint64_t key_hash = 0;
+    const cache::CommandSpec* spec;  // Null: no such command.
+    uint64_t key_hash;               // 0: no key.
   };
 
   void Resolve(cache::Args args, Resolved& resolved);
+  // Whether no further command may be taken now: OnReplies() or Resume() will come.
+  bool MustWait();
   // False if the command must wait: nothing was done.
   bool Run(const Resolved& resolved, cache::Args args);
   void RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler, cache::Args args);
@@ -117,6 +119,7 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   bool blocked_ = false;
   bool closing_ = false;
   ReplyMode reply_mode_ = ReplyMode::kOn;
+  bool skipping_ = false;  // The one command after CLIENT REPLY SKIP has been started.
 };
 
 }  // namespace tidemark::server
