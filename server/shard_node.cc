@@ -1,12 +1,31 @@
 #include "server/shard_node.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
 
+#include "base/log/log.h"
 #include "server/node.h"
 
 namespace tidemark::server {
+namespace {
+
+// What one client may have read from it in one turn.
+size_t ReadLimit(Pressure pressure) {
+  switch (pressure) {
+    case Pressure::kNormal:
+      return net::IoLoop::kReadBytes;
+    case Pressure::kThrottled:
+      return 4 * 1024;
+    case Pressure::kSuspended:
+      break;
+  }
+  return 512;
+}
+
+}  // namespace
 
 ShardNode::ShardNode(Node& node, net::IoLoop& io, cache::Shard& shard)
     : node_(node), io_(io), shard_(shard), connections_(io, node.connection_limit()) {
@@ -31,6 +50,7 @@ absl::Status ShardNode::Listen(uint16_t port) {
 net::ConnectionHandler* ShardNode::OnAccept(net::ClientConnection& connection) {
   auto client = std::make_unique<Client>(*this, connection);
   Client* const handler = client.get();
+  connection.set_read_limit(ReadLimit(mesh_pressure_.state()));
   clients_.emplace(connection.id(), std::move(client));
   return handler;
 }
@@ -57,6 +77,17 @@ void ShardNode::OnTurnEnd() {
   node_.replication().OnTurnEnd(id(), now_ms());
   io_.FlushDirty();
   buried_.clear();
+  FollowMeshPressure();
+}
+
+void ShardNode::FollowMeshPressure() {
+  if (shard_.shard_count() == 1) return;
+  const auto changed = mesh_pressure_.Update(shard_.mesh_utilisation_percent());
+  if (!changed) return;
+  Log(LogLevel::kInfo,
+      fmt::format("shard {}: requests to other shards are {}", id().value(), ToString(*changed)));
+  connections_.ForEach(
+      [&](net::ClientConnection& connection) { connection.set_read_limit(ReadLimit(*changed)); });
 }
 
 void ShardNode::OnTick(int64_t now_ms) {

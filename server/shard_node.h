@@ -12,6 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "base/backpressure.h"
 #include "cache/shard.h"
 #include "net/connection_set.h"
 #include "net/io_loop.h"
@@ -76,12 +77,15 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
 
  private:
   void ReportCommands(ShardReport& report);
+  // The more is under way to other shards, the less is read from clients.
+  void FollowMeshPressure();
 
   Node& node_;
   net::IoLoop& io_;
   cache::Shard& shard_;
   DigestWalk digest_walk_;
   ErrorCounts errors_;
+  BackpressureController mesh_pressure_{PressureThresholds()};
   bool held_back_ = false;  // As of the last tick: commands wait for a pause to end.
 
   absl::flat_hash_map<uint64_t, std::unique_ptr<Client>> clients_;
