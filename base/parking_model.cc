@@ -1,9 +1,11 @@
 #include "base/parking_model.h"
 
 #include <array>
-#include <compare>
 #include <cstdint>
-#include <set>
+#include <functional>
+#include <string_view>
+#include <type_traits>
+#include <unordered_set>
 
 #include "base/check.h"
 
@@ -22,12 +24,12 @@ struct StoreBuffer {
   struct Store {
     uint8_t variable = 0;
     uint8_t value = 0;
-    auto operator<=>(const Store&) const = default;
+    bool operator==(const Store&) const = default;
   };
   std::array<Store, 4> stores{};
   uint8_t size = 0;
 
-  auto operator<=>(const StoreBuffer&) const = default;
+  bool operator==(const StoreBuffer&) const = default;
 };
 
 enum class SenderAt : uint8_t { kPush, kFence, kReadParked, kClaim, kSignal, kDone };
@@ -49,7 +51,7 @@ struct State {
   uint8_t looking_at = 0;  // The sender whose messages a look reads next.
   bool found = false;      // This look has found some.
 
-  auto operator<=>(const State&) const = default;
+  bool operator==(const State&) const = default;
 
   void Store(int thread, uint8_t variable, uint8_t value) {
     StoreBuffer& buffer = buffers[thread];
@@ -72,6 +74,14 @@ struct State {
   }
 };
 
+// Millions of states are compared and hashed: as bytes, which have no padding to differ in.
+static_assert(std::has_unique_object_representations_v<State>);
+struct HashOfBytes {
+  size_t operator()(const State& state) const {
+    return std::hash<std::string_view>()({reinterpret_cast<const char*>(&state), sizeof(State)});
+  }
+};
+
 class Explorer {
  public:
   Explorer(const Protocol& protocol, const Workload& workload)
@@ -90,13 +100,13 @@ class Explorer {
  private:
   void Visit(const State& state) {
     if (!seen_.insert(state).second) return;
-    if (state.unanswered_parks < 0 && !outcome_.double_wake) outcome_.double_wake = steps_;
+    if (state.unanswered_parks < 0 && !outcome_.double_wake) outcome_.double_wake = Story();
     bool stuck = true;
     for (int thread = 0; thread < kThreads; ++thread) {
       if (state.buffers[thread].size > 0) {
         State next = state;
         next.DrainOne(thread);
-        Follow(next, thread, "a store reaches memory");
+        Follow(next, thread, "sees a store of its reach memory");
         stuck = false;
       }
       State next = state;
@@ -106,7 +116,7 @@ class Explorer {
         stuck = false;
       }
     }
-    if (stuck && state.taken != state.pushed && !outcome_.lost_wake) outcome_.lost_wake = steps_;
+    if (stuck && state.taken != state.pushed && !outcome_.lost_wake) outcome_.lost_wake = Story();
   }
 
   void Follow(const State& next, int thread, const char* step) {
@@ -115,6 +125,15 @@ class Explorer {
     steps_.push_back(name + step);
     Visit(next);
     steps_.pop_back();
+  }
+
+  std::string Story() const {
+    std::string story;
+    for (const Step& step : steps_) {
+      story += step.thread == kOwner ? "owner " : "sender " + std::to_string(step.thread) + " ";
+      story += std::string(step.what) + "\n";
+    }
+    return story;
   }
 
   // Takes the sender's next step and names it; null if it has none now.
@@ -206,10 +225,15 @@ class Explorer {
     return s.looking_at == 0;
   }
 
+  struct Step {
+    int thread;
+    const char* what;
+  };
+
   const Protocol protocol_;
   const Workload workload_;
-  std::set<State> seen_;
-  std::vector<std::string> steps_;  // From the start to the state under visit.
+  std::unordered_set<State, HashOfBytes> seen_;
+  std::vector<Step> steps_;  // From the start to the state under visit.
   Outcome outcome_;
 };
 

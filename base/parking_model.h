@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace tidemark::parking_model {
 
@@ -33,11 +32,11 @@ struct Workload {
 
 struct Outcome {
   size_t states = 0;  // Distinct ones that were visited.
-  // The steps that lead to an owner asleep beside work with no signal to come; nothing if no order
-  // of steps does.
-  std::optional<std::vector<std::string>> lost_wake;
+  // The steps, one a line, that lead to an owner asleep beside work with no signal to come; nothing
+  // if no order of steps does.
+  std::optional<std::string> lost_wake;
   // Likewise for more signals than parks: two senders that both wake the owner for one sleep.
-  std::optional<std::vector<std::string>> double_wake;
+  std::optional<std::string> double_wake;
 };
 
 Outcome ExploreEveryInterleaving(const Protocol& protocol, const Workload& workload);

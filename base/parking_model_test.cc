@@ -9,20 +9,12 @@
 namespace tidemark::parking_model {
 namespace {
 
-std::string Story(const std::optional<std::vector<std::string>>& steps) {
-  std::string story;
-  if (steps) {
-    for (const std::string& step : *steps) story += step + "\n";
-  }
-  return story;
-}
-
 class ParkingModelTest : public testing::TestWithParam<Workload> {};
 
 TEST_P(ParkingModelTest, LosesNoWakeAndSignalsOnceAPark) {
   const Outcome outcome = ExploreEveryInterleaving(Protocol(), GetParam());
-  EXPECT_FALSE(outcome.lost_wake) << Story(outcome.lost_wake);
-  EXPECT_FALSE(outcome.double_wake) << Story(outcome.double_wake);
+  EXPECT_FALSE(outcome.lost_wake) << outcome.lost_wake.value_or("");
+  EXPECT_FALSE(outcome.double_wake) << outcome.double_wake.value_or("");
   RecordProperty("states", static_cast<int>(outcome.states));
 }
 
@@ -50,7 +42,7 @@ TEST(ParkingModelMutationTest, WithoutTheSendersFenceAWakeIsLost) {
 TEST(ParkingModelMutationTest, WithoutTheClaimTwoSendersSignalOnePark) {
   const Outcome outcome = ExploreEveryInterleaving({.claim = false}, {2, 1});
   EXPECT_TRUE(outcome.double_wake);
-  EXPECT_FALSE(outcome.lost_wake) << Story(outcome.lost_wake);
+  EXPECT_FALSE(outcome.lost_wake) << outcome.lost_wake.value_or("");
 }
 
 }  // namespace
