@@ -14,7 +14,7 @@ namespace tidemark::net {
 namespace {
 
 constexpr int kMaxEvents = 128;
-// A busy thread asks Asio's own epoll set only at every so manieth turn.
+// Every so manieth Poll asks Asio too; Wait always does.
 constexpr uint32_t kPollsPerAsioPoll = 8;
 
 }  // namespace
@@ -40,7 +40,7 @@ size_t IoLoop::Poll() {
   DestroyRetired();
   ReadClock();
   size_t ran = PollSockets() + RunPostponed();
-  if (ran == 0 || ++polls_since_asio_ >= kPollsPerAsioPoll) {
+  if (++polls_since_asio_ >= kPollsPerAsioPoll) {
     polls_since_asio_ = 0;
     ran += context_.poll();
   }
@@ -48,11 +48,13 @@ size_t IoLoop::Poll() {
 }
 
 size_t IoLoop::Wait(int64_t timeout_ns) {
-  size_t ran = Poll();
-  const bool woken = std::exchange(woken_, false);
-  if (ran > 0 || woken || timeout_ns <= 0) return ran;
+  if (woken_ || !again_.empty() || timeout_ns <= 0) {
+    woken_ = false;
+    return Poll();
+  }
+  DestroyRetired();
   WatchSet();
-  ran = context_.run_one_for(std::chrono::microseconds((timeout_ns + 999) / 1000));
+  size_t ran = context_.run_one_for(std::chrono::microseconds((timeout_ns + 999) / 1000));
   ReadClock();
   ran += PollSockets();
   woken_ = false;
