@@ -33,7 +33,7 @@ std::vector<std::pair<int64_t, uint64_t>> LatencySnapshot::CumulativeMicros() co
   std::vector<std::pair<int64_t, uint64_t>> rows;
   uint64_t before = 0;
   for (int64_t bound = 1024; before < count_; bound *= 2) {
-    const uint64_t below = CountBelow(bound * 2 > LatencyBuckets::kMaxNanos ? bound * 2 : bound);
+    const uint64_t below = CountBelow(bound);
     if (below > before) {
       // Redis labels a row with the top of the bucket that begins at the bound, 1/128 wide.
       rows.emplace_back((bound + bound / 128 - 1) / 1000, below);

@@ -100,7 +100,7 @@ struct SettingSpec {
   std::string_view replica_default = {};  // Where a replica's differs.
   int64_t min = 0;
   int64_t max = INT64_MAX;
-  std::string_view unit = {};  // "ms", "s", "us", "%"; empty for counts and bytes.
+  std::string_view unit = {};  // In words, such as "seconds"; empty for counts and bytes.
   SettingChange change = SettingChange::kAtStart;
   SettingRoles roles = SettingRoles::kBoth;
   bool may_be_none = false;  // A kInt that also takes "none", which reads as Settings::kNone.

@@ -114,8 +114,7 @@ std::string Expectation(const SettingSpec& spec) {
       return fmt::format("one of {}", fmt::join(spec.choices, ", "));
     case SettingType::kString:
     case SettingType::kSecret:
-      return spec.default_text.empty() ? std::string("a string")
-                                       : fmt::format("a string like '{}'", spec.default_text);
+      return "a string";
   }
   CHECK(false);
 }
@@ -152,7 +151,7 @@ absl::StatusOr<std::string> CanonicalHostAndPort(std::string_view, std::string_v
     const std::string_view host = text.substr(0, colon);
     const bool bracketed = host.front() == '[' && host.back() == ']' && host.size() > 2;
     const std::optional<int64_t> port = ParseInteger(text.substr(colon + 1));
-    if ((bracketed || host.find(':') == std::string_view::npos) && port && *port >= 1 &&
+    if ((bracketed || host.find_first_of(":[]") == std::string_view::npos) && port && *port >= 1 &&
         *port <= 65535) {
       return std::string(text);
     }

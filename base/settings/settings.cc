@@ -83,10 +83,12 @@ absl::Status Settings::Set(Setting id, std::string_view text) {
   std::lock_guard lock(mutex_);
   absl::StatusOr<SettingValue> value = ParseSetting(spec, texts_[Index(id)], text, BoolWords::kAny);
   if (!value.ok()) {
-    const bool secret = spec.type == SettingType::kSecret;
-    return absl::InvalidArgumentError(fmt::format(
-        "'{}' is not {} ({})", secret ? "(hidden)" : text, Expectation(spec),
-        std::string_view(value.status().message().data(), value.status().message().size())));
+    const std::string_view detail(value.status().message().data(), value.status().message().size());
+    if (spec.type == SettingType::kString) {
+      return absl::InvalidArgumentError(fmt::format("'{}': {}", text, detail));
+    }
+    return absl::InvalidArgumentError(
+        fmt::format("'{}' is not {} ({})", text, Expectation(spec), detail));
   }
   Store(id, *std::move(value));
   return absl::OkStatus();

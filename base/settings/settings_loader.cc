@@ -70,11 +70,9 @@ absl::Status ApplyFile(const std::string& path, Settings& settings) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<Settings>> LoadSettings(NodeRole role,
-                                                       std::span<const char* const> arguments,
-                                                       std::span<const char* const> environment) {
+absl::StatusOr<std::unique_ptr<Settings>> Load(NodeRole role,
+                                               std::span<const char* const> arguments,
+                                               std::span<const char* const> environment) {
   absl::StatusOr<Flags> flags = ParseFlags(role, arguments);
   if (!flags.ok()) return flags.status();
   if (flags->help) return nullptr;
@@ -99,6 +97,25 @@ absl::StatusOr<std::unique_ptr<Settings>> LoadSettings(NodeRole role,
     if (!set.ok()) return set;
   }
   if (absl::Status valid = settings->Validate(); !valid.ok()) return valid;
+  return settings;
+}
+
+// Errors repeat what the user wrote, and that may hold anything.
+absl::Status OnOneLine(const absl::Status& status) {
+  std::string message(status.message());
+  for (char& c : message) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return absl::Status(status.code(), message);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Settings>> LoadSettings(NodeRole role,
+                                                       std::span<const char* const> arguments,
+                                                       std::span<const char* const> environment) {
+  absl::StatusOr<std::unique_ptr<Settings>> settings = Load(role, arguments, environment);
+  if (!settings.ok()) return OnOneLine(settings.status());
   return settings;
 }
 

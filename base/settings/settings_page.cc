@@ -88,9 +88,9 @@ A setting has one name everywhere. Each source overrides those before it:
 An unknown flag, an unknown name in the file or a bad value stops the start with one line that says what
 would be right, and exit status 64. Variables of the environment that name no setting are left alone.
 
-`CONFIG SET` changes the settings that are *live*, several at once or none; `CONFIG GET` shows all. There the names
-have hyphens, as Redis' do (`slowlog-max-len`). `CONFIG REWRITE` writes what `CONFIG SET` changed into
-the file, which keeps its other lines. The two replication tokens are never shown.
+`CONFIG SET` changes the settings that are *live*, several at once or none; `CONFIG GET` shows all.
+There the names have hyphens, as Redis' do (`slowlog-max-len`). `CONFIG REWRITE` writes what `CONFIG SET` changed into
+the file, which keeps its other lines. Replication tokens are never shown.
 
 Sizes are read as Redis reads them: `1k` is 1000 bytes, `1kb` 1024; likewise `m`, `mb`, `g`, `gb`.
 )";
