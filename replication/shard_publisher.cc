@@ -62,6 +62,7 @@ void ShardPublisher::SetRange(std::string_view key, uint64_t offset, std::string
 void ShardPublisher::Flush() {
   if (!streaming_) return builder_.Skip();
   builder_.Flush();
+  if (snapshots_ != nullptr) snapshots_->OnFlush();
   PublishIfFull();
 }
 

@@ -38,6 +38,8 @@ class SnapshotSource {
   virtual void Request(SubscriberRef subscriber) = 0;
   // A frame is about to go out: what its mutations displaced must go first.
   virtual void BeforeFrame() = 0;
+  // The keyspace was emptied; the frame that says so is still open. Must not touch the keyspace.
+  virtual void OnFlush() = 0;
   // Forget `subscriber`, which may be unknown.
   virtual void Withdraw(const Subscriber* subscriber) = 0;
 };
