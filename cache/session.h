@@ -10,21 +10,26 @@
 #ifndef TIDEMARK_CACHE_SESSION_H_
 #define TIDEMARK_CACHE_SESSION_H_
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <functional>
+#include <string>
 
+#include "base/ids.h"
 #include "cache/command.h"
 #include "cache/reply.h"
-#include "cache/shard.h"
 
 namespace tidemark::cache {
+
+class SessionCore;
+class Shard;
 
 // Told when a session's replies have moved on. Borrowed by the session.
 class SessionObserver {
  public:
   virtual ~SessionObserver() = default;
   // Replies reached the ReplyBuilder outside a call of Dispatch: flush them at the end of this turn. The
-  // session may accept commands again if it did not before.
+  // session may accept commands again if it did not before. May dispatch, and may destroy the session.
   virtual void OnReplies() = 0;
 };
 
@@ -34,9 +39,11 @@ class Session {
   Session(Shard& shard, ReplyBuilder& reply, SessionObserver& observer);
   // Replies still under way are dropped when they come.
   ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
-  // Whether Dispatch may be called: false while a command that spans shards is under way or too many
-  // replies are outstanding.
+  // Whether Dispatch may be called: false while a command that spans shards is under way, too many
+  // replies are outstanding, or too much is on its way to other shards. OnReplies follows a false.
   bool ready() const;
   // Starts a data command (one with a handler or a scatter); `key_hash` is KeyHash of its first key, or 0.
   // Its arity fits. Requires ready(). The arguments are copied if they are needed after the call.
@@ -58,10 +65,23 @@ class Session {
   const Watermarks& written() const;
 
   // CLIENT NO-TOUCH.
-  void set_no_touch(bool no_touch);
+  void set_no_touch(bool no_touch) { no_touch_ = no_touch; }
+  bool no_touch() const { return no_touch_; }
   // What the slow log shows of the client.
   std::string address;
   std::string name;
+
+ private:
+  // Everything but the one case that is fast: own shard, no lock held there, nothing pending.
+  void DispatchSlow(const CommandSpec& command, Args args, uint64_t key_hash);
+  void RunHere(const CommandSpec& command, Args args, uint64_t key_hash);
+  void RunElsewhere(ShardId where, const CommandSpec& command, Args args, uint64_t key_hash);
+  void RunAcrossShards(const CommandSpec& command, Args args);
+
+  Shard& shard_;
+  ReplyBuilder& reply_;
+  SessionCore* const core_;  // One reference is ours.
+  bool no_touch_ = false;
 };
 
 }  // namespace tidemark::cache
