@@ -1,4 +1,5 @@
-// LockHolder is a command, or a part of one, that waits for locks of a shard and is told when it has them.
+// LockHolder is a command, or a part of one, that waits for locks of a shard and is told when it
+// has them.
 
 #ifndef TIDEMARK_CACHE_LOCK_HOLDER_H_
 #define TIDEMARK_CACHE_LOCK_HOLDER_H_
@@ -21,8 +22,8 @@ class LockHolder : public LockTable::Request {
   virtual void OnGranted(Shard& shard) = 0;
 };
 
-// What an ordinary command, all of whose keys are on one shard, needs there. `key_hash` is that of its
-// first key.
+// What an ordinary command, all of whose keys are on one shard, needs there. `key_hash` is that of
+// its first key.
 LockTable::Request LocksOf(const CommandSpec& command, Args args, uint64_t key_hash);
 
 }  // namespace tidemark::cache

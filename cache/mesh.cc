@@ -22,8 +22,8 @@ void MeshPort::Connect(ShardId peer, MeshPort& port) {
 
 bool MeshPort::Push(Peer& peer, MeshMessage* message) {
   if (!peer.ring->TryPush(std::move(message))) return false;
-  // After the push, and unconditionally: the receiver clears the bit before it drains, so either it sees
-  // this message or the bit is set again.
+  // After the push, and unconditionally: the receiver clears the bit before it drains, so either it
+  // sees this message or the bit is set again.
   const size_t self = self_.value();
   peer.port->nonempty_[self / kWordBits].bits.fetch_or(uint64_t{1} << (self % kWordBits),
                                                        std::memory_order_acq_rel);

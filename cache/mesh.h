@@ -1,9 +1,9 @@
 // Mesh carries messages between shard threads: one bounded ring for each ordered pair.
 //
-// A shard never waits for a peer. What does not fit a ring queues at the sender, in order, and moves on
-// as the peer drains; how much a shard may have under way is the sender's business (Shard bounds it in
-// bytes and reads its clients less). Each shard has a bitmap of the peers that have sent something, so that
-// looking for messages costs one word, not one ring a peer.
+// A shard never waits for a peer. What does not fit a ring queues at the sender, in order, and
+// moves on as the peer drains; how much a shard may have under way is the sender's business (Shard
+// bounds it in bytes and reads its clients less). Each shard has a bitmap of the peers that have
+// sent something, so that looking for messages costs one word, not one ring a peer.
 //
 // Threading: a MeshPort belongs to its shard's thread, except pending(), which any thread may call.
 
@@ -45,8 +45,8 @@ class MeshPort {
 
   // Sends to another shard or to this one itself, which receives at its next Receive().
   void Send(ShardId to, MeshMessage* message);
-  // Lets everything that has come arrive, and what comes to this shard from itself meanwhile. Returns how
-  // many arrived.
+  // Lets everything that has come arrive, and what comes to this shard from itself meanwhile.
+  // Returns how many arrived.
   size_t Receive(Shard& shard);
   // Moves spilled messages into rings that have room again.
   void FlushSpills();
@@ -66,8 +66,8 @@ class MeshPort {
     std::atomic<uint64_t> bits{0};
   };
   struct Peer {
-    MeshPort* port = nullptr;     // Null for this shard itself.
-    Ring* ring = nullptr;         // In `port`, from this shard.
+    MeshPort* port = nullptr;  // Null for this shard itself.
+    Ring* ring = nullptr;      // In `port`, from this shard.
     std::deque<MeshMessage*> spill;
   };
 

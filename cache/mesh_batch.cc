@@ -18,7 +18,7 @@ constexpr size_t kReserveRequests = 1024;
 // A request that met a lock. The batch goes back when the last of its requests has run.
 class RequestBatch::Waiter final : public LockHolder {
  public:
-  Waiter(LockTable::Request locks, RequestBatch* batch, Request* request)
+  Waiter(LockTable::Request locks, RequestBatch* batch, Item* request)
       : LockHolder(std::move(locks)), batch_(batch), request_(request) {}
 
   void OnGranted(Shard& shard) override {
@@ -30,7 +30,7 @@ class RequestBatch::Waiter final : public LockHolder {
 
  private:
   RequestBatch* const batch_;
-  Request* const request_;
+  Item* const request_;
 };
 
 void RequestBatch::Open(ShardId origin, ShardId target) {
@@ -42,7 +42,7 @@ void RequestBatch::Open(ShardId origin, ShardId target) {
 
 void RequestBatch::Add(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
                        SessionCore* session, uint64_t slot) {
-  Request& request = requests_.emplace_back();
+  Item& request = requests_.emplace_back();
   request.command = &command;
   request.args = arguments_.Copy(args);
   request.key_hash = key_hash;
@@ -55,13 +55,14 @@ void RequestBatch::Arrive(Shard& shard) { answered_ ? Deliver(shard) : RunAll(sh
 
 void RequestBatch::RunAll(Shard& target) {
   target.StartTiming();
-  for (const Request& request : requests_) target.keyspace().PrefetchBucket(request.key_hash);
-  for (const Request& request : requests_) target.keyspace().PrefetchEntry(request.key_hash);
-  waiting_ = requests_.size() + 1;  // One for ourselves, so that nothing sends it back under our feet.
-  for (Request& request : requests_) {
+  for (const Item& request : requests_) target.keyspace().PrefetchBucket(request.key_hash);
+  for (const Item& request : requests_) target.keyspace().PrefetchEntry(request.key_hash);
+  waiting_ =
+      requests_.size() + 1;  // One for ourselves, so that nothing sends it back under our feet.
+  for (Item& request : requests_) {
     if (target.MustWait(*request.command, request.args, request.key_hash)) {
-      target.Acquire(new Waiter(LocksOf(*request.command, request.args, request.key_hash), this,
-                                &request));
+      target.Acquire(
+          new Waiter(LocksOf(*request.command, request.args, request.key_hash), this, &request));
     } else {
       RunOne(target, request);
     }
@@ -70,10 +71,10 @@ void RequestBatch::RunAll(Shard& target) {
   SendBackIfDone(target);
 }
 
-void RequestBatch::RunOne(Shard& target, Request& request) {
+void RequestBatch::RunOne(Shard& target, Item& request) {
   request.reply_position = replies_.end();
-  request.nanos = target.Run(*request.command, request.args, request.key_hash, request.no_touch,
-                             replies_);
+  request.nanos =
+      target.Run(*request.command, request.args, request.key_hash, request.no_touch, replies_);
   --waiting_;
 }
 
@@ -85,7 +86,7 @@ void RequestBatch::SendBackIfDone(Shard& target) {
 }
 
 void RequestBatch::Deliver(Shard& origin) {
-  for (Request& request : requests_) {
+  for (Item& request : requests_) {
     SessionCore& session = *request.session;
     if (session.session() == nullptr) continue;
     ReplyTape::Reader(replies_, request.reply_position).PlayReply(session.Answer(request.slot));
@@ -99,7 +100,7 @@ void RequestBatch::Deliver(Shard& origin) {
 
 void RequestBatch::Clear() {
   requests_.clear();
-  if (requests_.capacity() > kReserveRequests) std::vector<Request>().swap(requests_);
+  if (requests_.capacity() > kReserveRequests) std::vector<Item>().swap(requests_);
   arguments_.Clear();
   replies_.Clear();
 }

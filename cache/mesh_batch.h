@@ -1,5 +1,6 @@
-// RequestBatch is one turn's commands for another shard. It goes there, is run, and comes back with the
-// answers in the same object, which is then used again: in the steady state nothing is allocated.
+// RequestBatch is one turn's commands for another shard. It goes there, is run, and comes back with
+// the answers in the same object, which is then used again: in the steady state nothing is
+// allocated.
 //
 // Threading: the origin's thread fills it and takes the answers; in between it is the target's.
 
@@ -34,7 +35,7 @@ class RequestBatch final : public MeshMessage {
   size_t size() const { return requests_.size(); }
   ShardId target() const { return target_; }
   // Of the requests.
-  size_t bytes() const { return arguments_.bytes() + requests_.size() * sizeof(Request); }
+  size_t bytes() const { return arguments_.bytes() + requests_.size() * sizeof(Item); }
 
   void Arrive(Shard& shard) override;
   // Forgets requests and answers.
@@ -42,7 +43,7 @@ class RequestBatch final : public MeshMessage {
 
  private:
   class Waiter;
-  struct Request {
+  struct Item {
     const CommandSpec* command = nullptr;
     Args args;
     uint64_t key_hash = 0;
@@ -55,7 +56,7 @@ class RequestBatch final : public MeshMessage {
   };
 
   void RunAll(Shard& target);
-  void RunOne(Shard& target, Request& request);
+  void RunOne(Shard& target, Item& request);
   void SendBackIfDone(Shard& target);
   void Deliver(Shard& origin);
 
@@ -64,7 +65,7 @@ class RequestBatch final : public MeshMessage {
   bool answered_ = false;
   size_t waiting_ = 0;  // Requests that have not run.
   Sequence assigned_;   // The target's newest mutation when the last request had run.
-  std::vector<Request> requests_;
+  std::vector<Item> requests_;
   ArgumentArena arguments_;
   ReplyTape replies_;
 };

@@ -1,16 +1,16 @@
-// Transaction carries out what needs several shards at once: it takes locks on each in ascending order, runs
-// a part on each while all are held, and lets go.
+// Transaction carries out what needs several shards at once: it takes locks on each in ascending
+// order, runs a part on each while all are held, and lets go.
 //
-// The fixed order of shards means that no two transactions ever wait for each other in a circle. A part
-// becomes visible only while the keys of every other part are still locked or already changed, so nobody
-// sees half.
+// The fixed order of shards means that no two transactions ever wait for each other in a circle. A
+// part becomes visible only while the keys of every other part are still locked or already changed,
+// so nobody sees half.
 //
-// In messages: lock(0) -> lock(1) -> ... from shard to shard; the last one to grant sends "run" to all; each
-// runs its part and reports to the origin. With two phases the locks stay until the second has run, and the
-// origin decides in between.
+// In messages: lock(0) -> lock(1) -> ... from shard to shard; the last one to grant sends "run" to
+// all; each runs its part and reports to the origin. With two phases the locks stay until the
+// second has run, and the origin decides in between.
 //
-// Threading: the object is handed around; between two messages each Part is its shard's, and what the origin
-// writes (in Between) the participants only read.
+// Threading: the object is handed around; between two messages each Part is its shard's, and what
+// the origin writes (in Between) the participants only read.
 
 #ifndef TIDEMARK_CACHE_MULTI_SHARD_H_
 #define TIDEMARK_CACHE_MULTI_SHARD_H_
@@ -21,9 +21,11 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "base/ids.h"
 #include "cache/argument_arena.h"
 #include "cache/command.h"
@@ -55,8 +57,8 @@ class Transaction {
 
     const ShardId shard;
     ReplyTape reply;
-    uint64_t nanos = 0;   // Of running, over all phases.
-    Sequence assigned;    // The shard's newest mutation after the part had run.
+    uint64_t nanos = 0;  // Of running, over all phases.
+    Sequence assigned;   // The shard's newest mutation after the part had run.
 
    private:
     friend class Transaction;
@@ -89,23 +91,17 @@ class Transaction {
   Shard& origin_;
   const int phases_;
   int phase_ = 0;
-  size_t done_ = 0;          // Parts that have run this phase; the origin's.
-  std::deque<Part> parts_;   // Stable addresses: parts are messages and lock requests.
+  size_t done_ = 0;         // Parts that have run this phase; the origin's.
+  std::deque<Part> parts_;  // Stable addresses: parts are messages and lock requests.
 };
 
 // A command of a session whose keys lie on several shards.
 class CommandTransaction : public Transaction {
  public:
-  // `slot` of `session` takes the reply. The arguments are copied. Null if they are wrong: then the error
-  // has been answered into `reply`.
-  static std::unique_ptr<CommandTransaction> Make(SessionCore& session, uint64_t slot,
-                                                  const CommandSpec& command, Args args,
-                                                  ReplyBuilder& reply);
-
- protected:
   CommandTransaction(SessionCore& session, uint64_t slot, const CommandSpec& command, Args args,
                      int phases);
 
+ protected:
   // A participant's share of the command, to run as a command of its own.
   struct Share {
     std::vector<std::string_view> args;  // The name, then its keys, each with `per_key` - 1 values.
@@ -119,16 +115,17 @@ class CommandTransaction : public Transaction {
   const CommandSpec& command() const { return command_; }
   Args args() const { return args_; }
   const Share& share(size_t part) const { return shares_[part]; }
-  // The part that has the key of argument `position`. Requires CutByKeys.
-  size_t PartOfKey(int position) const;
+  // By key, in the order of the arguments: the part that has it. Requires CutByKeys.
+  const std::vector<size_t>& part_of_key() const { return part_of_key_; }
   bool no_touch() const { return no_touch_; }
-  uint64_t id() const { return info_.id; }
 
   // Runs the command's handler on a part's share, inside the transaction's marks if it writes.
   void RunShare(Shard& shard, Part& part, size_t index);
-  // Marks what `write` does as this transaction's part, if there is a sink.
-  template <typename Write>
-  void Mark(Shard& shard, Write&& write);
+  // Tells the shard's sink, if it has one, that what `write` does is a part of this transaction.
+  void Mark(Shard& shard, absl::FunctionRef<void()> write);
+
+  // Who writes, where that is not everyone who takes part. Before anyone has written.
+  void SetWriters(std::vector<ShardId> shards) { info_.participants = std::move(shards); }
 
   // The one reply.
   virtual void Answer(ReplyBuilder& reply) = 0;
@@ -146,8 +143,8 @@ class CommandTransaction : public Transaction {
   TransactionInfo info_;
 };
 
-// The whole keyspace at one instant: runs `each` on every shard while all are held exclusively, then `done`
-// on the origin's thread.
+// The whole keyspace at one instant: runs `each` on every shard while all are held exclusively,
+// then `done` on the origin's thread.
 class CutTransaction final : public Transaction {
  public:
   CutTransaction(Shard& origin, std::function<void(Shard&)> each,

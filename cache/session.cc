@@ -10,14 +10,15 @@
 #include "cache/lock_holder.h"
 #include "cache/mesh_batch.h"
 #include "cache/multi_shard.h"
+#include "cache/multi_shard_commands.h"
 #include "cache/session_core.h"
 #include "cache/shard.h"
 
 namespace tidemark::cache {
 namespace {
 
-// A command of this shard's own that met a lock. It runs even if its session has gone meanwhile: it was
-// accepted before.
+// A command of this shard's own that met a lock. It runs even if its session has gone meanwhile: it
+// was accepted before.
 class Waiter final : public LockHolder {
  public:
   Waiter(const CommandSpec& command, Args args, uint64_t key_hash, SessionCore& session,
@@ -70,9 +71,8 @@ void Session::Dispatch(const CommandSpec& command, Args args, uint64_t key_hash)
   const bool here =
       shard_.shard_count() == 1 ||
       (command.scatter == Scatter::kNone &&
-       (command.keys.first == 0 ||
-        ShardOf(args[static_cast<size_t>(command.keys.first)], key_hash, shard_.shard_count()) ==
-            shard_.id()));
+       (command.keys.first == 0 || ShardOf(args[static_cast<size_t>(command.keys.first)], key_hash,
+                                           shard_.shard_count()) == shard_.id()));
   if (here && core_->pending() == 0 && shard_.locks_empty()) [[likely]] {
     shard_.Execute(command, args, key_hash, reply_, this);
     if (command.is_write() && shard_.sink() != nullptr) {
@@ -145,7 +145,7 @@ void Session::RunAcrossShards(const CommandSpec& command, Args args) {
   const uint64_t slot = core_->OpenSlot();
   ReplyTape errors;
   std::unique_ptr<Transaction> transaction =
-      CommandTransaction::Make(*core_, slot, command, args, errors);
+      MakeMultiShardCommand(*core_, slot, command, args, errors);
   if (transaction == nullptr) {
     ReplyTape::Reader(errors).PlayReply(core_->Answer(slot));
     core_->CloseSlot(slot);

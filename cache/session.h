@@ -1,9 +1,10 @@
-// Session is one source of commands on one shard's thread: a client connection, or an embedding caller.
-// It sends each command to where its keys live and answers strictly in the order of the commands.
+// Session is one source of commands on one shard's thread: a client connection, or an embedding
+// caller. It sends each command to where its keys live and answers strictly in the order of the
+// commands.
 //
-// A command whose keys are on this shard runs at once. One for another shard travels there in the batch of
-// this turn. One that spans shards waits until the session's earlier commands have been answered, and holds
-// back later ones, so that its place in the order is exact.
+// A command whose keys are on this shard runs at once. One for another shard travels there in the
+// batch of this turn. One that spans shards waits until the session's earlier commands have been
+// answered, and holds back later ones, so that its place in the order is exact.
 //
 // Threading: confined to its shard's thread.
 
@@ -28,8 +29,9 @@ class Shard;
 class SessionObserver {
  public:
   virtual ~SessionObserver() = default;
-  // Replies reached the ReplyBuilder outside a call of Dispatch: flush them at the end of this turn. The
-  // session may accept commands again if it did not before. May dispatch, and may destroy the session.
+  // Replies reached the ReplyBuilder outside a call of Dispatch: flush them at the end of this
+  // turn. The session may accept commands again if it did not before. May dispatch, and may destroy
+  // the session.
   virtual void OnReplies() = 0;
 };
 
@@ -45,8 +47,9 @@ class Session {
   // Whether Dispatch may be called: false while a command that spans shards is under way, too many
   // replies are outstanding, or too much is on its way to other shards. OnReplies follows a false.
   bool ready() const;
-  // Starts a data command (one with a handler or a scatter); `key_hash` is KeyHash of its first key, or 0.
-  // Its arity fits. Requires ready(). The arguments are copied if they are needed after the call.
+  // Starts a data command (one with a handler or a scatter); `key_hash` is KeyHash of its first
+  // key, or 0. Its arity fits. Requires ready(). The arguments are copied if they are needed after
+  // the call.
   void Dispatch(const CommandSpec& command, Args args, uint64_t key_hash);
 
   // Commands whose replies are still under way.
@@ -54,14 +57,14 @@ class Session {
   // For commands that the server runs itself: takes one reply, in the session's order. With nothing
   // pending this is `reply` itself.
   ReplyBuilder& OrderedReply();
-  // For those that answer later. The function takes the place in the order that it had when it was opened,
-  // and is called with the builder to answer into, once, on this shard's thread.
+  // For those that answer later. The function takes the place in the order that it had when it was
+  // opened, and is called with the builder to answer into, once, on this shard's thread.
   using SlotId = uint64_t;
   SlotId OpenSlot();
   void CompleteSlot(SlotId slot, const std::function<void(ReplyBuilder&)>& answer);
 
-  // What the session's last write reached: for each shard the sequence to wait for, 0 where it wrote
-  // nothing (WAIT).
+  // What the session's last write reached: for each shard the sequence to wait for, 0 where it
+  // wrote nothing (WAIT).
   const Watermarks& written() const;
 
   // CLIENT NO-TOUCH.

@@ -1,8 +1,8 @@
-// SessionCore is the part of a Session that answers under way refer to: it lives until the last of them
-// has come, even if the session is gone by then.
+// SessionCore is the part of a Session that answers under way refer to: it lives until the last of
+// them has come, even if the session is gone by then.
 //
-// It keeps the order of replies: each command that is not answered at once takes a slot, and a slot's
-// reply reaches the ReplyBuilder when all earlier ones have.
+// It keeps the order of replies: each command that is not answered at once takes a slot, and a
+// slot's reply reaches the ReplyBuilder when all earlier ones have.
 //
 // Threading: confined to the session's shard. Other shards hold references but never touch them.
 
@@ -26,8 +26,8 @@ class Transaction;
 
 class SessionCore {
  public:
-  // More than this many commands, or bytes of replies that wait for earlier ones, and the session takes
-  // no more for now.
+  // More than this many commands, or bytes of replies that wait for earlier ones, and the session
+  // takes no more for now.
   static constexpr uint64_t kMaxPending = 1024;
   static constexpr size_t kMaxParkedBytes = 1 << 20;
 
@@ -52,8 +52,8 @@ class SessionCore {
   ReplyBuilder& Answer(uint64_t slot);
   void CloseSlot(uint64_t slot);
 
-  // A transaction of this session: begins once nothing is pending before its slot; until it is done the
-  // session is not ready. Owned by itself from Start on.
+  // A transaction of this session: begins once nothing is pending before its slot; until it is done
+  // the session is not ready. Owned by itself from Start on.
   void Begin(std::unique_ptr<Transaction> transaction, uint64_t slot);
   void TransactionDone() { --spanning_; }
 

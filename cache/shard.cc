@@ -45,7 +45,8 @@ Shard::Shard(Engine& engine, ShardId id, Options options)
       engine_(engine),
       id_(id),
       options_(std::move(options)),
-      mesh_(id, options_.shard_count, std::bit_ceil(std::max<size_t>(options_.mesh_ring_messages, 1))),
+      mesh_(id, options_.shard_count,
+            std::bit_ceil(std::max<size_t>(options_.mesh_ring_messages, 1))),
       outbound_(static_cast<size_t>(options_.shard_count)),
       spin_(options_.spin_limit, UsableCores(), options_.shard_count) {
   RefreshTime();
@@ -80,7 +81,8 @@ uint64_t Shard::Count(const CommandSpec& command, uint64_t failed) {
 
 uint64_t Shard::Run(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
                     ReplyBuilder& reply) {
-  if (!time_is_fresh_) [[unlikely]] StartTiming();
+  if (!time_is_fresh_) [[unlikely]]
+    StartTiming();
   const uint64_t errors_before = reply.errors();
   CommandContext context{keyspace_, command, key_hash, no_touch};
   if (command.scatter == Scatter::kNone) [[likely]] {
@@ -95,7 +97,8 @@ void Shard::Execute(const CommandSpec& command, Args args, uint64_t key_hash, Re
                     const Session* session) {
   const uint64_t nanos =
       Run(command, args, key_hash, session != nullptr && session->no_touch(), reply);
-  if (slow_log_.Wants(nanos)) [[unlikely]] NoteSlow(command, args, nanos, session);
+  if (slow_log_.Wants(nanos)) [[unlikely]]
+    NoteSlow(command, args, nanos, session);
 }
 
 void Shard::Account(const CommandSpec& command, Args args, Outcome outcome,
@@ -226,7 +229,8 @@ void Shard::BatchDone(std::unique_ptr<RequestBatch> batch) {
 }
 
 bool Shard::MeshIsFull(SessionCore& session) {
-  if (full_peers_ == 0) [[likely]] return false;
+  if (full_peers_ == 0) [[likely]]
+    return false;
   if (!session.waits_for_mesh) {
     session.waits_for_mesh = true;
     waiting_for_mesh_.push_back(IntrusivePtr<SessionCore>::Share(&session));
@@ -265,10 +269,12 @@ void Shard::QueueNotify(SessionCore& session) {
 }
 
 size_t Shard::NotifySessions() {
-  std::vector<IntrusivePtr<SessionCore>> sessions;
-  sessions.swap(to_notify_);
-  for (IntrusivePtr<SessionCore>& session : sessions) session->Notify();
-  return sessions.size();
+  // Whoever is told may dispatch, and so make others wait to be told.
+  notifying_.swap(to_notify_);
+  const size_t told = notifying_.size();
+  for (IntrusivePtr<SessionCore>& session : notifying_) session->Notify();
+  notifying_.clear();
+  return told;
 }
 
 // --- Posted tasks ---
@@ -315,8 +321,8 @@ size_t Shard::Park() {
 
 size_t Shard::DoArrivals() {
   size_t work = RunPosted();
-  // Each of these may give the others something to do, but only through this shard itself or commands
-  // that clients had sent before: it ends.
+  // Each of these may give the others something to do, but only through this shard itself or
+  // commands that clients had sent before: it ends.
   for (size_t more = 1; more > 0; work += more) {
     more = mesh_.Receive(*this) + RunGranted() + NotifySessions();
   }

@@ -1,8 +1,10 @@
-// Shard is one thread's part of the engine: its keyspace, its loop, its end of the mesh, and the locks of
-// commands that span shards.
+// Shard is one thread's part of the engine: its keyspace, its loop, its end of the mesh, and the
+// locks of commands that span shards.
 //
-// A turn of the loop: reactor (readiness, parse, execute) -> mesh inbound -> posted tasks -> mesh outbound
-// -> hooks' OnTurnEnd (seal frames, flush replies) -> wake peers -> housekeeping on a budget -> tick.
+// A turn of the loop: reactor (readiness, parse, execute) -> mesh inbound -> posted tasks -> mesh
+// outbound
+// -> hooks' OnTurnEnd (seal frames, flush replies) -> wake peers -> housekeeping on a budget ->
+// tick.
 //
 // Threading: everything here is for the shard's own thread, except where it says "any thread".
 
@@ -90,22 +92,23 @@ class Shard {
   MutationSink* sink() const { return sink_; }
   void set_sink(MutationSink* sink);
 
-  // The time of the next command counts from here. Call it before the first command of a batch; within
-  // the batch, the end of one command is the start of the next and one reading serves both.
+  // The time of the next command counts from here. Call it before the first command of a batch;
+  // within the batch, the end of one command is the start of the next and one reading serves both.
   void StartTiming() {
     if (!time_is_fresh_) RefreshTime();
     last_ticks_ = cycles_.Now();
   }
-  // Runs `command` here and now, with its timing, counters and slow log. The caller has checked arity
-  // and that no lock stands in the way (Session does).
+  // Runs `command` here and now, with its timing, counters and slow log. The caller has checked
+  // arity and that no lock stands in the way (Session does).
   void Execute(const CommandSpec& command, Args args, uint64_t key_hash, ReplyBuilder& reply,
                const Session* session);
-  // Counts a command that ran elsewhere than in Execute (the server's own), as the latest in the batch.
+  // Counts a command that ran elsewhere than in Execute (the server's own), as the latest in the
+  // batch.
   enum class Outcome { kAnswered, kFailed };
   void Account(const CommandSpec& command, Args args, Outcome outcome, const Session* session);
 
-  // Runs `task` on this shard's thread, after what was posted before it. Any thread; wakes the shard.
-  // After Engine::Stop the task is destroyed instead.
+  // Runs `task` on this shard's thread, after what was posted before it. Any thread; wakes the
+  // shard. After Engine::Stop the task is destroyed instead.
   void Post(absl::AnyInvocable<void(Shard&)> task);
 
   void AddHook(ShardHook* hook) { hooks_.push_back(hook); }
@@ -113,9 +116,9 @@ class Shard {
   CommandStats& command_stats() { return stats_; }
   SlowLog& slow_log() { return slow_log_; }
 
-  // What this shard has sent its peers and they have not answered, for the peer with most of it, as a
-  // share of Engine::Options::mesh_spill_bytes: 0 to 100. Whoever reads clients reads less as it rises
-  // (docs/architecture.md, "Backpressure").
+  // What this shard has sent its peers and they have not answered, for the peer with most of it, as
+  // a share of Engine::Options::mesh_spill_bytes: 0 to 100. Whoever reads clients reads less as it
+  // rises (docs/architecture.md, "Backpressure").
   int mesh_utilisation_percent() const;
 
   // For INFO and metrics; any thread may read them.
@@ -203,8 +206,9 @@ class Shard {
   bool TickIfDue(Parked parked);
   void WakePeers();
   bool WakeIfParked();  // Any thread.
-  // True once no shard has anything under way. A shard counts as busy until it finds itself at rest, and
-  // again when somebody posts to it; whoever posts is busy then, so the count cannot reach zero too early.
+  // True once no shard has anything under way. A shard counts as busy until it finds itself at
+  // rest, and again when somebody posts to it; whoever posts is busy then, so the count cannot
+  // reach zero too early.
   bool Drained();
 
   static void Bump(std::atomic<uint64_t>& counter, uint64_t by = 1) {
@@ -241,6 +245,7 @@ class Shard {
   ReplyTape discarded_;
   std::vector<LockTable::Request*> granted_;  // LockHolders that have not been told.
   std::vector<IntrusivePtr<SessionCore>> to_notify_;
+  std::vector<IntrusivePtr<SessionCore>> notifying_;
   std::vector<IntrusivePtr<SessionCore>> waiting_for_mesh_;
 
   std::vector<ShardHook*> hooks_;
@@ -253,7 +258,7 @@ class Shard {
 
   std::mutex posted_mutex_;
   std::vector<absl::AnyInvocable<void(Shard&)>> posted_;  // Guarded by posted_mutex_.
-  bool counted_as_busy_ = true;                           // Guarded by posted_mutex_; see Drained().
+  bool counted_as_busy_ = true;  // Guarded by posted_mutex_; see Drained().
   std::atomic<bool> has_posted_{false};
 };
 
