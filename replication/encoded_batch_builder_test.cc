@@ -228,12 +228,16 @@ TEST(EncodedBatchBuilderTest, RandomStreamsReachAReaderWhole) {
       }
       if (builder.full() || (!in_transaction && random() % 10 == 0)) {
         const FrameRef frame = Seal(builder);
-        if (frame) ASSERT_TRUE(reader.Take(*frame).ok());
+        if (frame) {
+          ASSERT_TRUE(reader.Take(*frame).ok());
+        }
       }
     }
     if (in_transaction) builder.EndTransaction();
     const FrameRef frame = Seal(builder);
-    if (frame) ASSERT_TRUE(reader.Take(*frame).ok());
+    if (frame) {
+      ASSERT_TRUE(reader.Take(*frame).ok());
+    }
     EXPECT_EQ(reader.state(), expected);
     EXPECT_EQ(reader.applied(), builder.last_sequence());
     EXPECT_EQ(reader.digest(), builder.digest());

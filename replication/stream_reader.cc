@@ -25,7 +25,7 @@ absl::Status ApplyRecords(const Frame& frame, KeyMap* state, std::set<std::strin
         if (const auto it = state->find(key); it != state->end()) {
           it->second.second = record.expire_at_ms;
         }
-        break;
+        continue;  // It may have changed nothing, and then its entry comes when the walk reaches it.
       case RecordOp::kSetRange: {
         std::string& value = (*state)[key].first;
         value.resize(std::max(value.size(), record.offset + record.value.size()));

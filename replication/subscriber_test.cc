@@ -76,10 +76,10 @@ TEST(SubscriberTest, FramesHandedOverComeBeforeThosePushed) {
 TEST(SubscriberTest, ShardsAreDrainedInTurns) {
   CountingWaker waker;
   Subscriber subscriber({.shard_count = 3}, &waker);
-  std::vector<Source> sources{Source(0), Source(1), Source(2)};
+  Source a(0), c(2);
   for (int s = 0; s < 3; ++s) subscriber.Open(Shard(s), {});
-  for (int i = 0; i < 4; ++i) subscriber.Push(Shard(0), sources[0].Frame());
-  for (int i = 0; i < 2; ++i) subscriber.Push(Shard(2), sources[2].Frame());
+  for (int i = 0; i < 4; ++i) subscriber.Push(Shard(0), a.Frame());
+  for (int i = 0; i < 2; ++i) subscriber.Push(Shard(2), c.Frame());
   std::vector<FrameRef> frames;
   EXPECT_TRUE(subscriber.Drain(3, 1 << 20, &frames));
   EXPECT_FALSE(subscriber.Drain(100, 1 << 20, &frames));
