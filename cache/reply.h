@@ -37,6 +37,16 @@ class ReplyBuilder {
   virtual void SetHeader(size_t count) = 0;
 
   void Ok() { Status("OK"); }
+
+  // Errors answered so far: from its change the shard tells that a command failed.
+  uint64_t errors() const { return errors_; }
+
+ protected:
+  // Every implementation's Error calls this.
+  void CountError() { ++errors_; }
+
+ private:
+  uint64_t errors_ = 0;
 };
 
 }  // namespace tidemark::cache
