@@ -32,8 +32,9 @@ struct StoreBuffer {
   bool operator==(const StoreBuffer&) const = default;
 };
 
-enum class SenderAt : uint8_t { kPush, kFence, kReadParked, kClaim, kSignal, kDone };
-enum class OwnerAt : uint8_t { kLook, kPublish, kFence, kLookAgain, kWait, kClear };
+// Where each program stands. A fence is no step of its own: the step after it waits for the queue.
+enum class SenderAt : uint8_t { kPush, kReadParked, kClaim, kSignal, kDone };
+enum class OwnerAt : uint8_t { kLook, kPublish, kLookAgain, kWait, kClear };
 
 // One state of the whole machine. The signal is the eventfd's: system calls see and change it at
 // once.
@@ -120,9 +121,7 @@ class Explorer {
   }
 
   void Follow(const State& next, int thread, const char* step) {
-    const std::string name =
-        thread == kOwner ? "owner: " : "sender " + std::to_string(thread) + ": ";
-    steps_.push_back(name + step);
+    steps_.push_back({thread, step});
     Visit(next);
     steps_.pop_back();
   }
@@ -144,13 +143,10 @@ class Explorer {
     switch (at) {
       case SenderAt::kPush:
         s.Store(sender, static_cast<uint8_t>(sender), ++s.pushed[sender]);
-        at = protocol_.sender_fence ? SenderAt::kFence : SenderAt::kReadParked;
-        return "pushes";
-      case SenderAt::kFence:
-        if (s.buffers[sender].size > 0) return nullptr;
         at = SenderAt::kReadParked;
-        return "fences";
+        return "pushes";
       case SenderAt::kReadParked:
+        if (protocol_.sender_fence && s.buffers[sender].size > 0) return nullptr;
         if (s.Load(sender, kParked) == 0) {
           at = after_message;
           return "reads that the owner is awake";
@@ -185,18 +181,15 @@ class Explorer {
       case OwnerAt::kPublish:
         s.Store(kOwner, kParked, 1);
         ++s.unanswered_parks;
-        s.owner_at = protocol_.owner_fence ? OwnerAt::kFence : AfterFence();
+        s.owner_at = protocol_.second_look ? OwnerAt::kLookAgain : OwnerAt::kWait;
         return "publishes that it parks";
-      case OwnerAt::kFence:
-        if (s.buffers[kOwner].size > 0) return nullptr;
-        s.owner_at = AfterFence();
-        return "fences";
       case OwnerAt::kLookAgain:
+        if (protocol_.owner_fence && s.buffers[kOwner].size > 0) return nullptr;
         if (!Look(s)) return "looks again at a source";
         s.owner_at = s.found ? OwnerAt::kClear : OwnerAt::kWait;
         return "looks again at the last source";
       case OwnerAt::kWait:
-        if (!s.signal) return nullptr;
+        if (!s.signal || (protocol_.owner_fence && s.buffers[kOwner].size > 0)) return nullptr;
         s.signal = false;
         s.owner_at = OwnerAt::kClear;
         return "wakes";
@@ -206,10 +199,6 @@ class Explorer {
         return "publishes that it is awake";
     }
     return nullptr;
-  }
-
-  OwnerAt AfterFence() const {
-    return protocol_.second_look ? OwnerAt::kLookAgain : OwnerAt::kWait;
   }
 
   // Reads one source and takes what is there. True after the last one; `found` is then for the
