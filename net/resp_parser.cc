@@ -52,17 +52,24 @@ LineEnd FindLineEnd(const char* line, const char* end, const char** found) {
 }
 
 // The common case of a length's line: a mark, one to nine canonical digits, "\r" and one more byte.
-// Returns what follows, or null if the line is anything else or not all there.
+// Returns what follows, or null if the line is anything else or not all there with at least two
+// bytes more, which every whole command has; `*value` is then as it was.
 inline const char* ParsePlainLength(const char* line, const char* end, char mark, int64_t* value) {
-  if (end - line < 5 || *line != mark) return nullptr;
-  int64_t sum = static_cast<unsigned char>(line[1] - '0');
-  if (sum > 9) return nullptr;
+  if (end - line < 6 || *line != mark) return nullptr;
+  const unsigned first = static_cast<unsigned char>(line[1] - '0');
+  if (first > 9) return nullptr;
   if (line[2] == '\r') {
-    *value = sum;
+    *value = first;
     return line + 4;
   }
-  if (sum == 0) return nullptr;
-  const char* at = line + 2;
+  const unsigned second = static_cast<unsigned char>(line[2] - '0');
+  if (second > 9 || first == 0) return nullptr;
+  int64_t sum = first * 10 + second;
+  if (line[3] == '\r') {
+    *value = sum;
+    return line + 5;
+  }
+  const char* at = line + 3;
   // The loop ends at a byte that is no digit, at the latest at the last byte of input.
   const char* last = std::min(end - 1, line + 10);
   while (at < last && IsDigit(*at)) sum = sum * 10 + (*at++ - '0');
