@@ -167,7 +167,7 @@ inline Entry* KeyTable::Find(uint64_t hash, std::string_view key) const {
   const Bucket* bucket = &BucketOf(hash);
   do {
     for (unsigned slots = SlotsWith(*bucket, Fingerprint(hash)); slots != 0; slots &= slots - 1) {
-      Entry* entry = EntryOf(bucket->slots[std::countr_zero(slots)]);
+      Entry* entry = EntryOf(bucket->slots[static_cast<unsigned>(std::countr_zero(slots))]);
       const std::string_view present = entry->key();
       if (present.size() == key.size() && SameBytes(present.data(), key.data(), key.size())) {
         return entry;

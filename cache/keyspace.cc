@@ -41,7 +41,7 @@ Keyspace::~Keyspace() {
 // --- Reading ---
 
 const Entry* Keyspace::Find(KeyRef key) {
-  Entry* entry = Present(key);
+  Entry* entry = contents_.keys.Find(key.hash, key.key);
   if (entry == nullptr || entry->ExpiredAt(now_ms_)) [[unlikely]]
     return Miss(key, entry);
   ++stats_.hits;
