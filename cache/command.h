@@ -139,6 +139,10 @@ inline int CommandContext::first_key() const { return spec.keys.first; }
 // Finds rows by name, in any case. Immutable after Add; then safe from any thread.
 class CommandTable {
  public:
+  CommandTable() = default;
+  CommandTable(CommandTable&&) = default;
+  CommandTable& operator=(CommandTable&&) = default;
+
   // The rows of cache/commands: strings, keys, expiry. (Link //cache/commands.)
   static std::span<const CommandSpec> DataCommands();
 
