@@ -228,6 +228,8 @@ void Client::OnProtocolError(net::ClientConnection&, std::string_view text) {
   CloseAfterReplies();
 }
 
+void Client::OnEndOfInput(net::ClientConnection&) { CloseAfterReplies(); }
+
 void Client::OnClosed(net::ClientConnection&, net::CloseReason) { shard_.Bury(id()); }
 
 std::string Client::Describe() const {

@@ -84,6 +84,7 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   size_t OnCommands(net::ClientConnection& connection,
                     std::span<const net::ParsedCommand> batch) override;
   void OnProtocolError(net::ClientConnection& connection, std::string_view text) override;
+  void OnEndOfInput(net::ClientConnection& connection) override;
   void OnClosed(net::ClientConnection& connection, net::CloseReason reason) override;
 
   // --- cache::SessionObserver ---
