@@ -54,7 +54,8 @@ TEST(CommandTableTest, FindsNothingElse) {
   using std::literals::operator""sv;
   for (const std::string_view name :
        {""sv, "g"sv, "ge"sv, "gett"sv, "get "sv, "get\0"sv, "config|get"sv, "eightchar"sv,
-        "exactlysixteen-c"sv, "exactlysixteen\r"sv, "longer-than-sixteen-c"sv, "longer-than-sixteen-"sv}) {
+        "exactlysixteen-c"sv, "exactlysixteen\r"sv, "longer-than-sixteen-c"sv,
+        "longer-than-sixteen-"sv}) {
     EXPECT_EQ(table.Find(name), nullptr) << name;
   }
   EXPECT_EQ(CommandTable().Find("get"), nullptr);
@@ -68,7 +69,8 @@ TEST(CommandTableTest, GivesRowsAndSubcommandsIds) {
 }
 
 TEST(CommandTableTest, ListsRowsByName) {
-  const auto all = Table().All();
+  const CommandTable table = Table();
+  const auto all = table.All();
   EXPECT_EQ(all.size(), std::size(kRows));
   EXPECT_TRUE(
       std::is_sorted(all.begin(), all.end(), [](auto* a, auto* b) { return a->name < b->name; }));

@@ -43,7 +43,8 @@ class Names {
 
 struct Filled {
   Filled() {
-    // In another order than that of the lookups, so that neighbours in memory are not neighbours in time.
+    // In another order than that of the lookups, so that neighbours in memory are not neighbours in
+    // time.
     for (size_t n = 0; n < kKeys; ++n) {
       keyspace.Set(KeyRef::Of(fmt::format("key:{:012}", n)), kValue, kNoExpiry);
     }

@@ -124,7 +124,9 @@ TEST(ListenerTest, AfterStopNobodyComesInAndClientsStay) {
 void RunOutOfDescriptors() {
   TestServer server;
   TestClient first(server.port());
-  CHECK(server.TurnUntil([&] { return server.connections.size() == 1; }));
+  // Served once before: what sanitizers check at the first call takes descriptors.
+  first.Send("PING\r\n");
+  CHECK(server.TurnUntilReceived(first, 5));
   TestClient waiting(server.port());
   // No number above those in use is left; the server's end of `waiting` has none yet.
   const UniqueFd probe(::dup(0));
@@ -136,7 +138,7 @@ void RunOutOfDescriptors() {
   CHECK(waiting.received() == "-ERR max number of clients reached\r\n");
   CHECK(server.listener->counters().out_of_descriptors.value() == 1);
   first.Send("PING\r\n");
-  CHECK(server.TurnUntilReceived(first, 5));
+  CHECK(server.TurnUntilReceived(first, 10));
   size_t ran = 0;
   for (int i = 0; i < 10; ++i) ran += server.loop.Poll();
   CHECK(ran <= 1);
@@ -147,7 +149,7 @@ void RunOutOfDescriptors() {
   TestClient next(server.port());
   next.Send("PING\r\n");
   CHECK(server.TurnUntilReceived(next, 5));
-  std::exit(0);
+  ::_exit(0);  // Without what sanitizers do at the end, which wants descriptors.
 }
 
 TEST(ListenerTest, OutOfDescriptorsItRefusesRestsAndComesBack) {

@@ -52,18 +52,27 @@ LineEnd FindLineEnd(const char* line, const char* end, const char** found) {
 }
 
 // The common case of a length's line: a mark, one to nine canonical digits, "\r" and one more byte.
-// Returns what follows, or null if the line is anything else or not all there.
+// Returns what follows, or null if the line is anything else or not all there with at least two
+// bytes more, which every whole command has; `*value` is then as it was.
 inline const char* ParsePlainLength(const char* line, const char* end, char mark, int64_t* value) {
-  if (end - line < 4 || *line != mark) return nullptr;
-  const char* at = line + 1;
-  if (!IsDigit(*at)) return nullptr;
-  int64_t sum = *at++ - '0';
-  if (IsDigit(*at)) {
-    if (sum == 0) return nullptr;
-    // The loop ends at a byte that is no digit, at the latest at the last byte of input.
-    const char* last = std::min(end - 1, line + 10);
-    while (at < last && IsDigit(*at)) sum = sum * 10 + (*at++ - '0');
+  if (end - line < 6 || *line != mark) return nullptr;
+  const unsigned first = static_cast<unsigned char>(line[1] - '0');
+  if (first > 9) return nullptr;
+  if (line[2] == '\r') {
+    *value = first;
+    return line + 4;
   }
+  const unsigned second = static_cast<unsigned char>(line[2] - '0');
+  if (second > 9 || first == 0) return nullptr;
+  int64_t sum = first * 10 + second;
+  if (line[3] == '\r') {
+    *value = sum;
+    return line + 5;
+  }
+  const char* at = line + 3;
+  // The loop ends at a byte that is no digit, at the latest at the last byte of input.
+  const char* last = std::min(end - 1, line + 10);
+  while (at < last && IsDigit(*at)) sum = sum * 10 + (*at++ - '0');
   if (*at != '\r' || end - at < 2) return nullptr;
   *value = sum;
   return at + 2;
@@ -151,7 +160,7 @@ struct RespParser::Cursor {
   CommandBatch& batch;
 };
 
-// Takes the arguments of a command that is whole in the input, as nearly all are.
+// Takes the arguments of a command that begins in this input.
 class RespParser::BatchSink {
  public:
   explicit BatchSink(CommandBatch& batch) : batch_(batch), first_(batch.args_used_) {}
@@ -207,13 +216,24 @@ std::string_view RespParser::Parse(std::string_view input, const Options& option
       options.trust == Options::Trust::kAuthenticated ? CommandBatch::kMaxCommands : 1;
   const char* const begin = input.data();
   Cursor cursor{begin, begin + input.size(), begin, options, batch};
+  // An unfinished command is at the start of the input if anywhere.
+  bool fresh = scanned_ == 0 && options.trust == Options::Trust::kAuthenticated;
   while (cursor.start != cursor.end) {
     if (batch.count_ == max_commands) {
       batch.more_ = true;
       break;
     }
     const size_t first_arg = batch.args_used_;
+    if (fresh) [[likely]] {
+      const char* next = ParseWhole(cursor.start, cursor.end, options.max_bulk_bytes, batch);
+      if (next != nullptr) [[likely]] {
+        cursor.start = next;
+        batch.EndCommand(first_arg, static_cast<size_t>(next - begin));
+        continue;
+      }
+    }
     const Outcome outcome = *cursor.start == '*' ? ParseMultibulk(cursor) : ParseInline(cursor);
+    fresh = options.trust == Options::Trust::kAuthenticated;
     if (outcome == Outcome::kCommand) {
       cursor.start = cursor.next;
       batch.EndCommand(first_arg, static_cast<size_t>(cursor.start - begin));
@@ -236,6 +256,26 @@ std::string_view RespParser::Parse(std::string_view input, const Options& option
   batch.consumed_ = static_cast<size_t>(cursor.start - begin);
   batch.MakeSpans();
   return {};
+}
+
+// Takes a command of a few arguments, plainly written, of which all is there: what nearly every
+// command is. Returns what follows it, or null if it is anything else; then nothing has changed.
+const char* RespParser::ParseWhole(const char* at, const char* end, int64_t max_bulk,
+                                   CommandBatch& batch) {
+  int64_t count;
+  at = ParsePlainLength(at, end, '*', &count);
+  if (at == nullptr || count == 0) return nullptr;
+  if (static_cast<size_t>(count) > batch.args_capacity_ - batch.args_used_) return nullptr;
+  std::string_view* arg = batch.args_.get() + batch.args_used_;
+  for (std::string_view* const last = arg + count; arg != last; ++arg) {
+    int64_t size;
+    at = ParsePlainLength(at, end, '$', &size);
+    if (at == nullptr || size > max_bulk || end - at < size + 2) return nullptr;
+    *arg = {at, static_cast<size_t>(size)};
+    at += size + 2;
+  }
+  batch.args_used_ += static_cast<size_t>(count);
+  return at;
 }
 
 RespParser::Outcome RespParser::ParseMultibulk(Cursor& cursor) {

@@ -110,6 +110,8 @@ class RespParser {
   class BatchSink;
   class SliceSink;
 
+  static const char* ParseWhole(const char* at, const char* end, int64_t max_bulk,
+                                CommandBatch& batch);
   Outcome ParseMultibulk(Cursor& cursor);
   template <typename Sink>
   Outcome ParseArguments(Cursor& cursor, const char* at, Sink sink);

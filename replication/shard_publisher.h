@@ -46,17 +46,17 @@ class SnapshotSource {
 
 // Where a reader says that it is in a shard's stream.
 struct StreamPosition {
-  HistoryId history;  // 0: it has nothing.
-  Sequence applied;
-  std::optional<uint64_t> digest;  // The stream's digest there.
+  HistoryId history = {};  // 0: it has nothing.
+  Sequence applied = {};
+  std::optional<uint64_t> digest = {};  // The stream's digest there.
 };
 
 // How a reader joined.
 struct Join {
   enum class Kind { kUpToDate, kBacklog, kSnapshot };
   Kind kind = Kind::kUpToDate;
-  Sequence emitted;   // The stream's end at that moment.
-  size_t frames = 0;  // From the backlog.
+  Sequence emitted = {};  // The stream's end at that moment.
+  size_t frames = 0;      // From the backlog.
   size_t bytes = 0;
 };
 
@@ -81,10 +81,10 @@ struct PublisherCounters {
 class ShardPublisher final : public cache::MutationSink {
  public:
   struct Options {
-    ShardId shard;
+    ShardId shard = {};
     int shard_count = 1;
-    HistoryId history;
-    BatchLimits limits;
+    HistoryId history = {};
+    BatchLimits limits = {};
     BacklogBudget* budget = nullptr;        // Borrowed; shared with the other shards.
     const Clock* clock = &Clock::System();  // Borrowed; read only if limits.max_delay_ns is set.
   };
@@ -135,8 +135,10 @@ class ShardPublisher final : public cache::MutationSink {
 
   // The newest mutation as of the last turn's end, and the newest in a frame that every reader can
   // get.
-  Sequence published_assigned() const;
-  Sequence published_emitted() const;
+  Sequence published_assigned() const {
+    return Sequence(assigned_.load(std::memory_order_acquire));
+  }
+  Sequence published_emitted() const { return Sequence(emitted_.load(std::memory_order_acquire)); }
   // A mutation could not be encoded: readers were cut and need snapshots, and the node should take
   // no more writes on this shard until an operator has looked. Final.
   bool writes_refused() const { return writes_refused_.load(std::memory_order_relaxed); }

@@ -10,16 +10,24 @@
 namespace tidemark::server {
 namespace {
 
+MetricSample Sample(double value, MetricLabels labels = {}) {
+  MetricSample sample;
+  sample.labels = std::move(labels);
+  sample.value = value;
+  return sample;
+}
+
 class Page {
  public:
   MetricFamilySample& Family(std::string name, std::string help, MetricKind kind) {
-    families_.push_back(
-        {.name = "tidemark_" + std::move(name), .help = std::move(help), .kind = kind});
-    return families_.back();
+    MetricFamilySample& family = families_.emplace_back();
+    family.name = "tidemark_" + std::move(name);
+    family.help = std::move(help);
+    family.kind = kind;
+    return family;
   }
   void Gauge(std::string name, std::string help, double value) {
-    Family(std::move(name), std::move(help), MetricKind::kGauge)
-        .samples.push_back({.value = value});
+    Family(std::move(name), std::move(help), MetricKind::kGauge).samples.push_back(Sample(value));
   }
   std::string Text() const { return PrometheusText(families_); }
 
@@ -75,8 +83,8 @@ void AddVector(Page& page, std::string name, std::string help, const Watermarks&
   if (watermarks.empty()) return;
   MetricFamilySample& family = page.Family(std::move(name), std::move(help), kGauge);
   for (size_t i = 0; i < watermarks.size(); ++i) {
-    family.samples.push_back({.labels = {{"shard", std::to_string(i)}},
-                              .value = static_cast<double>(watermarks[i].value())});
+    family.samples.push_back(
+        Sample(static_cast<double>(watermarks[i].value()), {{"shard", std::to_string(i)}}));
   }
 }
 
@@ -97,8 +105,7 @@ void AddReplicas(Page& page, const ReplicationView& view) {
   for (const ReplicaMetric& metric : kMetrics) {
     MetricFamilySample& family = page.Family(metric.name, metric.help, kGauge);
     for (const ReplicaReport& replica : view.replicas) {
-      family.samples.push_back(
-          {.labels = {{"replica", replica.address}}, .value = metric.read(replica)});
+      family.samples.push_back(Sample(metric.read(replica), {{"replica", replica.address}}));
     }
   }
 }
@@ -110,8 +117,8 @@ std::string MetricsText(const NodeReport& report) {
   for (const ShardMetric& metric : kShardMetrics) {
     MetricFamilySample& family = page.Family(metric.name, metric.help, metric.kind);
     for (size_t i = 0; i < report.by_shard.size(); ++i) {
-      family.samples.push_back({.labels = {{"shard", std::to_string(i)}},
-                                .value = static_cast<double>(report.by_shard[i].*metric.field)});
+      family.samples.push_back(Sample(static_cast<double>(report.by_shard[i].*metric.field),
+                                      {{"shard", std::to_string(i)}}));
     }
   }
   page.Gauge("rss_bytes", "Resident memory of the process.",
@@ -133,7 +140,7 @@ std::string MetricsText(const NodeReport& report) {
     MetricFamilySample& family =
         page.Family("replication_" + name, "See docs/operations.md, \"Replication counters\".",
                     name.ends_with("_total") ? kCounter : kGauge);
-    family.samples.push_back({.value = static_cast<double>(value)});
+    family.samples.push_back(Sample(static_cast<double>(value)));
   }
   return page.Text();
 }

@@ -38,7 +38,8 @@ PrimaryReplication::PrimaryReplication(const Settings& settings, int shards)
     options.history = history_;
     options.limits = LimitsFrom(settings);
     options.budget = &backlog_budget_;
-    shards_.push_back({.publisher = std::make_unique<replication::ShardPublisher>(options)});
+    shards_.push_back({.publisher = std::make_unique<replication::ShardPublisher>(options),
+                       .snapshots = nullptr});
   }
 }
 

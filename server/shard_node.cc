@@ -39,6 +39,8 @@ absl::Status ShardNode::Listen(uint16_t port) {
   auto listener = net::Listener::Open(
       {.address = settings.String(Setting::kBind),
        .port = port,
+       .sharing = id() == ShardId(0) ? net::Listener::Options::Sharing::kFirst
+                                     : net::Listener::Options::Sharing::kJoin,
        .backlog = static_cast<int>(settings.Int(Setting::kTcpBacklog)),
        .keepalive_seconds = static_cast<int>(settings.Int(Setting::kTcpKeepalive))},
       connections_, node_.connection_limit(), this);

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
-#define XXH_INLINE_ALL
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h>  // The widest vectors that this CPU has; the plain header knows SSE2 alone.
+#else
 #include <xxhash.h>
+#endif
 
 #include <algorithm>
 #include <cstdlib>

@@ -3,17 +3,36 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "base/check.h"
 #include "base/format/frame_decoder.h"
 #include "base/format/record.h"
 
+namespace {
+
+void StampFirstFrame(std::string* bytes) {
+  using namespace tidemark;
+  FrameHeader header;
+  if (bytes->size() < kFrameHeaderBytes ||
+      !DecodeFrameHeader(*bytes, kMaxFrameBytes, &header).ok() ||
+      bytes->size() < kFrameHeaderBytes + header.stored_bytes) {
+    return;
+  }
+  // What is decoded is encoded to the same bytes, with the right checksum.
+  EncodeFrameHeader(header, bytes->data());
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tidemark;
   if (size == 0) return 0;
   const size_t piece = 1 + data[0];
-  std::string_view stream(reinterpret_cast<const char*>(data) + 1, size - 1);
+  std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  StampFirstFrame(&bytes);
+  std::string_view stream = bytes;
   FrameDecoder decoder({.max_frame_bytes = 1 << 20});
   while (!stream.empty()) {
     std::string_view input = stream.substr(0, piece);
