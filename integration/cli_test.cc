@@ -1,4 +1,5 @@
-// What the two programs promise to shells and supervisors: exit statuses, one clear line, a clean stop.
+// What the two programs promise to shells and supervisors: exit statuses, one clear line, a clean
+// stop.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -116,10 +117,10 @@ INSTANTIATE_TEST_SUITE_P(Signals, StopTest, testing::Values(SIGTERM, SIGINT),
 
 TEST(CliTest, AReplicaThatIsNotReadyYetStopsCleanlyToo) {
   // A primary that accepts and never speaks.
-  const Listener silent;
-  Process replica({Runfile(kReplica), "--port=0",
-                   "--primary=127.0.0.1:" + std::to_string(silent.port())});
-  EXPECT_TRUE(Eventually(kPatience, [&] { return !replica.Errors().empty(); }));
+  Listener silent;
+  Process replica(
+      {Runfile(kReplica), "--port=0", "--primary=127.0.0.1:" + std::to_string(silent.port())});
+  EXPECT_TRUE(silent.AwaitConnection(kPatience));
   replica.Signal(SIGTERM);
   EXPECT_THAT(replica.WaitExit(kPatience), Optional(ExitedWith(0)));
   EXPECT_EQ(replica.Output(), "");

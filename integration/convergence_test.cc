@@ -1,9 +1,10 @@
 // Replicas of any number of shards end with what their primary holds.
+#include "integration/harness/convergence.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "integration/harness/convergence.h"
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
 

@@ -75,8 +75,8 @@ TEST(PrimaryRestartTest, TheSilenceOfAStoppedPrimaryIsSurvived) {
   EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
 }
 
-// Counts on one connection until the primary goes, and then what the replica has: whatever was answered
-// must be there.
+// Counts on one connection until the primary goes, and then what the replica has: whatever was
+// answered must be there.
 TEST(PrimaryRestartTest, ACleanStopLosesNothingThatWasAnswered) {
   Node primary = Node::Primary({"--shards=2"});
   ASSERT_TRUE(primary.AwaitReady());
@@ -98,10 +98,13 @@ TEST(PrimaryRestartTest, ACleanStopLosesNothingThatWasAnswered) {
   EXPECT_THAT(primary.process().WaitExit(kPatience), Optional(ExitedWith(0)));
   writer.join();
   RedisClient reader = replica.Connect();
-  EXPECT_TRUE(Eventually(kPatience, [&] {
-    const Reply count = reader.Do({"GET", "n"});
-    return count.type == Reply::Type::kString && std::stoll(count.text) >= answered;
-  })) << "answered up to " << answered;
+  EXPECT_TRUE(Eventually(kPatience,
+                         [&] {
+                           const Reply count = reader.Do({"GET", "n"});
+                           return count.type == Reply::Type::kString &&
+                                  std::stoll(count.text) >= answered;
+                         }))
+      << "answered up to " << answered;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// A replica that stands still costs its primary a bounded queue and nothing else, and catches up when it
-// goes on.
+// A replica that stands still costs its primary a bounded queue and nothing else, and catches up
+// when it goes on.
 #include <gtest/gtest.h>
 #include <signal.h>
 
