@@ -61,7 +61,6 @@ class ReplicationServer {
     PrimaryLink::Counters sent;
     FrameCompressor::Stats compression;
     uint64_t refused = 0;  // Connections closed before a stream began.
-    uint64_t out_of_descriptors = 0;
   };
   // As of a few milliseconds ago.
   Status status() const;
