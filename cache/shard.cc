@@ -382,7 +382,8 @@ bool Shard::WakeIfParked() {
 
 void Shard::Loop() {
   while (!engine_.stopping()) Turn();
-  Turn();  // What was posted before the stop, and its replies and frames.
+  found_work_ = true;
+  Turn();  // Without parking: what was posted before the stop, and its replies and frames.
   for (ShardHook* hook : hooks_) hook->OnStop();
   // Peers may still need this shard for what they have under way.
   constexpr int64_t kDrainWaitNanos = 100'000;
