@@ -73,7 +73,9 @@ class Client::Port final : public SessionObserver {
       running_.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
       PendingCall& call = running_.back();
-      const std::vector<std::string_view> args(call.args.begin(), call.args.end());
+      // The reply may come, and end the call, while the command still reads its arguments.
+      const std::vector<std::string> held = std::move(call.args);
+      const std::vector<std::string_view> args(held.begin(), held.end());
       session_.Dispatch(*call.spec, args, call.key_hash);
     }
   }

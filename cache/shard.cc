@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "base/check.h"
@@ -362,6 +363,8 @@ void Shard::Turn() {
   for (ShardHook* hook : hooks_) hook->OnTurnEnd();
   WakePeers();
   found_work_ = work > 0 || mesh_.has_spills();
+  // A peer does not say when its ring has room again, so we look; it may need this core to make room.
+  if (work == 0 && mesh_.has_spills()) std::this_thread::yield();
   found_work_ |= RunSlices();
   found_work_ |= TickIfDue(parked);
   Bump(counters_.turns);
