@@ -17,13 +17,13 @@ constexpr size_t kPieceBuckets = kPieceBytes / sizeof(Bucket);
 }  // namespace
 
 BucketArray::~BucketArray() {
-  for (int segment = kFirstSegment; segment < kSegments; ++segment) {
+  for (unsigned segment = kFirstSegment; segment < kSegments; ++segment) {
     if (bases_[segment] != 0) FreeSegment(segment);
   }
 }
 
 void BucketArray::PushBack() {
-  const int segment = SegmentOf(size_);
+  const unsigned segment = SegmentOf(size_);
   if (size_ == FirstOf(segment)) AllocateSegment(segment);
   // A bucket of a segment that had shrunk may hold what it held then.
   std::memset(&(*this)[size_], 0, sizeof(Bucket));
@@ -33,7 +33,7 @@ void BucketArray::PushBack() {
 void BucketArray::PopBack() {
   DCHECK(size_ > 0);
   --size_;
-  const int segment = SegmentOf(size_);
+  const unsigned segment = SegmentOf(size_);
   if (size_ == FirstOf(segment)) {
     FreeSegment(segment);
   } else if (BytesOf(segment) >= kPieceBytes && size_ % kPieceBuckets == 0) {
@@ -41,7 +41,7 @@ void BucketArray::PopBack() {
   }
 }
 
-void BucketArray::AllocateSegment(int segment) {
+void BucketArray::AllocateSegment(unsigned segment) {
   CHECK(segment < kSegments);
   const size_t bytes = BytesOf(segment);
   void* memory;
@@ -57,7 +57,7 @@ void BucketArray::AllocateSegment(int segment) {
   bases_[segment] = reinterpret_cast<uintptr_t>(memory) - FirstOf(segment) * sizeof(Bucket);
 }
 
-void BucketArray::FreeSegment(int segment) {
+void BucketArray::FreeSegment(unsigned segment) {
   const size_t bytes = BytesOf(segment);
   void* memory = reinterpret_cast<void*>(bases_[segment] + FirstOf(segment) * sizeof(Bucket));
   if (bytes < kPieceBytes) {

@@ -50,18 +50,23 @@ class BucketArray {
   }
 
  private:
-  static constexpr int kFirstSegment = 3;  // By number of the highest bit of its last index, 15.
-  static constexpr int kSegments = 44;
+  static constexpr unsigned kFirstSegment =
+      3;  // By number of the highest bit of its last index, 15.
+  static constexpr unsigned kSegments = 44;
 
-  static int SegmentOf(size_t index) { return 63 - std::countl_zero(uint64_t{index} | 15); }
+  static unsigned SegmentOf(size_t index) {
+    return 63 - static_cast<unsigned>(std::countl_zero(uint64_t{index} | 15));
+  }
   // The first index of a segment, and how many buckets it has.
-  static size_t FirstOf(int segment) { return segment == kFirstSegment ? 0 : size_t{1} << segment; }
-  static size_t BytesOf(int segment) {
+  static size_t FirstOf(unsigned segment) {
+    return segment == kFirstSegment ? 0 : size_t{1} << segment;
+  }
+  static size_t BytesOf(unsigned segment) {
     return (segment == kFirstSegment ? size_t{16} : size_t{1} << segment) * sizeof(Bucket);
   }
 
-  void AllocateSegment(int segment);
-  void FreeSegment(int segment);
+  void AllocateSegment(unsigned segment);
+  void FreeSegment(unsigned segment);
 
   // bases_[s] is where bucket 0 would lie if segment s reached back to it: no subtraction on
   // lookup.

@@ -21,7 +21,7 @@ namespace tidemark::cache {
 // args[0] is the command's name as the client wrote it; a container's subcommand is args[1].
 using Args = std::span<const std::string_view>;
 
-// Bits of CommandSpec::flags; the names that COMMAND shows are in command_table.cc.
+// Bits of CommandSpec::flags; the names that COMMAND shows are in commands/command_reply.cc.
 enum CommandFlag : uint32_t {
   kWrite = 1u << 0,
   kReadOnly = 1u << 1,
@@ -139,6 +139,10 @@ inline int CommandContext::first_key() const { return spec.keys.first; }
 // Finds rows by name, in any case. Immutable after Add; then safe from any thread.
 class CommandTable {
  public:
+  CommandTable() = default;
+  CommandTable(CommandTable&&) = default;
+  CommandTable& operator=(CommandTable&&) = default;
+
   // The rows of cache/commands: strings, keys, expiry. (Link //cache/commands.)
   static std::span<const CommandSpec> DataCommands();
 

@@ -61,24 +61,10 @@ uint64_t KeyTable::WithLevelByte(uint64_t slot, uint64_t level_byte) {
   return (slot & ~(uint64_t{0xff} << kLevelByteShift)) | level_byte << kLevelByteShift;
 }
 
-Entry* KeyTable::Find(uint64_t hash, std::string_view key) const {
-  const uint64_t fingerprint = Fingerprint(hash);
-  for (const Bucket* bucket = &BucketOf(hash); bucket != nullptr; bucket = NextOf(*bucket)) {
-#pragma GCC unroll 8
-    for (const uint64_t slot : bucket->slots) {
-      if (slot >> kFingerprintShift != fingerprint) continue;
-      Entry* entry = EntryOf(slot);
-      if (entry->key() == key) return entry;
-    }
-  }
-  return nullptr;
-}
-
 void KeyTable::PrefetchEntry(uint64_t hash) const {
-  const uint64_t fingerprint = Fingerprint(hash);
-#pragma GCC unroll 8
-  for (const uint64_t slot : BucketOf(hash).slots) {
-    if (slot >> kFingerprintShift != fingerprint) continue;
+  const Bucket& bucket = BucketOf(hash);
+  for (unsigned slots = SlotsWith(bucket, Fingerprint(hash)); slots != 0; slots &= slots - 1) {
+    const uint64_t slot = bucket.slots[std::countr_zero(slots)];
     const char* entry = reinterpret_cast<const char*>(EntryOf(slot));
     // A small entry rarely fits one line: the next holds the end of the value.
     __builtin_prefetch(entry);

@@ -20,12 +20,14 @@
 #ifndef TIDEMARK_CACHE_KEY_TABLE_H_
 #define TIDEMARK_CACHE_KEY_TABLE_H_
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "base/key_hash.h"
 #include "cache/bucket_array.h"
+#include "cache/bucket_search.h"
 #include "cache/entry.h"
 
 namespace tidemark::cache {
@@ -47,7 +49,7 @@ class KeyTable {
   size_t memory_bytes() const { return (buckets_.size() + overflow_buckets_) * sizeof(Bucket); }
 
   // Null if there is none.
-  Entry* Find(uint64_t hash, std::string_view key) const;
+  [[gnu::always_inline]] Entry* Find(uint64_t hash, std::string_view key) const;
 
   void PrefetchBucket(uint64_t hash) const { __builtin_prefetch(&BucketOf(hash)); }
   // Prefetches what Find() would compare with. Reads the bucket.
@@ -160,6 +162,21 @@ class KeyTable {
   size_t overflow_buckets_ = 0;
   HashFunction hash_function_;
 };
+
+inline Entry* KeyTable::Find(uint64_t hash, std::string_view key) const {
+  const Bucket* bucket = &BucketOf(hash);
+  do {
+    for (unsigned slots = SlotsWith(*bucket, Fingerprint(hash)); slots != 0; slots &= slots - 1) {
+      Entry* entry = EntryOf(bucket->slots[static_cast<unsigned>(std::countr_zero(slots))]);
+      const std::string_view present = entry->key();
+      if (present.size() == key.size() && SameBytes(present.data(), key.data(), key.size())) {
+        return entry;
+      }
+    }
+    bucket = NextOf(*bucket);
+  } while (bucket != nullptr);
+  return nullptr;
+}
 
 }  // namespace tidemark::cache
 

@@ -42,20 +42,23 @@ Keyspace::~Keyspace() {
 
 const Entry* Keyspace::Find(KeyRef key) {
   Entry* entry = contents_.keys.Find(key.hash, key.key);
-  if (entry != nullptr && !entry->ExpiredAt(now_ms_)) [[likely]] {
-    ++stats_.hits;
-    entry->Touch(access_clock_);
-    return entry;
-  }
-  if (entry != nullptr) DropExpired(key, entry);
+  if (entry == nullptr || entry->ExpiredAt(now_ms_)) [[unlikely]]
+    return Miss(key, entry);
+  ++stats_.hits;
+  entry->Touch(access_clock_);
+  return entry;
+}
+
+const Entry* Keyspace::Miss(const KeyRef& key, Entry* expired) {
   ++stats_.misses;
+  if (expired != nullptr) DropExpired(key, expired);
   return nullptr;
 }
 
 const Entry* Keyspace::Peek(KeyRef key) { return LiveEntry(key); }
 
 Entry* Keyspace::LiveEntry(KeyRef key) {
-  Entry* entry = contents_.keys.Find(key.hash, key.key);
+  Entry* entry = Present(key);
   if (entry == nullptr || !entry->ExpiredAt(now_ms_)) return entry;
   DropExpired(key, entry);
   return nullptr;

@@ -189,10 +189,13 @@ class Keyspace {
   };
 
   // The entry whether it has expired or not; null if there is none.
-  Entry* Present(KeyRef key) const { return contents_.keys.Find(key.hash, key.key); }
+  Entry* Present(const KeyRef& key) const { return contents_.keys.Find(key.hash, key.key); }
   // The live entry; what has expired is null and, on a primary, is deleted as an effect.
   Entry* LiveEntry(KeyRef key);
-  // Out of line: what Find() and LiveEntry() do with an entry that has expired.
+  // Find() without an entry to return, out of line so that a hit stays cheap. `expired` may be
+  // null.
+  [[gnu::noinline]] const Entry* Miss(const KeyRef& key, Entry* expired);
+  // Deletes as an effect what has expired, unless effects_only.
   void DropExpired(KeyRef key, Entry* entry);
 
   // The changes themselves, without a mutation. `present` is the entry of the key, or null where

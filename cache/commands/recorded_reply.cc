@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace tidemark::cache {
 
 std::string Quoted(std::string_view bytes) {
@@ -53,7 +55,12 @@ void RecordedReply::Open(std::string_view mark, size_t count) {
 }
 
 void RecordedReply::Status(std::string_view text) { Scalar(fmt::format("+{}", text)); }
-void RecordedReply::Error(std::string_view text) { Scalar(fmt::format("-{}", text)); }
+void RecordedReply::Error(std::string_view text) {
+  std::string line = fmt::format("-{}", text);
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+  Scalar(line);
+}
 void RecordedReply::Integer(int64_t value) { Scalar(fmt::format(":{}", value)); }
 void RecordedReply::Bulk(std::string_view bytes) { Scalar(Quoted(bytes)); }
 void RecordedReply::BulkRef(const BufferRef& owner, std::string_view bytes) {

@@ -1,0 +1,30 @@
+#include "base/settings/redis_constants.h"
+
+namespace tidemark {
+namespace {
+
+constexpr RedisConstant kConstants[] = {
+    {"databases", "1"},
+    {"hz", "10"},
+    {"io-threads", "1"},
+    // Nothing is written to disk.
+    {"save", ""},
+    {"appendonly", "no"},
+    // No limit on memory, so nothing to evict.
+    {"maxmemory", "0"},
+    {"maxmemory-policy", "noeviction"},
+    {"maxmemory-clients", "0"},
+    {"cluster-enabled", "no"},
+    {"notify-keyspace-events", ""},
+    {"protected-mode", "no"},
+    {"replica-read-only", "yes"},
+    {"slave-read-only", "yes"},
+    {"replica-serve-stale-data", "yes"},
+    {"slave-serve-stale-data", "yes"},
+};
+
+}  // namespace
+
+std::span<const RedisConstant> RedisConstants() { return kConstants; }
+
+}  // namespace tidemark

@@ -1,0 +1,440 @@
+// The table. To add a setting: its name in enum Setting, a row here in the same place, and
+// `bazel run //tools/settings_doc > docs/configuration.md`.
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "base/check.h"
+#include "base/settings/output_buffer_limits.h"
+#include "base/settings/setting_spec.h"
+#include "base/settings/setting_value.h"
+
+namespace tidemark {
+namespace {
+
+using enum SettingType;
+using enum SettingChange;
+
+constexpr int64_t kInt32Max = 2147483647;
+constexpr int64_t kKb = int64_t{1} << 10, kMb = int64_t{1} << 20, kGb = int64_t{1} << 30;
+
+constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
+constexpr std::string_view kForeignHistories[] = {"never", "nonempty", "always"};
+constexpr std::string_view kSendPolicies[] = {"batch", "immediate"};
+constexpr std::string_view kCompressions[] = {"none", "zstd"};
+
+constexpr SettingSection kSections[] = {
+    {"The node", Setting::kConfig},
+    {"Clients", Setting::kRequirepass},
+    {"Seeing what happens", Setting::kSlowlogLogSlowerThan},
+    {"The replication link", Setting::kReplicationPort},
+    {"Frames", Setting::kSendPolicy},
+    {"Buffers of replication", Setting::kBacklogBytes},
+    {"Scheduling", Setting::kSpinLimit},
+};
+
+constexpr std::array<SettingSpec, kSettingCount> kTable = {{
+    // The node.
+    {.id = Setting::kConfig,
+     .name = "config",
+     .type = kString,
+     .default_text = "",
+     .help = "A TOML file of settings, one `name = value` a line. CONFIG REWRITE writes to it."},
+    {.id = Setting::kPort,
+     .name = "port",
+     .type = kInt,
+     .default_text = "6379",
+     .replica_default = "6380",
+     .max = 65535,
+     .help = "The TCP port for clients; 0 lets the kernel choose one, which the ready line names."},
+    {.id = Setting::kBind,
+     .name = "bind",
+     .type = kString,
+     .default_text = "127.0.0.1",
+     .help =
+         "The address to listen on, for clients and for replicas. Set a password before you open a "
+         "node to a network."},
+    {.id = Setting::kTcpBacklog,
+     .name = "tcp_backlog",
+     .type = kInt,
+     .default_text = "511",
+     .min = 1,
+     .max = kInt32Max,
+     .help = "Connections that may wait to be accepted; the kernel's somaxconn bounds it too."},
+    {.id = Setting::kShards,
+     .name = "shards",
+     .type = kInt,
+     .default_text = "0",
+     .max = 1024,
+     .help = "Parts of the keyspace, each with a thread of its own; 0 is one for each core. "
+             "Primary and "
+             "replica need not have the same number."},
+    {.id = Setting::kLogLevel,
+     .name = "log_level",
+     .type = kChoice,
+     .default_text = "info",
+     .change = kLive,
+     .choices = kLogLevels,
+     .help = "The least level that is logged to stderr."},
+
+    // Clients.
+    {.id = Setting::kRequirepass,
+     .name = "requirepass",
+     .type = kSecret,
+     .default_text = "",
+     .change = kLive,
+     .redis_name = "requirepass",
+     .help = "The password that clients must give with AUTH or HELLO; empty asks for none. Prefer "
+             "the file "
+             "or the environment: other users of the machine can read flags."},
+    {.id = Setting::kMaxclients,
+     .name = "maxclients",
+     .type = kInt,
+     .default_text = "10000",
+     .min = 1,
+     .max = 4294967295,
+     .change = kLive,
+     .help = "Clients connected at once; one more is told so and disconnected."},
+    {.id = Setting::kTimeout,
+     .name = "timeout",
+     .type = kInt,
+     .default_text = "0",
+     .max = kInt32Max,
+     .unit = "seconds",
+     .change = kLive,
+     .help = "Closes a client that has been idle for so long; 0 never does."},
+    {.id = Setting::kTcpKeepalive,
+     .name = "tcp_keepalive",
+     .type = kInt,
+     .default_text = "300",
+     .max = kInt32Max,
+     .unit = "seconds",
+     .change = kLive,
+     .help = "Probes an idle connection after so long, to find peers that are gone; 0 does not. "
+             "Applies "
+             "to new connections."},
+    {.id = Setting::kProtoMaxBulkLen,
+     .name = "proto_max_bulk_len",
+     .type = kBytes,
+     .default_text = "512mb",
+     .min = kMb,
+     .change = kLive,
+     .help = "The longest single string in a command, and the longest value."},
+    {.id = Setting::kMaxMultibulkLen,
+     .name = "max_multibulk_len",
+     .type = kInt,
+     .default_text = "1048576",
+     .min = 1024,
+     .max = kInt32Max,
+     .change = kLive,
+     .help = "Arguments in one command."},
+    {.id = Setting::kClientQueryBufferLimit,
+     .name = "client_query_buffer_limit",
+     .type = kBytes,
+     .default_text = "1gb",
+     .min = kMb,
+     .change = kLive,
+     .help =
+         "Bytes received from a client but not yet executed; a client past it is disconnected."},
+    {.id = Setting::kClientOutputBufferLimit,
+     .name = "client_output_buffer_limit",
+     .type = kString,
+     .default_text = "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60",
+     .change = kLive,
+     .canonical = CanonicalOutputBufferLimits,
+     .help = "For each class of client: a hard limit in bytes, a soft limit in bytes, and the "
+             "seconds a "
+             "client may stay above the soft one before it is disconnected. 0 is no limit; a class "
+             "that "
+             "is not named keeps its limits."},
+
+    // Seeing what happens.
+    {.id = Setting::kSlowlogLogSlowerThan,
+     .name = "slowlog_log_slower_than",
+     .type = kInt,
+     .default_text = "10000",
+     .min = -1,
+     .unit = "microseconds",
+     .change = kLive,
+     .help = "SLOWLOG keeps commands that ran longer; 0 keeps all, -1 none."},
+    {.id = Setting::kSlowlogMaxLen,
+     .name = "slowlog_max_len",
+     .type = kInt,
+     .default_text = "128",
+     .max = 1 << 20,
+     .change = kLive,
+     .help = "Entries that SLOWLOG keeps; the oldest go first."},
+    {.id = Setting::kLatencyTracking,
+     .name = "latency_tracking",
+     .type = kBool,
+     .default_text = "yes",
+     .change = kLive,
+     .help =
+         "Whether each command's duration is counted for LATENCY HISTOGRAM and INFO latencystats."},
+
+    // The replication link.
+    {.id = Setting::kReplicationPort,
+     .name = "replication_port",
+     .type = kInt,
+     .default_text = "7631",
+     .replica_default = "none",
+     .max = 65535,
+     .may_be_none = true,
+     .help = "The TCP port for replicas; 0 lets the kernel choose one, `none` opens none."},
+    {.id = Setting::kPrimary,
+     .name = "primary",
+     .type = kString,
+     .default_text = "",
+     .roles = SettingRoles::kReplica,
+     .required = true,
+     .canonical = CanonicalHostAndPort,
+     .help = "The primary's replication port to follow, as HOST:PORT."},
+    {.id = Setting::kReplicationToken,
+     .name = "replication_token",
+     .type = kSecret,
+     .default_text = "",
+     .change = kLive,
+     .help = "The secret that a replica shows its primary. A primary with an empty one admits any "
+             "replica."},
+    {.id = Setting::kReplicationTokenPrevious,
+     .name = "replication_token_previous",
+     .type = kSecret,
+     .default_text = "",
+     .change = kLive,
+     .roles = SettingRoles::kPrimary,
+     .help = "A second token that a primary accepts while its replicas change to a new one."},
+    {.id = Setting::kAcceptForeignHistory,
+     .name = "accept_foreign_history",
+     .type = kChoice,
+     .default_text = "nonempty",
+     .roles = SettingRoles::kReplica,
+     .choices = kForeignHistories,
+     .help =
+         "Whether a replica that holds data drops it for a primary of another history: `nonempty` "
+         "does unless that primary is empty, so that one that came back empty empties nobody."},
+    {.id = Setting::kMaxReplicas,
+     .name = "max_replicas",
+     .type = kInt,
+     .default_text = "16",
+     .min = 1,
+     .max = 1024,
+     .help = "Replicas connected at once; one more is refused."},
+    {.id = Setting::kConnectTimeoutMs,
+     .name = "connect_timeout_ms",
+     .type = kInt,
+     .default_text = "500",
+     .min = 1,
+     .max = 600'000,
+     .unit = "milliseconds",
+     .roles = SettingRoles::kReplica,
+     .help = "How long a replica waits for its primary to accept the connection."},
+    {.id = Setting::kWriteTimeoutMs,
+     .name = "write_timeout_ms",
+     .type = kInt,
+     .default_text = "10000",
+     .min = 1,
+     .max = 600'000,
+     .unit = "milliseconds",
+     .help = "Cuts a link whose peer took no byte for so long while there were some to send."},
+    {.id = Setting::kReconnectBackoffMs,
+     .name = "reconnect_backoff_ms",
+     .type = kInt,
+     .default_text = "200",
+     .min = 1,
+     .max = 600'000,
+     .unit = "milliseconds",
+     .roles = SettingRoles::kReplica,
+     .help =
+         "The pause before a replica connects again; it doubles after each failure, with jitter."},
+    {.id = Setting::kReconnectBackoffMaxMs,
+     .name = "reconnect_backoff_max_ms",
+     .type = kInt,
+     .default_text = "10000",
+     .min = 1,
+     .max = 600'000,
+     .unit = "milliseconds",
+     .roles = SettingRoles::kReplica,
+     .help = "The longest such pause."},
+    {.id = Setting::kHeartbeatIntervalMs,
+     .name = "heartbeat_interval_ms",
+     .type = kInt,
+     .default_text = "200",
+     .min = 10,
+     .max = 60'000,
+     .unit = "milliseconds",
+     .help = "How often a primary tells its watermarks to a replica, and a replica its own, while "
+             "nothing "
+             "else is sent."},
+
+    // Frames.
+    {.id = Setting::kSendPolicy,
+     .name = "send_policy",
+     .type = kChoice,
+     .default_text = "batch",
+     .choices = kSendPolicies,
+     .help = "`batch` sends the writes of a turn as one frame, `immediate` each write as its own."},
+    {.id = Setting::kBatchMaxRecords,
+     .name = "batch_max_records",
+     .type = kInt,
+     .default_text = "512",
+     .min = 1,
+     .max = 1 << 20,
+     .help = "A frame is sealed when it holds so many writes."},
+    {.id = Setting::kBatchMaxBytes,
+     .name = "batch_max_bytes",
+     .type = kBytes,
+     .default_text = "1mb",
+     .min = 64,
+     .max = 64 * kMb,
+     .help = "A frame is sealed when it holds so many bytes; one write may go past it."},
+    {.id = Setting::kBatchMaxDelayUs,
+     .name = "batch_max_delay_us",
+     .type = kInt,
+     .default_text = "750",
+     .max = 1'000'000,
+     .unit = "microseconds",
+     .help = "A frame is sealed when its first write is so old, if the turn has not ended before."},
+    {.id = Setting::kCompression,
+     .name = "compression",
+     .type = kChoice,
+     .default_text = "none",
+     .choices = kCompressions,
+     .help =
+         "Compresses what is sent to replicas: `zstd` saves bandwidth and costs processor time."},
+    {.id = Setting::kZstdLevel,
+     .name = "zstd_level",
+     .type = kInt,
+     .default_text = "3",
+     .min = 1,
+     .max = 19,
+     .help = "The level of zstd: higher is smaller and slower."},
+
+    // Buffers of replication.
+    {.id = Setting::kBacklogBytes,
+     .name = "backlog_bytes",
+     .type = kBytes,
+     .default_text = "64mb",
+     .min = 16 * kKb,
+     .max = 1024 * kGb,
+     .redis_name = "repl-backlog-size",
+     .help = "Memory for recent frames, over all shards: a replica that missed no more than these "
+             "catches up without a snapshot."},
+    {.id = Setting::kSnapshotChunkBytes,
+     .name = "snapshot_chunk_bytes",
+     .type = kBytes,
+     .default_text = "1mb",
+     .min = kKb,
+     .max = 64 * kMb,
+     .help = "A snapshot is sent in pieces of about this size."},
+    {.id = Setting::kSubscriberQueueFrames,
+     .name = "subscriber_queue_frames",
+     .type = kInt,
+     .default_text = "16384",
+     .min = 16,
+     .max = 1 << 24,
+     .help = "Frames that may wait for one replica, for each shard. A replica that falls further "
+             "behind "
+             "is disconnected and catches up."},
+    {.id = Setting::kSubscriberQueueBytes,
+     .name = "subscriber_queue_bytes",
+     .type = kBytes,
+     .default_text = "256mb",
+     .min = kMb,
+     .max = 1024 * kGb,
+     .help = "Bytes that may wait for one replica, over all shards, likewise."},
+
+    // Scheduling.
+    {.id = Setting::kSpinLimit,
+     .name = "spin_limit",
+     .type = kInt,
+     .default_text = "256",
+     .max = 1'000'000,
+     .help = "Turns without work before a shard's thread sleeps."},
+    {.id = Setting::kParkTimeoutMs,
+     .name = "park_timeout_ms",
+     .type = kInt,
+     .default_text = "50",
+     .min = 1,
+     .max = 1000,
+     .unit = "milliseconds",
+     .help = "The longest such sleep."},
+    {.id = Setting::kTickMs,
+     .name = "tick_ms",
+     .type = kInt,
+     .default_text = "100",
+     .min = 1,
+     .max = 1000,
+     .unit = "milliseconds",
+     .help = "How often a shard does what is due by time: expiry, idle clients, statistics."},
+    {.id = Setting::kThrottleEnterPercent,
+     .name = "throttle_enter_percent",
+     .type = kInt,
+     .default_text = "85",
+     .min = 1,
+     .max = 100,
+     .unit = "percent",
+     .help = "A queue this full makes its shard read less from its clients."},
+    {.id = Setting::kThrottleExitPercent,
+     .name = "throttle_exit_percent",
+     .type = kInt,
+     .default_text = "75",
+     .max = 99,
+     .unit = "percent",
+     .help = "Below this it reads as before."},
+    {.id = Setting::kSuspendEnterPercent,
+     .name = "suspend_enter_percent",
+     .type = kInt,
+     .default_text = "95",
+     .min = 1,
+     .max = 100,
+     .unit = "percent",
+     .help = "A queue this full makes its shard read nothing from its clients."},
+    {.id = Setting::kSuspendExitPercent,
+     .name = "suspend_exit_percent",
+     .type = kInt,
+     .default_text = "85",
+     .max = 99,
+     .unit = "percent",
+     .help = "Below this it reads again, though less."},
+}};
+
+constexpr bool RowsAreInOrder() {
+  for (size_t i = 0; i < kTable.size(); ++i) {
+    if (static_cast<size_t>(kTable[i].id) != i) return false;
+  }
+  return true;
+}
+static_assert(RowsAreInOrder(), "row i must have id i");
+
+}  // namespace
+
+std::span<const SettingSpec> SettingTable() { return kTable; }
+
+std::span<const SettingSection> SettingSections() { return kSections; }
+
+const SettingSpec* FindSetting(std::string_view name) {
+  for (const SettingSpec& spec : kTable) {
+    if (spec.name == name) return &spec;
+  }
+  return nullptr;
+}
+
+bool AppliesTo(const SettingSpec& spec, NodeRole role) {
+  switch (spec.roles) {
+    case SettingRoles::kBoth:
+      return true;
+    case SettingRoles::kPrimary:
+      return role == NodeRole::kPrimary;
+    case SettingRoles::kReplica:
+      return role == NodeRole::kReplica;
+  }
+  CHECK(false);
+}
+
+std::string_view DefaultText(const SettingSpec& spec, NodeRole role) {
+  const bool differs = role == NodeRole::kReplica && !spec.replica_default.empty();
+  return differs ? spec.replica_default : spec.default_text;
+}
+
+}  // namespace tidemark
