@@ -71,7 +71,7 @@ void Shard::RefreshTime() {
 
 // --- Commands ---
 
-uint64_t Shard::Count(const CommandSpec& command, uint64_t failed) {
+[[gnu::always_inline]] inline uint64_t Shard::Count(const CommandSpec& command, uint64_t failed) {
   const uint64_t now = cycles_.Now();
   const uint64_t nanos = cycles_.ToNanos(now - last_ticks_);
   last_ticks_ = now;
@@ -80,8 +80,9 @@ uint64_t Shard::Count(const CommandSpec& command, uint64_t failed) {
   return nanos;
 }
 
-uint64_t Shard::Run(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
-                    ReplyBuilder& reply) {
+[[gnu::always_inline]] inline uint64_t Shard::RunInline(const CommandSpec& command, Args args,
+                                                        uint64_t key_hash, bool no_touch,
+                                                        ReplyBuilder& reply) {
   if (!time_is_fresh_) [[unlikely]]
     StartTiming();
   const uint64_t errors_before = reply.errors();
@@ -94,10 +95,15 @@ uint64_t Shard::Run(const CommandSpec& command, Args args, uint64_t key_hash, bo
   return Count(command, reply.errors() - errors_before);
 }
 
+uint64_t Shard::Run(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
+                    ReplyBuilder& reply) {
+  return RunInline(command, args, key_hash, no_touch, reply);
+}
+
 void Shard::Execute(const CommandSpec& command, Args args, uint64_t key_hash, ReplyBuilder& reply,
                     const Session* session) {
   const uint64_t nanos =
-      Run(command, args, key_hash, session != nullptr && session->no_touch(), reply);
+      RunInline(command, args, key_hash, session != nullptr && session->no_touch(), reply);
   if (slow_log_.Wants(nanos)) [[unlikely]]
     NoteSlow(command, args, nanos, session);
 }
@@ -363,7 +369,8 @@ void Shard::Turn() {
   for (ShardHook* hook : hooks_) hook->OnTurnEnd();
   WakePeers();
   found_work_ = work > 0 || mesh_.has_spills();
-  // A peer does not say when its ring has room again, so we look; it may need this core to make room.
+  // A peer does not say when its ring has room again, so we look; it may need this core to make
+  // room.
   if (work == 0 && mesh_.has_spills()) std::this_thread::yield();
   found_work_ |= RunSlices();
   found_work_ |= TickIfDue(parked);

@@ -186,6 +186,10 @@ class Shard {
   };
   enum class Parked { kNo, kYes };
 
+  // Run() itself; inlined where it is called, since the way to a command should cost less than the
+  // command.
+  uint64_t RunInline(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
+                     ReplyBuilder& reply);
   uint64_t Count(const CommandSpec& command, uint64_t failed);
   void RunMultiKey(CommandContext& context, Args args, ReplyBuilder& reply);
   void Scan(CommandContext& context, Args args, ReplyBuilder& reply);
