@@ -76,7 +76,7 @@ void Shard::RefreshTime() {
   const uint64_t nanos = cycles_.ToNanos(now - last_ticks_);
   last_ticks_ = now;
   stats_.Record(command.id, nanos, failed);
-  Bump(counters_.commands);
+  ++commands_;
   return nanos;
 }
 
@@ -108,6 +108,14 @@ void Shard::Execute(const CommandSpec& command, Args args, uint64_t key_hash, Re
     NoteSlow(command, args, nanos, session);
 }
 
+void Shard::ExecuteDirectly(const CommandSpec& command, Args args, uint64_t key_hash,
+                            Session& session) {
+  const uint64_t nanos = RunInline(command, args, key_hash, session.no_touch_, session.reply_);
+  if (slow_log_.Wants(nanos)) [[unlikely]]
+    NoteSlow(command, args, nanos, &session);
+  if (command.is_write() && sink_ != nullptr) session.core_->Wrote(id_, sink_->assigned());
+}
+
 void Shard::Account(const CommandSpec& command, Args args, Outcome outcome,
                     const Session* session) {
   if (!time_is_fresh_) StartTiming();
@@ -118,7 +126,7 @@ void Shard::Account(const CommandSpec& command, Args args, Outcome outcome,
 void Shard::AccountTransaction(const CommandSpec& command, Args args, uint64_t nanos,
                                Outcome outcome, const Session* session) {
   stats_.Record(command.id, nanos, outcome == Outcome::kFailed ? 1 : 0);
-  Bump(counters_.commands);
+  ++commands_;
   NoteSlow(command, args, nanos, session);
 }
 
@@ -375,13 +383,14 @@ void Shard::Turn() {
   found_work_ |= RunSlices();
   found_work_ |= TickIfDue(parked);
   Bump(counters_.turns);
+  counters_.commands.store(commands_, std::memory_order_relaxed);
+  counters_.mesh_spills.store(mesh_.spills(), std::memory_order_relaxed);
 }
 
 void Shard::WakePeers() {
   mesh_.TakeWakes([this](ShardId peer) {
     if (engine_.shard(peer).WakeIfParked()) Bump(counters_.wakes_sent);
   });
-  counters_.mesh_spills.store(mesh_.spills(), std::memory_order_relaxed);
 }
 
 bool Shard::WakeIfParked() {
