@@ -335,7 +335,8 @@ size_t Shard::Park() {
 }
 
 size_t Shard::DoArrivals() {
-  size_t work = RunPosted();
+  size_t work = mesh_.Receive(*this) + RunGranted();
+  work += RunPosted();
   // Each of these may give the others something to do, but only through this shard itself or
   // commands that clients had sent before: it ends.
   for (size_t more = 1; more > 0; work += more) {
