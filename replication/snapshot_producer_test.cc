@@ -203,6 +203,19 @@ TEST(SnapshotProducerTest, FlushEndsTheSnapshotAfterItsFrame) {
   EXPECT_EQ(replica->reader.state(), (KeyMap{{"after", {"flush", 0}}}));
 }
 
+TEST(SnapshotProducerTest, LastChunkFollowsEveryMutationThoughItsFrameWasStillOpen) {
+  Primary primary;
+  primary.Fill(1000);
+  const auto replica = primary.Join();
+  primary.Turn();
+  primary.keyspace().Flush();
+  EXPECT_FALSE(primary.producer().DoSlice());
+  replica->TakeAll();
+  EXPECT_TRUE(replica->reader.synced());
+  EXPECT_EQ(replica->reader.applied(), primary.publisher().assigned());
+  EXPECT_EQ(replica->reader.state(), primary.State());
+}
+
 TEST(SnapshotProducerTest, WalkPausesWhileTheQueueIsHalfFullAndGoesOnWhenWoken) {
   Primary primary;
   primary.Fill(2000);

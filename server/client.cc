@@ -108,7 +108,8 @@ void Client::Resolve(cache::Args args, Resolved& resolved) {
 
 bool Client::NothingSpecial() {
   return authenticated_ && reply_mode_ == ReplyMode::kOn && !blocked_ && !closing_ &&
-         node().serving() && !node().pause_gate().paused(shard_.now_ms());
+         node().serving() && !node().pause_gate().paused(shard_.now_ms()) &&
+         !node().replication().WritesRefused(shard_.id());
 }
 
 size_t Client::OnCommands(net::ClientConnection&, std::span<const net::ParsedCommand> batch) {
@@ -209,6 +210,11 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
     error = "LOADING Tidemark is loading the dataset in memory";
   } else if (spec.is_write() && node().is_replica()) {
     error = "READONLY You can't write against a read only replica.";
+  } else if (spec.is_write() && node().replication().WritesRefused(shard_.id())) {
+    error =
+        "MISCONF A write of this shard could not be encoded for its readers; writes are refused "
+        "until "
+        "the node is restarted. See its log.";
   } else {
     return false;
   }
