@@ -165,7 +165,6 @@ void PrimaryReplication::AddCounters(const replication::ReplicationServer::Statu
   view.counters["sent_bytes_compressed_total"] = status.sent.sent_bytes;
   view.counters["sent_chunks_total"] = status.sent.sent_chunks;
   view.counters["refused_total"] = status.refused;
-  view.counters["out_of_descriptors_total"] = status.out_of_descriptors;
   uint64_t queued = 0;
   uint64_t deepest = 0;
   for (const replication::ReplicaStatus& replica : status.replicas) {
