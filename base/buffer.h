@@ -1,7 +1,7 @@
 // Buffer is an immutable string of bytes shared by reference count, in one allocation.
 //
-// A frame travels to the log, the backlog and every subscriber as one Buffer, and a large value to as
-// many replies as ask for it: nothing is copied, and whoever drops the last reference frees it.
+// A frame travels to the log, the backlog and every subscriber as one Buffer, and a large value to
+// as many replies as ask for it: nothing is copied, and whoever drops the last reference frees it.
 //
 // Threading: immutable once made, so any thread may read it. The count is atomic because the last
 // reference may be dropped on a link thread.
@@ -41,7 +41,8 @@ class Buffer {
 
   void AddRef() const { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Release() const {
-    // Release: our reads happen before the free; acquire: the freeing thread sees that of all others.
+    // Release: our reads happen before the free; acquire: the freeing thread sees that of all
+    // others.
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) Free(this);
   }
 

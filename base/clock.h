@@ -1,5 +1,5 @@
-// Clock tells the time to whoever must not ask the system for it. A core takes `now` as a parameter; a
-// shell takes a Clock, so that tests and the simulation can give it another.
+// Clock tells the time to whoever must not ask the system for it. A core takes `now` as a
+// parameter; a shell takes a Clock, so that tests and the simulation can give it another.
 
 #ifndef TIDEMARK_BASE_CLOCK_H_
 #define TIDEMARK_BASE_CLOCK_H_

@@ -1,5 +1,5 @@
-// The one hash of a key. Its high half picks the shard, its low bits the table's bucket, so the two do
-// not correlate; replicas may have another number of shards and still use the same hash.
+// The one hash of a key. Its high half picks the shard, its low bits the table's bucket, so the two
+// do not correlate; replicas may have another number of shards and still use the same hash.
 
 #ifndef TIDEMARK_BASE_KEY_HASH_H_
 #define TIDEMARK_BASE_KEY_HASH_H_
@@ -14,8 +14,8 @@ namespace tidemark {
 // XXH3 (64 bits, seed 0) of the whole key: the table's hash.
 uint64_t KeyHash(std::string_view key);
 
-// The part of a key that decides its shard: what is between the first '{' and the next '}' if that is
-// not empty, else the whole key (redis.io, cluster specification, "Hash tags").
+// The part of a key that decides its shard: what is between the first '{' and the next '}' if that
+// is not empty, else the whole key (redis.io, cluster specification, "Hash tags").
 std::string_view HashTag(std::string_view key);
 
 // The shard that owns `key`, whose KeyHash is `hash`, among `shard_count`.

@@ -1,4 +1,8 @@
-// The command table: one row per command, from which dispatch, COMMAND and the documentation all come.
+// The command table: one row per command, from which dispatch, COMMAND and the documentation come.
+//
+// A row is data: constexpr arrays beside the handlers, in cache/commands/ for the commands on data
+// and in server/ for those about the server. CommandTable collects them at startup, finds them by
+// name.
 
 #ifndef TIDEMARK_CACHE_COMMAND_H_
 #define TIDEMARK_CACHE_COMMAND_H_
@@ -17,7 +21,7 @@ namespace tidemark::cache {
 // args[0] is the command's name as the client wrote it; a container's subcommand is args[1].
 using Args = std::span<const std::string_view>;
 
-// Bits of CommandSpec::flags; the names that COMMAND shows are in command_table.cc.
+// Bits of CommandSpec::flags; the names that COMMAND shows are in commands/command_reply.cc.
 enum CommandFlag : uint32_t {
   kWrite = 1u << 0,
   kReadOnly = 1u << 1,
@@ -33,6 +37,10 @@ enum CommandFlag : uint32_t {
   kSkipMonitor = 1u << 11,
   kAllowBusy = 1u << 12,
   kPubSub = 1u << 13,
+  kNoAsyncLoading = 1u << 14,
+  kNoMulti = 1u << 15,
+  kMovableKeys = 1u << 16,
+  kNoMandatoryKeys = 1u << 17,
 };
 
 // How a command whose keys lie on several shards is carried out; see multi_shard.h.
@@ -66,39 +74,59 @@ struct CommandContext {
 // Answers exactly one reply. A command that fails leaves the keyspace as it was.
 using CommandHandler = void (*)(CommandContext& context, Args args, ReplyBuilder& reply);
 
-// How the keys of a command are found among its arguments (COMMAND's "key specs" reduced to ranges).
+// Where a command's keys are among its arguments.
 struct KeyRange {
   int first = 0;  // 0: no keys.
   int last = 0;   // Negative counts from the end.
   int step = 0;
 };
 
+// What a command does to the keys of one range, as COMMAND INFO shows it.
+struct KeySpec {
+  // Exactly one of the first four: reads only; reads and writes; overwrites unread; removes.
+  static constexpr uint32_t kRo = 1, kRw = 2, kOw = 4, kRm = 8;
+  // Returns or copies the value; changes it; adds a key or a value; deletes it.
+  static constexpr uint32_t kAccess = 16, kUpdate = 32, kInsert = 64, kDelete = 128;
+  static constexpr uint32_t kVariableFlags = 256;  // Fewer, depending on the arguments.
+
+  uint32_t flags = 0;
+  KeyRange keys = {};
+};
+
 // One row of the documentation of an argument (COMMAND DOCS).
 struct ArgumentDoc {
   std::string_view name;
-  std::string_view type;   // "key", "string", "integer", "double", "pure-token", "oneof", "block", "unix-time", "pattern".
-  std::string_view token;  // Empty if none.
-  uint32_t flags = 0;      // kOptional, kMultiple, kMultipleToken.
+  // "key", "string", "integer", "double", "pure-token", "oneof", "block", "unix-time" or "pattern".
+  std::string_view type;
+  std::string_view token = {};                  // Empty if none.
+  uint32_t flags = 0;                           // kOptional, kMultiple, kMultipleToken.
   std::span<const ArgumentDoc> arguments = {};  // Of a oneof or a block.
+  std::string_view since = {};                  // Empty: as old as the command.
+  int key_spec = 0;  // Of a key: which of the command's key specs it is in.
 
   static constexpr uint32_t kOptional = 1, kMultiple = 2, kMultipleToken = 4;
 };
 
 struct CommandSpec {
-  std::string_view name;         // Lower case; a subcommand's is "client|list".
-  int arity = 0;                 // Of the whole command with its name; negative: at least that many.
+  std::string_view name;  // Lower case; a subcommand's is "client|list".
+  int arity = 0;          // Of the whole command with its name; negative: at least that many.
   uint32_t flags = 0;
-  KeyRange keys;
+  KeyRange keys = {};
   CommandHandler handler = nullptr;  // Null: the server runs it.
   Scatter scatter = Scatter::kNone;
-  std::string_view categories;   // "@read @string @fast", as ACL CAT names them.
-  std::string_view since;
-  std::string_view group;        // "string", "generic", "server", "connection".
-  std::string_view complexity;
-  std::string_view summary;      // One sentence of our own.
+  std::string_view categories = {};  // "@read @string @fast", as ACL CAT names them.
+  std::string_view since = {};
+  std::string_view group = {};  // "string", "generic", "server", "connection".
+  std::string_view complexity = {};
+  std::string_view summary = {};  // One sentence of our own.
   std::span<const CommandSpec> subcommands = {};
   std::span<const ArgumentDoc> arguments = {};
-  int id = -1;  // Its place among all rows of a CommandTable, which assigns it; counters are indexed by it.
+  std::span<const KeySpec> key_specs = {};  // Together they cover `keys`.
+  std::string_view tips = {};  // For proxies and clients: "request_policy:all_shards ...".
+  std::string_view deprecated_since = {};
+  std::string_view replaced_by = {};  // Of a deprecated command.
+  // Its place among all rows of a CommandTable, which assigns it; counters are indexed by it.
+  int id = -1;
 
   bool is_write() const { return (flags & kWrite) != 0; }
   bool ArityFits(size_t argc) const {
@@ -111,32 +139,53 @@ inline int CommandContext::first_key() const { return spec.keys.first; }
 // Finds rows by name, in any case. Immutable after Add; then safe from any thread.
 class CommandTable {
  public:
-  // The rows of cache/: strings, keys, expiry.
+  CommandTable() = default;
+  CommandTable(CommandTable&&) = default;
+  CommandTable& operator=(CommandTable&&) = default;
+
+  // The rows of cache/commands: strings, keys, expiry. (Link //cache/commands.)
   static std::span<const CommandSpec> DataCommands();
 
   // Copies `rows` and gives each, and each of their subcommands, an id. Names are unique.
   void Add(std::span<const CommandSpec> rows);
   int size() const;  // Ids are 0 to size() - 1.
   const CommandSpec& ById(int id) const;
-  // Null if there is none. A hit costs one hash and one comparison: it is on the path of every command.
+  // Null if there is none. A hit costs one hash and one comparison: every command takes this path.
   const CommandSpec* Find(std::string_view name) const;
   // The subcommand's row, `parent` itself if it has none, or null if args[1] names none of them.
   static const CommandSpec* FindSubcommand(const CommandSpec& parent, Args args);
   std::vector<const CommandSpec*> All() const;  // By name.
 
  private:
+  // The first 16 bytes of a name in lower case, zero after its end: what a lookup hashes and
+  // compares.
+  struct FoldedName {
+    uint64_t low = 0;
+    uint64_t high = 0;
+    bool operator==(const FoldedName&) const = default;
+  };
   struct Slot {
-    uint64_t hash = 0;
+    FoldedName name;
     const CommandSpec* spec = nullptr;
   };
-  std::deque<CommandSpec> rows_;              // Stable addresses.
+  static FoldedName Fold(std::string_view name);
+  size_t FirstSlot(const FoldedName& name) const;
+  void Index(const CommandSpec* spec);
+
+  std::deque<CommandSpec> rows_;  // Stable addresses.
   std::deque<std::vector<CommandSpec>> subcommands_;
   std::vector<const CommandSpec*> by_id_;
-  std::vector<Slot> slots_;                   // Open addressing; a power of two.
+  std::vector<Slot> slots_;  // Open addressing; a power of two, at most a quarter full.
 };
 
+// Whether two names are the same in ASCII, upper and lower case alike.
+bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+
 // The positions of the keys in `args`, ascending.
-std::vector<int> KeyPositions(const CommandSpec& spec, Args args);
+std::vector<int> KeyPositions(const KeyRange& keys, Args args);
+inline std::vector<int> KeyPositions(const CommandSpec& spec, Args args) {
+  return KeyPositions(spec.keys, args);
+}
 
 // Replies shared by many commands, with Redis' own texts.
 void WrongArity(const CommandSpec& spec, ReplyBuilder& reply);

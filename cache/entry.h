@@ -1,5 +1,8 @@
-// Entry is one key with its value and expiry in one allocation; a large value is a Buffer beside it.
-// Layout and cost per key: docs/memory.md.
+// Entry is one key with its value and expiry in one allocation; a large value is a Buffer beside
+// it. Layout and cost per key: docs/memory.md.
+//
+// Readers get `const Entry`. The part for owners is for Keyspace, which makes, changes and frees
+// entries.
 //
 // Threading: as its Keyspace.
 
@@ -8,35 +11,135 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "base/buffer.h"
+#include "cache/mutation_sink.h"
+#include "cache/size_class.h"
 
 namespace tidemark::cache {
 
 enum class ValueType : uint8_t { kString = 0 };
 
 // Values of at least this many bytes live in a Buffer of their own, so that a reply, a frame or a
-// snapshot can share them without a copy.
+// snapshot can share them without a copy. Values built by SETRANGE or APPEND are the exception:
+// they stay inline whatever their size, because a Buffer cannot grow.
 inline constexpr size_t kLargeValueBytes = 16 * 1024;
+
+// The longest key and the longest value (redis.io, "proto-max-bulk-len"). Callers refuse longer
+// ones.
+inline constexpr size_t kMaxKeyBytes = 512 * 1024 * 1024;
+inline constexpr size_t kMaxValueBytes = 512 * 1024 * 1024;
 
 class Entry {
  public:
-  std::string_view key() const;
-  std::string_view value() const;
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+
+  std::string_view key() const { return {bytes() + expiry_bytes(), key_size_}; }
+  std::string_view value() const {
+    if (in_buffer_) return buffer()->view();
+    return {payload(), value_size_};
+  }
   // The buffer that holds a large value; null if the value is stored inline.
-  BufferRef value_buffer() const;
-  ValueType type() const;
-  bool has_expiry() const;
-  int64_t expire_at_ms() const;  // kNoExpiry if there is none.
-  bool ExpiredAt(int64_t now_ms) const { return has_expiry() && expire_at_ms() <= now_ms; }
+  BufferRef value_buffer() const { return in_buffer_ ? BufferRef::Share(buffer()) : BufferRef(); }
+  ValueType type() const { return static_cast<ValueType>(type_); }
+  bool has_expiry() const { return has_expiry_; }
+  // kNoExpiry if there is none.
+  int64_t expire_at_ms() const {
+    if (!has_expiry_) return kNoExpiry;
+    int64_t result;
+    std::memcpy(&result, bytes(), sizeof(result));
+    return result;
+  }
+  bool ExpiredAt(int64_t now_ms) const { return has_expiry_ && expire_at_ms() <= now_ms; }
   // Whether the value was built by APPEND or SETRANGE (OBJECT ENCODING then says "raw").
-  bool appended() const;
-  // Seconds since the last access, at a resolution of one second (OBJECT IDLETIME).
-  uint32_t IdleSeconds(int64_t now_ms) const;
+  bool appended() const { return appended_; }
+  // Seconds since the last access, at a resolution of one second (OBJECT IDLETIME). Wraps at 194
+  // days.
+  uint32_t IdleSeconds(int64_t now_ms) const { return (AccessClock(now_ms) - clock_) & kClockMask; }
   // What the allocator holds for this entry (MEMORY USAGE).
-  size_t memory_bytes() const;
+  size_t memory_bytes() const {
+    return AllocatedBytes(inline_bytes()) +
+           (in_buffer_ ? AllocatedBytes(sizeof(Buffer) + value_size_) : 0);
+  }
+
+  // --- For owners. ---
+
+  // Marks tell a walk which entries it has seen; see Keyspace.
+  static constexpr unsigned kMarks = 16;
+
+  // A new entry, accessed at 0 and with mark 0. Requires: sizes within the limits above.
+  static Entry* Create(std::string_view key, std::string_view value, int64_t expire_at_ms);
+  // The same with `value_bytes` bytes of inline value for the caller to fill; appended() holds.
+  static Entry* CreateAppended(std::string_view key, size_t value_bytes, int64_t expire_at_ms);
+  // The same key and value with another expiry; shares the buffer of a large value.
+  static Entry* CloneWithExpiry(const Entry& other, int64_t expire_at_ms);
+  static void Destroy(Entry* entry);
+
+  // Replaces value and expiry without moving the entry. False, with nothing changed, if what is to
+  // be stored is not of the present allocation's size class. `value` may be a part of this entry.
+  bool TryAssign(std::string_view value, int64_t expire_at_ms);
+  // Makes the value `value_bytes` long, keeping what fits of it; the caller fills what is new.
+  // False, with nothing changed, if the value is in a Buffer or the allocation is not of the right
+  // size class.
+  bool TryResize(size_t value_bytes);
+  // Requires: the value is inline, as after TryResize() or CreateAppended().
+  char* mutable_value() { return payload(); }
+  // Requires: has_expiry(), expire_at_ms != kNoExpiry.
+  void ChangeExpiry(int64_t expire_at_ms) {
+    std::memcpy(bytes(), &expire_at_ms, sizeof(expire_at_ms));
+  }
+
+  // The access clock's reading at a wall time.
+  static uint32_t AccessClock(int64_t now_ms) {
+    return static_cast<uint32_t>(now_ms / 1000) & kClockMask;
+  }
+  void Touch(uint32_t access_clock) {
+    if (clock_ != access_clock)
+      clock_ = access_clock;  // A read should not dirty a cache line in vain.
+  }
+  unsigned mark() const { return mark_; }
+  void set_mark(unsigned mark) { mark_ = mark; }
+
+ private:
+  static constexpr uint32_t kClockMask = (1u << 24) - 1;
+
+  Entry() = default;
+  ~Entry() = default;
+
+  static Entry* Allocate(std::string_view key, size_t payload_bytes, int64_t expire_at_ms);
+  static constexpr size_t InlineBytes(size_t key_bytes, size_t payload_bytes, bool has_expiry);
+
+  char* bytes() { return reinterpret_cast<char*>(this + 1); }
+  const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
+  size_t expiry_bytes() const { return has_expiry_ ? sizeof(int64_t) : 0; }
+  // After the key: the value, or a pointer to the buffer that holds it.
+  char* payload() { return bytes() + expiry_bytes() + key_size_; }
+  const char* payload() const { return bytes() + expiry_bytes() + key_size_; }
+  size_t payload_bytes() const { return in_buffer_ ? sizeof(const Buffer*) : value_size_; }
+  size_t inline_bytes() const {
+    return sizeof(Entry) + expiry_bytes() + key_size_ + payload_bytes();
+  }
+  const Buffer* buffer() const {
+    const Buffer* result;
+    std::memcpy(&result, payload(), sizeof(result));
+    return result;
+  }
+  void set_buffer(const Buffer* buffer) { std::memcpy(payload(), &buffer, sizeof(buffer)); }
+
+  uint32_t value_size_ = 0;
+  uint32_t key_size_ : 30 = 0;
+  uint32_t has_expiry_ : 1 = 0;
+  uint32_t in_buffer_ : 1 = 0;
+  uint32_t clock_ : 24 = 0;
+  uint32_t mark_ : 4 = 0;
+  uint32_t type_ : 3 = 0;
+  uint32_t appended_ : 1 = 0;
 };
+
+static_assert(sizeof(Entry) == 12);
 
 }  // namespace tidemark::cache
 

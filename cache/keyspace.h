@@ -1,23 +1,26 @@
-// Keyspace is one shard's keys and values: lookups, writes, expiry, and the walk that a snapshot or a
-// digest makes over it while it serves.
+// Keyspace is one shard's keys and values: lookups, writes, expiry, and the walk that a snapshot or
+// a digest makes over it while it serves.
 //
-// Every write goes through one of the functions below and mints exactly one mutation in the sink: there
-// is no other way to change a key. On a replica the sink is null and `effects_only` holds: the keyspace
-// hides what has expired but deletes only when told.
+// Every write goes through one of the functions below and mints exactly one mutation in the sink,
+// after the keyspace has changed: there is no other way to change a key. One more, a deletion,
+// comes first where a write finds that the key had expired and was still there. On a replica
+// `effects_only` holds: the keyspace hides what has expired but deletes only when told, through the
+// Apply functions.
 //
 // Threading: confined to the shard's thread. Nothing here is locked or atomic.
 
 #ifndef TIDEMARK_CACHE_KEYSPACE_H_
 #define TIDEMARK_CACHE_KEYSPACE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "base/buffer.h"
 #include "base/key_hash.h"
 #include "cache/entry.h"
 #include "cache/key_table.h"
@@ -52,7 +55,9 @@ class Keyspace {
   struct Options {
     MutationSink* sink = nullptr;  // Borrowed; null: nobody is told of writes.
     bool effects_only = false;     // A replica: expired keys are hidden, never deleted on our own.
-    uint64_t random_seed = 0;      // RANDOMKEY and expiry sampling.
+    uint64_t random_seed = 0;      // For RandomKey().
+    // What KeyRef::hash holds. Tests replace it to make keys collide.
+    KeyTable::HashFunction hash_function = &KeyHash;
   };
   explicit Keyspace(const Options& options);
   ~Keyspace();
@@ -60,44 +65,50 @@ class Keyspace {
   Keyspace& operator=(const Keyspace&) = delete;
 
   // Wall time for expiry, and the access clock. The shard sets it once a turn.
-  void set_now_ms(int64_t now_ms);
-  int64_t now_ms() const;
+  void set_now_ms(int64_t now_ms) {
+    now_ms_ = now_ms;
+    access_clock_ = Entry::AccessClock(now_ms);
+  }
+  int64_t now_ms() const { return now_ms_; }
 
   // A role change: see Options.
-  void set_effects_only(bool effects_only);
-  void set_sink(MutationSink* sink);
+  void set_effects_only(bool effects_only) { effects_only_ = effects_only; }
+  void set_sink(MutationSink* sink) { sink_ = sink; }
 
-  // --- Reading. A pointer is good until the next call that is not const. ---
+  // --- Reading. A pointer is good until the next call that is not const; Find() and Peek() of
+  // another key leave it good. ---
 
-  // The live entry, or null. Counts a hit or a miss and marks the access. An expired entry is null, and
-  // is deleted as an effect unless effects_only.
+  // The live entry, or null. Counts a hit or a miss and marks the access. An expired entry is null,
+  // and is deleted as an effect unless effects_only.
   const Entry* Find(KeyRef key);
   // The same without counting or marking (OBJECT, TTL, DEBUG).
   const Entry* Peek(KeyRef key);
   // Starts loading what Find(hash) will touch: first the bucket; a moment later, the entry.
-  void PrefetchBucket(uint64_t hash) const;
-  void PrefetchEntry(uint64_t hash) const;
+  void PrefetchBucket(uint64_t hash) const { contents_.keys.PrefetchBucket(hash); }
+  void PrefetchEntry(uint64_t hash) const { contents_.keys.PrefetchEntry(hash); }
 
   // Physically present entries, expired ones included (as DBSIZE counts them).
-  size_t size() const;
-  size_t expiring_size() const;  // Those with an expiry.
-  // Mean time to live over a recent sample, in ms; 0 if there is none (INFO keyspace's avg_ttl).
+  size_t size() const { return contents_.keys.size(); }
+  size_t expiring_size() const { return contents_.expiring.size(); }  // Those with an expiry.
+  // Mean time to live over a sample, in ms; 0 if nothing expires (INFO keyspace's avg_ttl).
   int64_t average_ttl_ms() const;
   // A random live key, or empty if there is none (after a bounded number of tries).
   std::string RandomKey();
   // SCAN within this shard: visits at least every entry that stays from cursor 0 to the returned 0,
-  // however the table grows meanwhile. Visits live entries of about `count` slots and returns the next
-  // cursor, of at most 48 bits.
+  // however the table grows meanwhile. Visits live entries of about `count` slots and returns the
+  // next cursor, of at most 48 bits. `visit` must not call this keyspace's functions that are not
+  // const.
   uint64_t Scan(uint64_t cursor, size_t count, const std::function<void(const Entry&)>& visit);
 
-  // --- Writing. Each mints one mutation. ---
+  // --- Writing. Each mints one mutation. Keys and values may be views of entries of this keyspace;
+  // none is longer than kMaxKeyBytes and kMaxValueBytes. ---
 
   // Stores a string, replacing whatever was there and its expiry.
   void Set(KeyRef key, std::string_view value, int64_t expire_at_ms);
   // As Set, keeping the present expiry (SET KEEPTTL, INCR, GETSET's siblings).
   void SetKeepExpiry(KeyRef key, std::string_view value);
-  // Overwrites from `offset`, padding with zeros (APPEND, SETRANGE). Creates the key if absent. Keeps
-  // the expiry. Returns the new length.
+  // Overwrites from `offset`, padding with zeros (APPEND, SETRANGE). Creates the key if absent.
+  // Keeps the expiry. Returns the new length.
   size_t SetRange(KeyRef key, size_t offset, std::string_view bytes);
   // False if there was no live entry.
   bool Delete(KeyRef key, DeleteCause cause = DeleteCause::kCommand);
@@ -106,7 +117,8 @@ class Keyspace {
   // Empties the shard. Memory is given back by Housekeeping(), a slice at a time.
   void Flush();
 
-  // --- Applying what another node decided: exact, whatever the clock says; no mutation is minted. ---
+  // --- Applying what another node decided: exact, whatever the clock says; no mutation is minted.
+  // ---
   void ApplySet(KeyRef key, std::string_view value, int64_t expire_at_ms);
   void ApplyDelete(KeyRef key);
   void ApplyExpiry(KeyRef key, int64_t expire_at_ms);
@@ -115,35 +127,115 @@ class Keyspace {
 
   // --- Work in the background, in slices. ---
 
-  // Deletes expired entries as effects, visiting at most `max_visits`; call it every 100 ms or so, and
-  // again at once while it returns true (much of what it saw had expired). No-op if effects_only.
+  // Deletes expired entries as effects, visiting at most `max_visits`; call it every 100 ms or so,
+  // and again at once while it returns true (much of what it saw had expired). No-op if
+  // effects_only.
   bool ExpireSome(size_t max_visits);
-  // Frees at most `max_entries` of what Flush left behind. True while there is more.
+  // Frees about `max_entries` of what Flush left behind, or gives back memory of a table that has
+  // lost most of its keys. True while there is more.
   bool Housekeeping(size_t max_entries);
 
   // --- The walk: the exact state of this instant, seen while the keyspace goes on changing. ---
-  // One at a time. An entry about to change that the walk has not reached is shown to the visitor first.
-  // `visitor` is borrowed until the walk ends.
+  // One at a time. An entry about to change that the walk has not reached is shown to the visitor
+  // first. After a flush, what is still to be shown is older than the flush, and is shown by
+  // WalkSome() all the same. `visitor` is borrowed until the walk ends; it must not call this
+  // keyspace.
+  //
+  // Constant time, unless kMaxAbandonedWalks walks in a row were cancelled with hardly any
+  // Housekeeping() between: then it takes a pass over the whole keyspace.
   void BeginWalk(WalkVisitor* visitor);
-  bool walking() const;
+  bool walking() const { return visitor_ != nullptr; }
   // Shows about `max_entries` more. True when the walk is complete (and thereby ended).
   bool WalkSome(size_t max_entries);
   // Ends the walk early. The next BeginWalk is correct all the same.
   void CancelWalk();
 
-  const KeyspaceStats& stats() const;
-  void ResetStats();
+  const KeyspaceStats& stats() const { return stats_; }
+  void ResetStats() { stats_ = KeyspaceStats(); }
   // Bytes of entries and tables, as the allocator rounds them.
   size_t memory_bytes() const;
+
+  // Verifies what must hold between tables, entries and counters, in time proportional to the
+  // keyspace. For tests.
+  bool IsConsistent() const;
 
   // Exchanges all contents with `other` (a snapshot's atomic swap-in). Neither may be walking.
   void SwapContents(Keyspace& other);
 
-  // The longest single growth step so far in nanoseconds is not kept here: growth is one bucket a step.
-
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  // A walk knows what it has seen by the mark of each entry: seen if it is the contents' mark.
+  // Beginning a walk changes that mark, which makes everything unseen at once; new entries are born
+  // seen. A walk that completes leaves every entry with the same mark. One that is cancelled leaves
+  // old marks behind; Housekeeping() then finishes its pass without a visitor. Meanwhile further
+  // walks may begin, as long as there are marks that no entry can have.
+  static constexpr int kMaxAbandonedWalks = Entry::kMarks - 1;
+
+  struct Contents {
+    explicit Contents(KeyTable::HashFunction hash_function)
+        : keys(hash_function), expiring(hash_function) {}
+    void Swap(Contents& other);
+    size_t memory_bytes() const {
+      return keys.memory_bytes() + expiring.memory_bytes() + entry_bytes;
+    }
+
+    KeyTable keys;      // Owns the entries.
+    KeyTable expiring;  // Those of them that have an expiry.
+    size_t entry_bytes = 0;
+    unsigned mark = 0;
+    // Of the pass over the marks that a walk, or its cancellation, began.
+    bool pass_running = false;
+    uint64_t pass_cursor = 0;
+    int abandoned_walks = 0;  // Since a pass was complete.
+  };
+
+  // The entry whether it has expired or not; null if there is none.
+  Entry* Present(const KeyRef& key) const { return contents_.keys.Find(key.hash, key.key); }
+  // The live entry; what has expired is null and, on a primary, is deleted as an effect.
+  Entry* LiveEntry(KeyRef key);
+  // Find() without an entry to return, out of line so that a hit stays cheap. `expired` may be
+  // null.
+  [[gnu::noinline]] const Entry* Miss(const KeyRef& key, Entry* expired);
+  // Deletes as an effect what has expired, unless effects_only.
+  void DropExpired(KeyRef key, Entry* entry);
+
+  // The changes themselves, without a mutation. `present` is the entry of the key, or null where
+  // that is allowed. Each returns the entry as it then is.
+  Entry* Store(KeyRef key, Entry* present, std::string_view value, int64_t expire_at_ms);
+  Entry* StoreRange(KeyRef key, Entry* present, size_t offset, std::string_view bytes);
+  Entry* StoreExpiry(uint64_t hash, Entry* present, int64_t expire_at_ms);
+  // Puts `fresh` in the place of `present`, which may be null, and destroys that.
+  Entry* Install(uint64_t hash, Entry* present, Entry* fresh);
+  // Takes the entry out of the tables; the caller destroys it.
+  void Unlink(uint64_t hash, Entry* entry);
+  // Deletes with a mutation.
+  void Remove(uint64_t hash, Entry* entry, DeleteCause cause);
+  void DetachContents();
+
+  // Call before any change of an entry's content.
+  void ShowPreImage(Entry* entry) {
+    if (visitor_ != nullptr && entry->mark() != contents_.mark) ShowEntry(contents_, entry);
+  }
+  void ShowEntry(const Contents& contents, Entry* entry);
+  // Advances the pass over `contents`, showing what is unseen if there is a visitor. True when
+  // complete.
+  bool AdvancePass(Contents& contents, size_t max_entries);
+  // A slice of freeing `contents`; true when nothing is left.
+  static bool FreeSome(Contents& contents, size_t max_entries);
+
+  Contents contents_;
+  MutationSink* sink_;
+  WalkVisitor* visitor_ = nullptr;
+  int64_t now_ms_ = 0;
+  uint32_t access_clock_ = 0;
+  bool effects_only_;
+  KeyspaceStats stats_;
+
+  Contents* walked_ =
+      nullptr;  // What the walk goes over: contents_, or one that was detached meanwhile.
+  std::vector<std::unique_ptr<Contents>> detached_;  // To be freed.
+  uint64_t expiry_cursor_ = 0;
+  std::mt19937_64 random_;
+  const KeyTable::HashFunction hash_function_;
 };
 
 }  // namespace tidemark::cache

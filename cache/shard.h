@@ -1,32 +1,46 @@
-// Shard is one thread's part of the engine: its keyspace, its loop, its end of the mesh, and the locks of
-// commands that span shards.
+// Shard is one thread's part of the engine: its keyspace, its loop, its end of the mesh, and the
+// locks of commands that span shards.
 //
-// A turn of the loop: reactor (readiness, parse, execute) -> mesh inbound -> posted tasks -> mesh outbound
-// -> hooks' OnTurnEnd (seal frames, flush replies) -> wake peers -> housekeeping on a budget -> tick.
+// A turn of the loop: reactor (readiness, parse, execute) -> mesh inbound -> posted tasks -> mesh
+// outbound
+// -> hooks' OnTurnEnd (seal frames, flush replies) -> wake peers -> housekeeping on a budget ->
+// tick.
 //
 // Threading: everything here is for the shard's own thread, except where it says "any thread".
 
 #ifndef TIDEMARK_CACHE_SHARD_H_
 #define TIDEMARK_CACHE_SHARD_H_
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "base/clock.h"
+#include "base/cycle_clock.h"
 #include "base/ids.h"
+#include "base/intrusive_ptr.h"
+#include "base/parking.h"
 #include "cache/command.h"
 #include "cache/command_stats.h"
 #include "cache/keyspace.h"
+#include "cache/lock_table.h"
+#include "cache/mesh.h"
 #include "cache/mutation_sink.h"
 #include "cache/reactor.h"
+#include "cache/reply_tape.h"
 #include "cache/slow_log.h"
 
 namespace tidemark::cache {
 
 class Engine;
+class LockHolder;
+class RequestBatch;
 class Session;
+class SessionCore;
 
 // What others hang into a shard's loop. Borrowed; added before the engine starts.
 class ShardHook {
@@ -44,29 +58,67 @@ class ShardHook {
 
 class Shard {
  public:
-  ShardId id() const;
-  Engine& engine();
-  Keyspace& keyspace();
-  Reactor& reactor();
-  const Clock& clock() const;
-  // The wall clock as of this turn.
-  int64_t now_ms() const;
+  struct Options {
+    std::unique_ptr<Reactor> reactor;
+    MutationSink* sink = nullptr;  // Borrowed.
+    bool effects_only = false;
+    const Clock* clock = nullptr;  // Borrowed.
+    int command_count = 0;         // CommandTable::size().
+    int shard_count = 1;
+    int spin_limit = 256;
+    int park_timeout_ms = 50;
+    int tick_ms = 100;
+    size_t mesh_ring_messages = 1024;
+    size_t mesh_spill_bytes = 64 << 20;
+  };
+  Shard(Engine& engine, ShardId id, Options options);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
 
-  // Runs `command` here and now, with its timing, counters and slow log. The caller has checked arity
-  // and that no lock stands in the way (Session does).
+  ShardId id() const { return id_; }
+  Engine& engine() { return engine_; }
+  Keyspace& keyspace() { return keyspace_; }
+  Reactor& reactor() { return *options_.reactor; }
+  const Clock& clock() const { return *options_.clock; }
+  int shard_count() const { return options_.shard_count; }
+  // The wall clock as of this turn: read once, when somebody first asks.
+  int64_t now_ms() {
+    if (!time_is_fresh_) RefreshTime();
+    return now_ms_;
+  }
+
+  // Where this shard's mutations go; null: nowhere. Changed on a change of role, between commands.
+  MutationSink* sink() const { return sink_; }
+  void set_sink(MutationSink* sink);
+
+  // The time of the next command counts from here. Call it before the first command of a batch;
+  // within the batch, the end of one command is the start of the next and one reading serves both.
+  void StartTiming() {
+    if (!time_is_fresh_) RefreshTime();
+    last_ticks_ = cycles_.Now();
+  }
+  // Runs `command` here and now, with its timing, counters and slow log. The caller has checked
+  // arity and that no lock stands in the way (Session does).
   void Execute(const CommandSpec& command, Args args, uint64_t key_hash, ReplyBuilder& reply,
                const Session* session);
+  // Counts a command that ran elsewhere than in Execute (the server's own), as the latest in the
+  // batch.
+  enum class Outcome { kAnswered, kFailed };
+  void Account(const CommandSpec& command, Args args, Outcome outcome, const Session* session);
 
-  // Runs `task` on this shard's thread, after what was posted before it. Any thread; wakes the shard.
+  // Runs `task` on this shard's thread, after what was posted before it. Any thread; wakes the
+  // shard. After Engine::Stop the task is destroyed instead.
   void Post(absl::AnyInvocable<void(Shard&)> task);
 
-  void AddHook(ShardHook* hook);
+  void AddHook(ShardHook* hook) { hooks_.push_back(hook); }
 
-  CommandStats& command_stats();
-  SlowLog& slow_log();
+  CommandStats& command_stats() { return stats_; }
+  SlowLog& slow_log() { return slow_log_; }
 
-  // Fill of the fullest of this shard's outbound queues to its peers, 0 to 100: whoever reads clients
-  // reads less as it rises (docs/architecture.md, "Backpressure").
+  // What this shard has sent its peers and they have not answered, for the peer with most of it, as
+  // a share of Engine::Options::mesh_spill_bytes: 0 to 100. Whoever reads clients reads less as it
+  // rises (docs/architecture.md, "Backpressure").
   int mesh_utilisation_percent() const;
 
   // For INFO and metrics; any thread may read them.
@@ -80,7 +132,134 @@ class Shard {
     std::atomic<uint64_t> lock_waits{0};
     std::atomic<uint64_t> transactions{0};
   };
-  const Counters& counters() const;
+  const Counters& counters() const { return counters_; }
+
+  // --- For the engine's own parts: sessions, batches, transactions. ---
+
+  // Runs and counts a command without the slow log. Returns its time in ns.
+  uint64_t Run(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
+               ReplyBuilder& reply);
+  // Remembers a command of a session of this shard if it took long.
+  void NoteSlow(const CommandSpec& command, Args args, uint64_t nanos, const Session* session);
+
+  // Counts a command that ran on several shards for `nanos` in all.
+  void AccountTransaction(const CommandSpec& command, Args args, uint64_t nanos, Outcome outcome,
+                          const Session* session);
+
+  bool locks_empty() const { return locks_.empty(); }
+  // Whether an ordinary command must queue behind one that spans shards.
+  bool MustWait(const CommandSpec& command, Args args, uint64_t key_hash) const;
+  // Calls holder->OnGranted when its turn comes: from within if that is now.
+  void Acquire(LockHolder* holder);
+  // Those that waited for it run before the turn ends.
+  void Release(LockHolder* holder);
+
+  MeshPort& mesh() { return mesh_; }
+  // Adds a command to this turn's batch for `peer`; `slot` of `session` takes the answer.
+  void SendRequest(ShardId peer, const CommandSpec& command, Args args, uint64_t key_hash,
+                   bool no_touch, SessionCore& session, uint64_t slot);
+  // A batch of this shard is back and its answers are delivered.
+  void BatchDone(std::unique_ptr<RequestBatch> batch);
+  // True if too much is under way; OnReplies then tells the session when that is over.
+  bool MeshIsFull(SessionCore& session);
+  void TransactionStarted() {
+    ++transactions_under_way_;
+    Bump(counters_.transactions);
+  }
+  void TransactionDone() { --transactions_under_way_; }
+  // An id that no other transaction of this history has.
+  uint64_t NewTransactionId() { return next_transaction_++; }
+
+  std::unique_ptr<ReplyTape> TakeTape();
+  void ReturnTape(std::unique_ptr<ReplyTape> tape);
+  // Where replies of sessions that are gone end.
+  ReplyBuilder& discarded_replies();
+  // Tells the session's observer before the turn ends, once.
+  void QueueNotify(SessionCore& session);
+
+ private:
+  friend class Engine;
+  // What this shard has for one peer.
+  struct Outbound {
+    std::unique_ptr<RequestBatch> open;  // This turn's.
+    size_t bytes_under_way = 0;          // Of batches that were sent and are not back.
+  };
+  enum class Parked { kNo, kYes };
+
+  uint64_t Count(const CommandSpec& command, uint64_t failed);
+  void RunMultiKey(CommandContext& context, Args args, ReplyBuilder& reply);
+  void Scan(CommandContext& context, Args args, ReplyBuilder& reply);
+  void RefreshTime();
+
+  void SendBatch(ShardId peer);
+  void CloseBatches();
+  size_t RunGranted();
+  size_t NotifySessions();
+  size_t RunPosted();
+  // Everything but sockets.
+  size_t DoArrivals();
+
+  void Loop();  // The thread.
+  void Turn();
+  size_t Park();
+  bool RunSlices();
+  bool TickIfDue(Parked parked);
+  void WakePeers();
+  bool WakeIfParked();  // Any thread.
+  // True once no shard has anything under way. A shard counts as busy until it finds itself at
+  // rest, and again when somebody posts to it; whoever posts is busy then, so the count cannot
+  // reach zero too early.
+  bool Drained();
+
+  static void Bump(std::atomic<uint64_t>& counter, uint64_t by = 1) {
+    // One writer, so no locked instruction.
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+
+  // Read by every command.
+  Keyspace keyspace_;
+  LockTable locks_;
+  CommandStats stats_;
+  SlowLog slow_log_;
+  const CycleClock cycles_;
+  uint64_t last_ticks_ = 0;     // When the latest command ended, or StartTiming.
+  bool time_is_fresh_ = false;  // now_ms_ is of this turn.
+  int64_t now_ms_ = 0;
+  MutationSink* sink_;
+  Counters counters_;
+
+  Engine& engine_;
+  const ShardId id_;
+  const Options options_;
+  TransactionInfo own_transaction_;  // Of commands with several keys, all of them here.
+  uint64_t next_transaction_ = 0;
+
+  MeshPort mesh_;
+  std::vector<Outbound> outbound_;   // By peer.
+  std::vector<ShardId> open_peers_;  // With an open batch.
+  size_t full_peers_ = 0;            // With more under way than mesh_spill_bytes.
+  uint64_t batches_under_way_ = 0;
+  uint64_t transactions_under_way_ = 0;
+  std::vector<std::unique_ptr<RequestBatch>> free_batches_;
+  std::vector<std::unique_ptr<ReplyTape>> free_tapes_;
+  ReplyTape discarded_;
+  std::vector<LockTable::Request*> granted_;  // LockHolders that have not been told.
+  std::vector<IntrusivePtr<SessionCore>> to_notify_;
+  std::vector<IntrusivePtr<SessionCore>> notifying_;
+  std::vector<IntrusivePtr<SessionCore>> waiting_for_mesh_;
+
+  std::vector<ShardHook*> hooks_;
+  SpinPolicy spin_;
+  bool found_work_ = true;  // In the latest turn.
+  int turns_since_tick_check_ = 0;
+  int64_t next_tick_ns_ = 0;
+  bool expiry_due_ = false;
+  Parker parker_;
+
+  std::mutex posted_mutex_;
+  std::vector<absl::AnyInvocable<void(Shard&)>> posted_;  // Guarded by posted_mutex_.
+  bool counted_as_busy_ = true;  // Guarded by posted_mutex_; see Drained().
+  std::atomic<bool> has_posted_{false};
 };
 
 }  // namespace tidemark::cache

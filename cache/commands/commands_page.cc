@@ -1,0 +1,123 @@
+#include "cache/commands/commands_page.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <vector>
+
+namespace tidemark::cache {
+namespace {
+
+constexpr std::string_view kIntroduction =
+    R"(<!-- Written by `bazel run //cache/commands:write_commands_page`: change the command table instead. -->
+# Commands
+
+What this server answers of the commands on keys and values. They behave as in Redis 7.0, replies and errors
+included (`cache/commands/differential_test.cc` compares them with a real `redis-server`), except:
+
+- There is one database: `COPY ... DB n` takes 0 only.
+- `OBJECT ENCODING` names what Redis would use, judged by the value alone: after `INCRBYFLOAT` or `COPY` Redis
+  may keep another. `OBJECT FREQ` always answers that frequencies are not tracked.
+- `MEMORY USAGE` tells the bytes of this store. `UNLINK` is `DEL`, and `ASYNC` and `SYNC` make no difference:
+  memory is given back in slices.
+- A `SCAN` cursor carries the shard, so cursors are large numbers. Every call visits one shard.
+
+The column "shards" says how a command comes about whose keys are on several of them; whatever it says, no
+client ever sees a half of it.
+)";
+
+std::string Join(const std::vector<std::string>& parts, std::string_view separator) {
+  std::string result;
+  for (const std::string& part : parts) {
+    if (!result.empty()) result += separator;
+    result += part;
+  }
+  return result;
+}
+
+std::string SyntaxOf(const ArgumentDoc& argument) {
+  std::vector<std::string> parts;
+  for (const ArgumentDoc& each : argument.arguments) parts.push_back(SyntaxOf(each));
+  std::string text;
+  if (argument.type == "oneof") {
+    text = Join(parts, " | ");
+  } else if (argument.type == "block") {
+    text = Join(parts, " ");
+  } else if (argument.type != "pure-token") {
+    text = argument.name;
+  }
+  if (!argument.token.empty()) {
+    const bool grouped = argument.type == "oneof";
+    text = std::string(argument.token) + (text.empty() ? ""
+                                          : grouped    ? " <" + text + ">"
+                                                       : " " + text);
+  }
+  if ((argument.flags & ArgumentDoc::kMultiple) != 0) text += " [" + text + " ...]";
+  if ((argument.flags & ArgumentDoc::kOptional) != 0) text = "[" + text + "]";
+  return text;
+}
+
+std::string_view ShardsOf(Scatter scatter) {
+  switch (scatter) {
+    case Scatter::kNone:
+      return "one";
+    case Scatter::kSum:
+      return "those of the keys; counts are added";
+    case Scatter::kGather:
+      return "those of the keys; values in the order of the keys";
+    case Scatter::kPairs:
+      return "those of the keys";
+    case Scatter::kCustom:
+      return "those of the keys";
+    case Scatter::kAllShards:
+      return "all";
+    case Scatter::kCursor:
+      return "one after the other";
+  }
+  return "";
+}
+
+void AppendRow(const CommandSpec& spec, std::string& page) {
+  std::string syntax = SyntaxOf(spec);
+  // A bar would end the cell, even in code.
+  for (size_t at = 0; (at = syntax.find('|', at)) != std::string::npos; at += 2) {
+    syntax.insert(at, "\\");
+  }
+  std::string summary(spec.summary);
+  if (!spec.replaced_by.empty()) summary += fmt::format(" Deprecated: use {}.", spec.replaced_by);
+  page += fmt::format("| `{}` | {} | {} | {} | {} |\n", syntax, summary, spec.complexity,
+                      ShardsOf(spec.scatter), spec.since);
+}
+
+}  // namespace
+
+std::string SyntaxOf(const CommandSpec& spec) {
+  std::string text(spec.name);
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    if (c == '|') return ' ';
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  for (const ArgumentDoc& argument : spec.arguments) text += " " + SyntaxOf(argument);
+  return text;
+}
+
+std::string CommandsPage(const CommandTable& table) {
+  std::map<std::string_view, std::vector<const CommandSpec*>> groups;
+  for (const CommandSpec* spec : table.All()) groups[spec->group].push_back(spec);
+  std::string page(kIntroduction);
+  for (const auto& [group, specs] : groups) {
+    page += fmt::format("\n## Group: {}\n\n", group);
+    page +=
+        "| command | what it does | time | shards | since Redis |\n| --- | --- | --- | --- | --- "
+        "|\n";
+    for (const CommandSpec* spec : specs) {
+      if (spec->subcommands.empty() || spec->arity == -1) AppendRow(*spec, page);
+      for (const CommandSpec& subcommand : spec->subcommands) AppendRow(subcommand, page);
+    }
+  }
+  return page;
+}
+
+}  // namespace tidemark::cache

@@ -1,0 +1,21 @@
+// Error texts that several commands share: Redis' own, since clients compare them.
+
+#ifndef TIDEMARK_CACHE_COMMANDS_ERRORS_H_
+#define TIDEMARK_CACHE_COMMANDS_ERRORS_H_
+
+#include <string_view>
+
+namespace tidemark::cache {
+
+inline constexpr std::string_view kSyntaxError = "ERR syntax error";
+inline constexpr std::string_view kNotAnInteger = "ERR value is not an integer or out of range";
+inline constexpr std::string_view kNotAFloat = "ERR value is not a valid float";
+inline constexpr std::string_view kWrongType =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
+inline constexpr std::string_view kValueTooLong =
+    "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+inline constexpr std::string_view kNoSuchKey = "ERR no such key";
+
+}  // namespace tidemark::cache
+
+#endif  // TIDEMARK_CACHE_COMMANDS_ERRORS_H_

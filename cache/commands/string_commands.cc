@@ -1,0 +1,147 @@
+// Commands that read and replace whole values.
+
+#include "cache/commands/access.h"
+#include "cache/commands/coordination.h"
+#include "cache/commands/expiry_options.h"
+#include "cache/commands/handlers.h"
+
+namespace tidemark::cache {
+namespace {
+
+void SetWithExpiry(CommandContext& context, Args args, ExpiryUnit unit, ReplyBuilder& reply) {
+  const std::optional<int64_t> expire_at = ToExpiry(context, args[2], unit, reply);
+  if (!expire_at) return;
+  SetOrExpire(context, context.Key(args, 1), args[3], *expire_at);
+  reply.Ok();
+}
+
+void SetWithOptions(CommandContext& context, Args args, ReplyBuilder& reply) {
+  const auto options = ParseValueOptions(args, 3, ValueOptionSet::kOfSet, reply);
+  if (!options) return;
+  int64_t expire_at = kNoExpiry;
+  if (options->unit != ExpiryUnit::kNone) {
+    const auto given = ToExpiry(context, options->expiry, options->unit, reply);
+    if (!given) return;
+    expire_at = *given;
+  }
+
+  const KeyRef key = context.Key(args, 1);
+  const Entry* old = options->get ? FindForRead(context, key) : context.keyspace.Peek(key);
+  if (options->get && !CheckString(old, reply)) return;
+  const bool refused =
+      (options->only_if_absent && old != nullptr) || (options->only_if_present && old == nullptr);
+  if (options->get) {
+    AnswerValue(old, reply);
+  } else if (refused) {
+    reply.Null();
+  } else {
+    reply.Ok();
+  }
+  if (refused) return;
+
+  const std::string_view value = args[2];
+  if (options->keep_ttl) {
+    context.keyspace.SetKeepExpiry(key, value);
+  } else if (expire_at == kNoExpiry) {
+    context.keyspace.Set(key, value, kNoExpiry);
+  } else {
+    SetOrExpire(context, key, value, expire_at);
+  }
+}
+
+}  // namespace
+
+void GetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  const Entry* entry = FindForRead(context, context.Key(args, 1));
+  if (CheckString(entry, reply)) AnswerValue(entry, reply);
+}
+
+void SetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  if (args.size() > 3) return SetWithOptions(context, args, reply);
+  context.keyspace.Set(context.Key(args, 1), args[2], kNoExpiry);
+  reply.Ok();
+}
+
+void SetnxCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  const KeyRef key = context.Key(args, 1);
+  if (context.keyspace.Peek(key) != nullptr) return reply.Integer(0);
+  context.keyspace.Set(key, args[2], kNoExpiry);
+  reply.Integer(1);
+}
+
+void SetexCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  SetWithExpiry(context, args, ExpiryUnit::kEx, reply);
+}
+
+void PsetexCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  SetWithExpiry(context, args, ExpiryUnit::kPx, reply);
+}
+
+void GetsetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  const KeyRef key = context.Key(args, 1);
+  const Entry* entry = FindForRead(context, key);
+  if (!CheckString(entry, reply)) return;
+  AnswerValue(entry, reply);
+  context.keyspace.Set(key, args[2], kNoExpiry);
+}
+
+void GetdelCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  const KeyRef key = context.Key(args, 1);
+  const Entry* entry = FindForRead(context, key);
+  if (!CheckString(entry, reply)) return;
+  AnswerValue(entry, reply);
+  if (entry != nullptr) context.keyspace.Delete(key);
+}
+
+void GetexCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  const auto options = ParseValueOptions(args, 2, ValueOptionSet::kOfGetex, reply);
+  if (!options) return;
+  const KeyRef key = context.Key(args, 1);
+  const Entry* entry = FindForRead(context, key);
+  if (!CheckString(entry, reply)) return;
+  if (entry == nullptr) return reply.Null();
+
+  if (options->unit != ExpiryUnit::kNone) {
+    const auto expire_at = ToExpiry(context, options->expiry, options->unit, reply);
+    if (!expire_at) return;
+    AnswerValue(entry, reply);
+    if (*expire_at <= context.keyspace.now_ms()) {
+      context.keyspace.Delete(key);
+    } else {
+      context.keyspace.SetExpiry(key, *expire_at);
+    }
+    return;
+  }
+  AnswerValue(entry, reply);
+  if (options->persist && entry->has_expiry()) context.keyspace.SetExpiry(key, kNoExpiry);
+}
+
+void MgetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  reply.ArrayHeader(args.size() - 1);
+  for (size_t i = 1; i < args.size(); ++i) {
+    const Entry* entry = FindForRead(context, context.Key(args, i));
+    if (entry != nullptr && entry->type() != ValueType::kString) entry = nullptr;
+    AnswerValue(entry, reply);
+  }
+}
+
+void MsetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  if (!CheckPairs(context.spec, args, reply)) return;
+  for (size_t i = 1; i < args.size(); i += 2) {
+    context.keyspace.Set(context.Key(args, i), args[i + 1], kNoExpiry);
+  }
+  reply.Ok();
+}
+
+void MsetnxCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  if (!CheckPairs(context.spec, args, reply)) return;
+  for (size_t i = 1; i < args.size(); i += 2) {
+    if (context.keyspace.Peek(context.Key(args, i)) != nullptr) return reply.Integer(0);
+  }
+  for (size_t i = 1; i < args.size(); i += 2) {
+    context.keyspace.Set(context.Key(args, i), args[i + 1], kNoExpiry);
+  }
+  reply.Integer(1);
+}
+
+}  // namespace tidemark::cache

@@ -1,0 +1,126 @@
+#include "cache/entry.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <memory>
+#include <string>
+
+namespace tidemark::cache {
+namespace {
+
+struct DestroyEntry {
+  void operator()(Entry* entry) const { Entry::Destroy(entry); }
+};
+using EntryPtr = std::unique_ptr<Entry, DestroyEntry>;
+
+EntryPtr Make(std::string_view key, std::string_view value, int64_t expire_at_ms = kNoExpiry) {
+  return EntryPtr(Entry::Create(key, value, expire_at_ms));
+}
+
+TEST(SizeClassTest, FollowsJemallocsClasses) {
+  struct Case {
+    size_t bytes, allocated;
+  };
+  for (const Case c : {Case{1, 16},
+                       {16, 16},
+                       {17, 32},
+                       {92, 96},
+                       {96, 96},
+                       {97, 112},
+                       {128, 128},
+                       {129, 160},
+                       {160, 160},
+                       {161, 192},
+                       {256, 256},
+                       {257, 320},
+                       {1025, 1280},
+                       {14336, 14336},
+                       {16385, 20480},
+                       {1u << 29, 1u << 29}}) {
+    EXPECT_EQ(AllocatedBytes(c.bytes), c.allocated) << c.bytes;
+  }
+}
+
+TEST(EntryTest, HoldsBinaryKeysAndValuesOfAnySize) {
+  for (const size_t key_bytes : {0, 1, 7, 300, 70'000}) {
+    for (const size_t value_bytes : {0, 1, 64, 16 * 1024 - 1, 16 * 1024, 100'000}) {
+      for (const int64_t expire_at_ms :
+           {kNoExpiry, int64_t{1}, int64_t{-5}, std::numeric_limits<int64_t>::max()}) {
+        const std::string key(key_bytes, '\0');
+        const std::string value(value_bytes, '\xff');
+        const EntryPtr entry = Make(key, value, expire_at_ms);
+        EXPECT_EQ(entry->key(), key);
+        EXPECT_EQ(entry->value(), value);
+        EXPECT_EQ(entry->expire_at_ms(), expire_at_ms);
+        EXPECT_EQ(entry->has_expiry(), expire_at_ms != kNoExpiry);
+        EXPECT_EQ(entry->value_buffer().get() != nullptr, value_bytes >= kLargeValueBytes);
+        EXPECT_FALSE(entry->appended());
+      }
+    }
+  }
+}
+
+TEST(EntryTest, SixteenByteKeyWithSixtyFourByteValueFitsNinetySixBytes) {
+  EXPECT_EQ(Make(std::string(16, 'k'), std::string(64, 'v'))->memory_bytes(), 96u);
+}
+
+TEST(EntryTest, AssignsInPlaceExactlyWithinTheSizeClass) {
+  const EntryPtr entry = Make("key", std::string(40, 'a'));  // 55 bytes, in a class of 64.
+  EXPECT_TRUE(entry->TryAssign(std::string(49, 'b'), kNoExpiry));
+  EXPECT_EQ(entry->value(), std::string(49, 'b'));
+  EXPECT_TRUE(entry->TryAssign(std::string(34, 'c'), kNoExpiry));
+  EXPECT_EQ(entry->value(), std::string(34, 'c'));
+  EXPECT_FALSE(entry->TryAssign(std::string(50, 'd'), kNoExpiry));
+  EXPECT_FALSE(entry->TryAssign(std::string(33, 'd'), kNoExpiry));
+  EXPECT_FALSE(entry->TryAssign(std::string(40, 'd'), 1'000));
+  EXPECT_EQ(entry->value(), std::string(34, 'c'));
+}
+
+TEST(EntryTest, AssigningALargeValueLeavesTheBufferToItsReaders) {
+  const EntryPtr entry = Make("key", std::string(20'000, 'a'), 1'000);
+  const BufferRef reader = entry->value_buffer();
+  EXPECT_TRUE(entry->TryAssign(std::string(30'000, 'b'), 2'000));
+  EXPECT_EQ(reader->view(), std::string(20'000, 'a'));
+  EXPECT_EQ(entry->value(), std::string(30'000, 'b'));
+  EXPECT_EQ(entry->expire_at_ms(), 2'000);
+}
+
+TEST(EntryTest, AssignsAPartOfItself) {
+  const EntryPtr small = Make("key", "0123456789");
+  EXPECT_TRUE(small->TryAssign(small->value().substr(2), kNoExpiry));
+  EXPECT_EQ(small->value(), "23456789");
+  const EntryPtr large = Make("key", std::string(20'000, 'a') + "end");
+  EXPECT_TRUE(large->TryAssign(large->value().substr(1'000), kNoExpiry));
+  EXPECT_EQ(large->value(), std::string(19'000, 'a') + "end");
+}
+
+TEST(EntryTest, AppendedValuesStayInlineAndGrowWithinTheSizeClass) {
+  const EntryPtr entry(Entry::CreateAppended("key", 100'000, kNoExpiry));
+  EXPECT_TRUE(entry->appended());
+  EXPECT_EQ(entry->value_buffer().get(), nullptr);
+  const size_t room = entry->memory_bytes() - sizeof(Entry) - 3;
+  EXPECT_TRUE(entry->TryResize(room));
+  EXPECT_FALSE(entry->TryResize(room + 1));
+  EXPECT_EQ(entry->value().size(), room);
+  EXPECT_FALSE(Make("key", std::string(20'000, 'a'))->TryResize(20'001));
+}
+
+TEST(EntryTest, AClonesLargeValueIsShared) {
+  const EntryPtr entry = Make("key", std::string(20'000, 'a'));
+  const EntryPtr clone(Entry::CloneWithExpiry(*entry, 5));
+  EXPECT_EQ(clone->value_buffer(), entry->value_buffer());
+  EXPECT_EQ(clone->key(), "key");
+  EXPECT_EQ(clone->expire_at_ms(), 5);
+}
+
+TEST(EntryTest, AccessClockCountsSecondsAcrossItsWrap) {
+  const EntryPtr entry = Make("key", "value");
+  const int64_t before_wrap_ms = ((int64_t{1} << 24) - 3) * 1000;
+  entry->Touch(Entry::AccessClock(before_wrap_ms));
+  EXPECT_EQ(entry->IdleSeconds(before_wrap_ms + 999), 0u);
+  EXPECT_EQ(entry->IdleSeconds(before_wrap_ms + 5'000), 5u);
+}
+
+}  // namespace
+}  // namespace tidemark::cache

@@ -1,0 +1,57 @@
+#include "integration/harness/node.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+namespace tidemark::integration {
+
+Node Node::Primary(const Flags& flags) { return Node(Runfile("server/primary"), flags); }
+
+Node Node::Replica(const Node& primary, const Flags& flags) {
+  Flags all = {fmt::format("--primary=127.0.0.1:{}", primary.replication_port())};
+  all.insert(all.end(), flags.begin(), flags.end());
+  return Node(Runfile("server/replica"), std::move(all));
+}
+
+void Node::Start() {
+  std::vector<std::string> command = {
+      program_, "--bind=127.0.0.1", fmt::format("--port={}", ready_.port),
+      fmt::format("--replication_port={}", ready_.replication_port.value_or(0))};
+  command.insert(command.end(), flags_.begin(), flags_.end());
+  process_ = std::make_unique<Process>(command);
+}
+
+bool Node::AwaitReady(Duration patience) {
+  std::optional<std::string> line;
+  const bool spoke = Eventually(patience, [&] {
+    line = process_->FirstLine();
+    return line || process_->WaitExit(Duration(0));
+  });
+  if (!line) {
+    ADD_FAILURE() << program_ << (spoke ? " ended before it was ready" : " is not ready in time")
+                  << "; its log:\n"
+                  << process_->Errors();
+    return false;
+  }
+  const absl::StatusOr<ReadyLine> ready = ParseReadyLine(*line);
+  if (!ready.ok()) {
+    ADD_FAILURE() << ready.status();
+    return false;
+  }
+  EXPECT_EQ(ready->pid, process_->pid());
+  ready_ = *ready;
+  return true;
+}
+
+void Node::Kill() {
+  process_->Signal(SIGKILL);
+  EXPECT_EQ(process_->WaitExit(kPatience), KilledBy(SIGKILL));
+}
+
+void Node::Restart() {
+  process_.reset();
+  Start();
+}
+
+}  // namespace tidemark::integration

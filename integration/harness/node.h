@@ -1,0 +1,63 @@
+// Node is a primary or a replica under test: a real process on ports that the kernel chose.
+//
+//   Node primary = Node::Primary({"--shards=2"});
+//   Node replica = Node::Replica(primary, {"--shards=4"});
+//   ASSERT_TRUE(primary.AwaitReady() && replica.AwaitReady());
+//
+// The test's target lists //server:primary and //server:replica in `data`.
+
+#ifndef TIDEMARK_INTEGRATION_HARNESS_NODE_H_
+#define TIDEMARK_INTEGRATION_HARNESS_NODE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "integration/harness/process.h"
+#include "integration/harness/ready_line.h"
+#include "integration/harness/redis_client.h"
+
+namespace tidemark::integration {
+
+class Node {
+ public:
+  using Flags = std::vector<std::string>;
+
+  // Starts it and returns at once.
+  static Node Primary(const Flags& flags);
+  // Follows `primary`, which must be ready.
+  static Node Replica(const Node& primary, const Flags& flags);
+
+  // True once the ready line is there; a failure of the test, with what is there instead, if the
+  // process ends first, prints something else, or says nothing for `patience`.
+  bool AwaitReady(Duration patience = kPatience);
+
+  // Kills it as kill -9 does.
+  void Kill();
+  // Starts it again after its end, on the ports that it had.
+  void Restart();
+
+  // Requires: it was ready once.
+  int port() const { return ready_.port; }
+  int replication_port() const { return ready_.replication_port.value_or(0); }
+  int shards() const { return ready_.shards; }
+
+  RedisClient Connect() const { return RedisClient(port()); }
+  Process& process() { return *process_; }
+
+ private:
+  Node(std::string program, Flags flags) : program_(std::move(program)), flags_(std::move(flags)) {
+    Start();
+  }
+  void Start();
+
+  std::string program_;
+  Flags flags_;
+  ReadyLine ready_;  // Zeros until it was ready once.
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace tidemark::integration
+
+#endif  // TIDEMARK_INTEGRATION_HARNESS_NODE_H_

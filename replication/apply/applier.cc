@@ -1,0 +1,372 @@
+#include "replication/apply/applier.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "fmt/format.h"
+
+namespace tidemark::replication {
+namespace {
+
+// What a queued frame holds of the heap, nearly.
+size_t CostOf(const RoutedFrame& routed) {
+  const size_t frame_bytes = routed.frame->bytes().size();
+  if (routed.whole_to) return frame_bytes;
+  return frame_bytes + routed.frame->record_count() * sizeof(RoutedRecord);
+}
+
+// Collects what each of our shards does in one step. A stream's Flush begins its next phase; what
+// other streams have before their own Flush comes before it, too.
+class SliceBuilder {
+ public:
+  explicit SliceBuilder(int own_shards) : own_shards_(static_cast<size_t>(own_shards)) {}
+
+  void BeginStream() {
+    stream_phase_ = 0;
+    Phase(0);
+  }
+  void Add(RoutedFrame routed) {
+    if (routed.whole_to) {
+      Phase(stream_phase_)[routed.whole_to->value()].push_back({.what = SlicePart::What::kFrame,
+                                                                .frame = std::move(routed.frame),
+                                                                .skip_through = routed.skip_through,
+                                                                .records = {}});
+      return;
+    }
+    for (size_t i = 0; i < routed.phases.size(); ++i) {
+      if (i > 0) ++stream_phase_;
+      auto& phase = Phase(stream_phase_);
+      for (size_t shard = 0; shard < own_shards_; ++shard) {
+        if (routed.phases[i][shard].empty()) continue;
+        phase[shard].push_back({.what = SlicePart::What::kRecords,
+                                .frame = routed.frame,
+                                .skip_through = routed.skip_through,
+                                .records = std::move(routed.phases[i][shard])});
+      }
+    }
+  }
+  size_t stream_phase() const { return stream_phase_; }
+
+  std::vector<Slice> Finish() {
+    std::vector<Slice> slices;
+    for (size_t shard = 0; shard < own_shards_; ++shard) {
+      Slice slice{.shard = ShardId(static_cast<uint16_t>(shard)), .parts = {}};
+      for (size_t i = 0; i < phases_.size(); ++i) {
+        if (i > 0)
+          slice.parts.push_back({.what = SlicePart::What::kFlush,
+                                 .frame = nullptr,
+                                 .skip_through = Sequence(),
+                                 .records = {}});
+        std::move(phases_[i][shard].begin(), phases_[i][shard].end(),
+                  std::back_inserter(slice.parts));
+      }
+      if (!slice.parts.empty()) slices.push_back(std::move(slice));
+    }
+    return slices;
+  }
+
+ private:
+  std::vector<std::vector<SlicePart>>& Phase(size_t phase) {
+    while (phases_.size() <= phase) phases_.emplace_back(own_shards_);
+    return phases_[phase];
+  }
+
+  const size_t own_shards_;
+  size_t stream_phase_ = 0;
+  std::vector<std::vector<std::vector<SlicePart>>> phases_;  // By phase, then own shard.
+};
+
+}  // namespace
+
+Applier::Applier(const Options& options)
+    : options_(options), keys_(static_cast<size_t>(options.own_shards)) {}
+
+// --- What ReplicaLink says ---
+
+std::optional<ReplicaPosition> Applier::Position() {
+  if (!under_way_.empty() || drop_staging_due_) return std::nullopt;
+  ReplicaPosition position;
+  if (position_void_) return position;
+  position.history = history_;
+  for (size_t i = 0; i < applied_.size(); ++i) {
+    position.shards.push_back({applied_[i], applied_digests_[i]});
+  }
+  return position;
+}
+
+bool Applier::HoldsKeys() {
+  return std::any_of(keys_.begin(), keys_.end(), [](uint64_t keys) { return keys > 0; });
+}
+
+void Applier::OnPlan(const StreamPlan& plan) {
+  DCHECK(under_way_.empty() && queued_bytes_ == 0);
+  plan_ = plan;
+  streams_ = std::vector<Stream>(plan.shards.size());
+  staging_ = plan.is_snapshot();
+  if (!staging_) {
+    synced_ = true;
+    return;
+  }
+  begin_staging_due_ = true;
+  staged_.clear();
+  staged_digests_.clear();
+  for (const ShardPlan& shard : plan.shards) {
+    staged_.push_back(shard.at.sequence);
+    staged_digests_.push_back(shard.at.stream_digest);
+  }
+}
+
+absl::Status Applier::OnFrame(FrameRef frame, Sequence skip_through) {
+  if (queued_bytes_ > options_.max_held_bytes) {
+    return absl::ResourceExhaustedError(
+        fmt::format("{} bytes wait for parts of transactions that do not come", queued_bytes_));
+  }
+  const size_t shard = frame->shard().value();
+  absl::StatusOr<RoutedFrame> routed =
+      RouteFrame(std::move(frame), skip_through, options_.own_shards);
+  if (!routed.ok()) return routed.status();
+  Stream& stream = streams_[shard];
+  if (absl::Status status = NoteTransactions(*routed, stream.end()); !status.ok()) return status;
+  const size_t cost = CostOf(*routed);
+  queued_bytes_ += cost;
+  pending_bytes_ += cost;
+  stream.frames.push_back(*std::move(routed));
+  return absl::OkStatus();
+}
+
+absl::Status Applier::NoteTransactions(const RoutedFrame& routed, uint64_t number) {
+  const ShardId shard = routed.frame->shard();
+  for (const TransactionPart& part : routed.transactions) {
+    std::vector<PartPlace>& places = transactions_[part.id];
+    for (const PartPlace& place : places) {
+      if (place.shard != shard) continue;
+      return absl::DataLossError(
+          fmt::format("two parts of transaction {} in shard {}", part.id, shard.value()));
+    }
+    places.push_back({shard, number});
+  }
+  return absl::OkStatus();
+}
+
+void Applier::OnSnapshotEnd() {
+  swap_due_ = true;
+  for (Stream& stream : streams_) stream.swap_barrier = stream.end();
+}
+
+void Applier::OnLinkLost() {
+  for (Stream& stream : streams_) stream.frames.clear();
+  transactions_.clear();
+  pending_bytes_ -= queued_bytes_;
+  queued_bytes_ = 0;
+  swap_due_ = false;
+  // A swap that is under way takes place: all of the snapshot was here.
+  if (!staging_ || swap_under_way_) return;
+  staging_ = false;
+  if (!std::exchange(begin_staging_due_, false)) {
+    drop_staging_due_ = true;
+    ++counters_.snapshots_dropped;
+  }
+}
+
+// --- Choosing frames ---
+
+void Applier::Take(uint64_t number, const Stream& stream, Choice* choice) const {
+  const RoutedFrame& routed = stream.at(number);
+  choice->bytes += CostOf(routed);
+  choice->needs_cut |= routed.needs_cut;
+  choice->empty = false;
+}
+
+// Adds the next frame of a stream to the choice, and with it all that must not be apart from it.
+// False: something of that is not here yet, and the choice is unchanged.
+bool Applier::Extend(size_t shard, Choice* choice) const {
+  const uint64_t next = choice->ends[shard];
+  if (streams_[shard].at(next).transactions.empty()) {
+    Take(next, streams_[shard], choice);
+    ++choice->ends[shard];
+    return true;
+  }
+  Choice extended = *choice;
+  std::vector<PartPlace> wanted = {{ShardId(static_cast<uint16_t>(shard)), next}};
+  while (!wanted.empty()) {
+    const PartPlace place = wanted.back();
+    wanted.pop_back();
+    const Stream& stream = streams_[place.shard.value()];
+    // A frame brings all before it.
+    for (uint64_t& end = extended.ends[place.shard.value()]; end <= place.number; ++end) {
+      Take(end, stream, &extended);
+      for (const TransactionPart& part : stream.at(end).transactions) {
+        const std::vector<PartPlace>& places = transactions_.at(part.id);
+        if (places.size() != part.participants.size()) return false;
+        wanted.insert(wanted.end(), places.begin(), places.end());
+      }
+    }
+  }
+  *choice = std::move(extended);
+  return true;
+}
+
+Applier::Choice Applier::Choose() const {
+  Choice choice;
+  for (const Stream& stream : streams_) choice.ends.push_back(stream.first);
+  std::vector<bool> stuck(streams_.size());
+  bool any = true;
+  while (any && choice.bytes < options_.max_step_bytes) {
+    any = false;
+    for (size_t shard = 0; shard < streams_.size(); ++shard) {
+      if (stuck[shard] || choice.ends[shard] == streams_[shard].end()) continue;
+      stuck[shard] = !Extend(shard, &choice);
+      any |= !stuck[shard];
+    }
+  }
+  return choice;
+}
+
+// --- Steps ---
+
+absl::StatusOr<std::optional<ApplyStep>> Applier::NextStep() {
+  while (true) {
+    if (!under_way_.empty() && under_way_.back().at_cut) return std::nullopt;
+    if (std::exchange(drop_staging_due_, false)) {
+      return IssueForAll(ApplyStep::Kind::kDropStaging);
+    }
+    if (std::exchange(begin_staging_due_, false)) {
+      return IssueForAll(ApplyStep::Kind::kBeginStaging);
+    }
+    if (under_way_.size() >= options_.max_steps_under_way) return std::nullopt;
+    if (swap_due_ && SwapBarrierReached()) {
+      if (!under_way_.empty()) return std::nullopt;
+      swap_due_ = false;
+      swap_under_way_ = true;
+      return IssueForAll(ApplyStep::Kind::kSwapIn);
+    }
+    const Choice choice = Choose();
+    if (choice.empty) return std::nullopt;
+    const bool at_cut = choice.needs_cut && !staging_;
+    if (at_cut && !under_way_.empty()) return std::nullopt;
+
+    ApplyStep step;
+    step.to_staging = staging_;
+    StepUnderWay under_way;
+    under_way.to_staging = staging_;
+    under_way.bytes = choice.bytes;
+    if (absl::Status status = MoveFrames(choice, &step, &under_way); !status.ok()) return status;
+    step.at_cut = at_cut && step.slices.size() > 1;
+    under_way.at_cut = step.at_cut;
+    under_way.shards_left =
+        step.at_cut ? static_cast<size_t>(options_.own_shards) : step.slices.size();
+    ApplyStep issued = Issue(std::move(step), std::move(under_way));
+    if (!issued.slices.empty()) return issued;
+    FinishDone();  // It moves sequences and changes nothing: markers alone.
+  }
+}
+
+bool Applier::SwapBarrierReached() const {
+  return std::all_of(streams_.begin(), streams_.end(),
+                     [](const Stream& stream) { return stream.first >= stream.swap_barrier; });
+}
+
+absl::Status Applier::MoveFrames(const Choice& choice, ApplyStep* step, StepUnderWay* under_way) {
+  SliceBuilder builder(options_.own_shards);
+  size_t flushes = 0;
+  for (size_t shard = 0; shard < streams_.size(); ++shard) {
+    Stream& stream = streams_[shard];
+    builder.BeginStream();
+    std::optional<ShardPosition> reached;
+    for (; stream.first < choice.ends[shard]; ++stream.first) {
+      RoutedFrame routed = std::move(stream.frames.front());
+      stream.frames.pop_front();
+      for (const TransactionPart& part : routed.transactions) transactions_.erase(part.id);
+      if (routed.frame->kind() == FrameKind::kMutations) {
+        reached = {routed.frame->last_sequence(), routed.frame->stream_digest()};
+      }
+      builder.Add(std::move(routed));
+    }
+    if (reached) under_way->reaches.emplace_back(static_cast<uint16_t>(shard), *reached);
+    if (shard > 0 && builder.stream_phase() != flushes) {
+      return absl::DataLossError("a Flush of some of the primary's shards only");
+    }
+    flushes = builder.stream_phase();
+  }
+  queued_bytes_ -= choice.bytes;
+  step->slices = builder.Finish();
+  return absl::OkStatus();
+}
+
+ApplyStep Applier::Issue(ApplyStep step, StepUnderWay under_way) {
+  step.id = under_way.id = next_step_id_++;
+  ++counters_.steps;
+  if (step.at_cut) ++counters_.steps_at_cut;
+  under_way_.push_back(std::move(under_way));
+  return step;
+}
+
+ApplyStep Applier::IssueForAll(ApplyStep::Kind kind) {
+  ApplyStep step;
+  step.kind = kind;
+  step.at_cut = kind == ApplyStep::Kind::kSwapIn;
+  StepUnderWay under_way;
+  under_way.kind = kind;
+  under_way.at_cut = step.at_cut;
+  under_way.shards_left = static_cast<size_t>(options_.own_shards);
+  return Issue(std::move(step), std::move(under_way));
+}
+
+absl::Status Applier::OnShardDone(uint64_t step_id, ShardId shard, const StepResult& result) {
+  const auto step = std::find_if(under_way_.begin(), under_way_.end(),
+                                 [&](const StepUnderWay& s) { return s.id == step_id; });
+  CHECK(step != under_way_.end() && step->shards_left > 0);
+  keys_[shard.value()] = result.keys;
+  counters_.applied_records += result.records;
+  if (!result.status.ok() && !step->to_staging) position_void_ = true;
+  --step->shards_left;
+  FinishDone();
+  return result.status;
+}
+
+// In the order in which they were issued, whatever the order in which they were done.
+void Applier::FinishDone() {
+  while (!under_way_.empty() && under_way_.front().shards_left == 0) {
+    const StepUnderWay step = std::move(under_way_.front());
+    under_way_.pop_front();
+    pending_bytes_ -= step.bytes;
+    Finish(step);
+  }
+}
+
+void Applier::Finish(const StepUnderWay& step) {
+  switch (step.kind) {
+    case ApplyStep::Kind::kApply:
+      for (const auto& [shard, position] : step.reaches) {
+        if (step.to_staging && staging_) {
+          staged_[shard.value()] = position.sequence;
+          staged_digests_[shard.value()] = position.stream_digest;
+        } else if (!step.to_staging && !position_void_) {
+          applied_[shard.value()] = position.sequence;
+          applied_digests_[shard.value()] = position.stream_digest;
+          applied_moved_ = true;
+        }
+      }
+      break;
+    case ApplyStep::Kind::kSwapIn:
+      history_ = plan_.history;
+      applied_ = staged_;
+      applied_digests_ = staged_digests_;
+      staging_ = false;
+      swap_under_way_ = false;
+      position_void_ = false;
+      synced_ = true;
+      applied_moved_ = true;
+      ++counters_.snapshots_swapped_in;
+      break;
+    case ApplyStep::Kind::kBeginStaging:
+    case ApplyStep::Kind::kDropStaging:
+      break;
+  }
+}
+
+Watermarks Applier::AckableApplied() const {
+  return staging_ ? Watermarks(streams_.size()) : applied_;
+}
+
+}  // namespace tidemark::replication

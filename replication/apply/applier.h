@@ -1,0 +1,176 @@
+// Applier turns the primary's frames into steps for this node's shards, and their completions into
+// the applied vector. It is the replica's side of what ReplicaLink has checked, and holds no
+// keyspace itself.
+//
+//   applier.OnFrame(frame, skip_through);        // ReplicaLink calls the FrameReceiver part.
+//   applier.NextStep()                           // Until it has none: hand each to its shards, in
+//   this order. applier.OnShardDone(id, shard, result);      // Once a shard, when it has done its
+//   part. applier.TakeAppliedMoved()                   // Then tell the link.
+//
+// What it guarantees:
+//   - a shard gets the records of a key in the primary's order;
+//   - a transaction of several of the primary's shards is in one step, with all its parts;
+//   - a change that must be seen whole and touches several of our shards is in a step `at_cut`,
+//   which runs
+//     alone: everything before it is done, and nothing after it is given out until it is;
+//   - applied() holds of what is served, moves only when all shards have done a step, and is always
+//   closed:
+//     a transaction is at or below it in all its shards or in none;
+//   - a snapshot becomes visible at one cut, when it is complete, or never.
+//
+// Threading: one thread at a time (the link thread).
+
+#ifndef TIDEMARK_REPLICATION_APPLY_APPLIER_H_
+#define TIDEMARK_REPLICATION_APPLY_APPLIER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/ids.h"
+#include "replication/apply/apply_step.h"
+#include "replication/apply/routed_frame.h"
+#include "replication/link/replica_link.h"
+
+namespace tidemark::replication {
+
+class Applier final : public FrameReceiver {
+ public:
+  struct Options {
+    int own_shards = 1;
+    size_t max_pending_bytes =
+        64 << 20;  // Received and not applied; past it stop reading the socket.
+    size_t max_held_bytes = 256 << 20;  // Waiting for the other parts of a transaction.
+    size_t max_step_bytes =
+        1 << 20;                     // Of frames; a step may exceed it to keep a transaction whole.
+    size_t max_steps_under_way = 2;  // More would only lengthen a reader's wait.
+  };
+  explicit Applier(const Options& options);
+
+  // FrameReceiver.
+  std::optional<ReplicaPosition> Position() override;
+  bool HoldsKeys() override;
+  void OnPlan(const StreamPlan& plan) override;
+  absl::Status OnFrame(FrameRef frame, Sequence skip_through) override;
+  void OnSnapshotEnd() override;
+  void OnLinkLost() override;
+
+  // The next step to hand out; null if none can be now. DataLoss: what came cannot be applied; end
+  // the link.
+  absl::StatusOr<std::optional<ApplyStep>> NextStep();
+  // One shard has done its part of a step: those with a slice, and every shard if the step is at a
+  // cut or is not kApply. Not OK: a record was damaged, the link must end, and only a snapshot can
+  // mend what is served.
+  absl::Status OnShardDone(uint64_t step_id, ShardId shard, const StepResult& result);
+
+  // False while too much is pending: what would be read could not be applied soon. True even then
+  // if nothing is under way, for all that is pending then waits for what is still to be read. Ask
+  // after NextStep().
+  bool wants_input() const {
+    return pending_bytes_ < options_.max_pending_bytes || under_way_.empty();
+  }
+
+  // Of what is served; its history is position's.
+  HistoryId history() const { return history_; }
+  const Watermarks& applied() const { return applied_; }
+  // What an ack may say of this connection's stream: applied(), or zeros until a snapshot is
+  // swapped in.
+  Watermarks AckableApplied() const;
+  // Whether AckableApplied() has changed since the last call.
+  bool TakeAppliedMoved() { return std::exchange(applied_moved_, false); }
+  // A snapshot was swapped in, or a stream continued, at least once: reads make sense.
+  bool synced() const { return synced_; }
+  size_t pending_bytes() const { return pending_bytes_; }
+
+  struct Counters {
+    uint64_t applied_records = 0;
+    uint64_t steps = 0;
+    uint64_t steps_at_cut = 0;
+    uint64_t snapshots_swapped_in = 0;
+    uint64_t snapshots_dropped = 0;
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  // Frames of one of the primary's shards that are not yet in a step, numbered from the
+  // connection's begin.
+  struct Stream {
+    std::deque<RoutedFrame> frames;
+    uint64_t first = 0;  // The number of frames.front().
+    uint64_t swap_barrier =
+        0;  // Once the snapshot has ended: frames below belong to what is swapped in.
+
+    uint64_t end() const { return first + frames.size(); }
+    const RoutedFrame& at(uint64_t number) const { return frames[number - first]; }
+  };
+  // Where one part of a transaction is among the streams.
+  struct PartPlace {
+    ShardId shard;
+    uint64_t number;
+  };
+  // A choice of frames: of each stream those below `ends`.
+  struct Choice {
+    std::vector<uint64_t> ends;
+    size_t bytes = 0;
+    bool needs_cut = false;
+    bool empty = true;
+  };
+  struct StepUnderWay {
+    uint64_t id = 0;
+    ApplyStep::Kind kind = ApplyStep::Kind::kApply;
+    bool to_staging = false;
+    bool at_cut = false;
+    size_t shards_left = 0;
+    size_t bytes = 0;
+    std::vector<std::pair<ShardId, ShardPosition>>
+        reaches;  // Where the primary's shards are after it.
+  };
+
+  absl::Status NoteTransactions(const RoutedFrame& routed, uint64_t number);
+  void Take(uint64_t number, const Stream& stream, Choice* choice) const;
+  bool Extend(size_t shard, Choice* choice) const;
+  Choice Choose() const;
+  absl::Status MoveFrames(const Choice& choice, ApplyStep* step, StepUnderWay* under_way);
+  bool SwapBarrierReached() const;
+  ApplyStep Issue(ApplyStep step, StepUnderWay under_way);
+  ApplyStep IssueForAll(ApplyStep::Kind kind);
+  void Finish(const StepUnderWay& step);
+  void FinishDone();
+
+  const Options options_;
+  HistoryId history_;  // Of what is served.
+  Watermarks applied_;
+  std::vector<uint64_t> applied_digests_;
+  bool position_void_ = false;  // A step failed halfway: only a snapshot helps.
+  bool synced_ = false;
+  bool applied_moved_ = false;
+  std::vector<uint64_t> keys_;  // Of each own shard, as last reported.
+
+  // Of this connection.
+  StreamPlan plan_;
+  std::vector<Stream> streams_;  // Indexed by the primary's shard.
+  absl::flat_hash_map<uint64_t, std::vector<PartPlace>> transactions_;  // Those in streams_, by id.
+  bool staging_ = false;  // From OnPlan of a snapshot to its swap or loss.
+  Watermarks staged_;     // What staging holds.
+  std::vector<uint64_t> staged_digests_;
+  bool begin_staging_due_ = false;
+  bool swap_due_ = false;
+  bool swap_under_way_ = false;
+  bool drop_staging_due_ = false;
+
+  std::deque<StepUnderWay> under_way_;
+  uint64_t next_step_id_ = 1;
+  size_t queued_bytes_ = 0;   // Of frames in streams_.
+  size_t pending_bytes_ = 0;  // Those, and of frames in under_way_.
+  Counters counters_;
+};
+
+}  // namespace tidemark::replication
+
+#endif  // TIDEMARK_REPLICATION_APPLY_APPLIER_H_

@@ -1,0 +1,39 @@
+// ShardApplier carries out apply steps on one shard of a replica: changes its keyspace, or the
+// staging keyspace that a snapshot fills beside it.
+//
+// Threading: the shard's thread.
+
+#ifndef TIDEMARK_REPLICATION_APPLY_SHARD_APPLIER_H_
+#define TIDEMARK_REPLICATION_APPLY_SHARD_APPLIER_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "cache/keyspace.h"
+#include "replication/apply/apply_step.h"
+
+namespace tidemark::replication {
+
+class ShardApplier {
+ public:
+  // `served` is borrowed and outlives this.
+  explicit ShardApplier(cache::Keyspace* served) : served_(served) {}
+
+  // `slice` is this shard's, or null where the step has none for it.
+  StepResult Run(const ApplyStep& step, const Slice* slice);
+
+  // Frees some of what a swap or an abandoned snapshot left behind; true while there is more. Call
+  // it from the shard's background slices.
+  bool FreeSome(size_t max_entries);
+
+ private:
+  void Retire(std::unique_ptr<cache::Keyspace> keyspace);
+
+  cache::Keyspace* const served_;
+  std::unique_ptr<cache::Keyspace> staging_;
+  std::unique_ptr<cache::Keyspace> retired_;
+};
+
+}  // namespace tidemark::replication
+
+#endif  // TIDEMARK_REPLICATION_APPLY_SHARD_APPLIER_H_

@@ -1,0 +1,99 @@
+// PrimaryHub is the primary's side of replication as a whole, without sockets: its replicas, how each catches
+// up, and who waits for their acknowledgements.
+//
+// Times are milliseconds of one monotonic clock.
+//
+// Threading: the link thread.
+
+#ifndef TIDEMARK_REPLICATION_LINK_PRIMARY_HUB_H_
+#define TIDEMARK_REPLICATION_LINK_PRIMARY_HUB_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "base/clock.h"
+#include "replication/frame_compressor.h"
+#include "replication/link/catch_up.h"
+#include "replication/link/primary_link.h"
+#include "replication/link/replica_session.h"
+#include "replication/link/shard_access.h"
+
+namespace tidemark::replication {
+
+class PrimaryHub {
+ public:
+  struct Options {
+    PrimaryLink::Options link;
+    Subscriber::Options subscriber;     // shard_count is set by the hub.
+    int max_replicas = 16;
+    int max_handshakes = 16;            // Connections on top that have not said hello.
+    size_t max_output_bytes = 1 << 20;  // Taken out of a replica's queue and not yet written.
+    bool zstd = false;                  // For replicas that want it.
+    FrameCompressor::Options compressor;
+    const Clock* clock = &Clock::System();  // Borrowed; wall time for heartbeats.
+  };
+  // Borrows both, which outlive it and every callback of `shards`.
+  PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker);
+
+  // A connection from `host`. Null: too many are open that have not said hello; close it.
+  ReplicaSession* Add(std::string host, int64_t now_ms);
+  // The connection is gone; `session` dies.
+  void Remove(ReplicaSession* session);
+
+  void Tick(int64_t now_ms);
+  int64_t NextDeadlineMs() const;
+
+  // Calls back with the number of replicas whose applied vector covers `target`, once they are at least
+  // `replicas` or the deadline has come; perhaps from within the call. An element 0 of `target` is
+  // covered by all.
+  using WaitCallback = absl::AnyInvocable<void(int covering)>;
+  void WaitFor(const Watermarks& target, int replicas, int64_t deadline_ms, WaitCallback callback,
+               int64_t now_ms);
+
+  // Sends each replica what is emitted by now, then says goodbye; new ones are refused.
+  void BeginStop(int64_t now_ms);
+  bool stopped() const { return stopping_ && sessions_.empty(); }
+
+  std::vector<ReplicaStatus> Status(int64_t now_ms) const;
+  std::vector<ReplicaSession*> sessions() const;
+  // Over all replicas, those that are gone included.
+  PrimaryLink::Counters sent() const;
+  const FrameCompressor::Stats& compression() const { return compressor_.stats(); }
+
+ private:
+  friend class ReplicaSession;
+
+  struct Waiter {
+    Watermarks target;
+    int replicas;
+    int64_t deadline_ms;
+    WaitCallback callback;
+  };
+
+  std::optional<wire::Refuse> Admit(ReplicaSession* session, const ReplicaIdentity& replica);
+  void OnAck();
+  int CountCovering(const Watermarks& target) const;
+  int CountAdmitted() const;
+
+  const Options options_;
+  ShardAccess* const shards_;
+  FrameCompressor compressor_;
+  CatchUp catch_up_;
+  std::map<uint64_t, std::unique_ptr<ReplicaSession>> sessions_;
+  uint64_t next_id_ = 1;
+  std::vector<Waiter> waiters_;
+  PrimaryLink::Counters sent_by_gone_;
+  int64_t now_ms_ = 0;
+  bool stopping_ = false;
+  Watermarks stop_target_;
+};
+
+}  // namespace tidemark::replication
+
+#endif  // TIDEMARK_REPLICATION_LINK_PRIMARY_HUB_H_

@@ -1,0 +1,297 @@
+#include "replication/link/primary_link.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/check.h"
+#include "fmt/format.h"
+#include "replication/link/peer_text.h"
+#include "replication/link/protocol_version.h"
+#include "replication/link/wire_vectors.h"
+
+namespace tidemark::replication {
+namespace {
+
+constexpr size_t kMaxNodeIdBytes = 128;
+// A replica that reads so slowly that this much is waiting hears that instead of more heartbeats.
+constexpr size_t kHeartbeatQueueBytes = 4 << 20;
+
+// Compares in a time that depends on the lengths alone.
+bool EqualInConstantTime(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned char difference = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    difference = static_cast<unsigned char>(difference | (a[i] ^ b[i]));
+  }
+  return difference == 0;
+}
+
+wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, uint32_t retry_after_ms) {
+  wire::Refuse refusal;
+  refusal.set_code(code);
+  refusal.set_text(std::move(text));
+  refusal.set_retry_after_ms(retry_after_ms);
+  return refusal;
+}
+
+// Why a Hello contradicts itself; empty: it does not.
+std::string HelloFault(const wire::Hello& hello) {
+  if (hello.role() != wire::Hello::ROLE_REPLICA) {
+    return fmt::format("role {} is not known here", static_cast<int>(hello.role()));
+  }
+  if (hello.applied_size() != hello.stream_digests_size()) {
+    return fmt::format("{} applied sequences but {} digests", hello.applied_size(),
+                       hello.stream_digests_size());
+  }
+  if (hello.applied_size() > kMaxShards ||
+      static_cast<uint32_t>(hello.applied_size()) != hello.shard_count()) {
+    return fmt::format("{} applied sequences for {} shards", hello.applied_size(),
+                       hello.shard_count());
+  }
+  if (hello.node_id().empty() || hello.node_id().size() > kMaxNodeIdBytes) {
+    return fmt::format("a node id of {} bytes", hello.node_id().size());
+  }
+  if (hello.client_port() > std::numeric_limits<uint16_t>::max()) {
+    return fmt::format("client port {}", hello.client_port());
+  }
+  return "";
+}
+
+ReplicaPosition PositionOf(const wire::Hello& hello) {
+  ReplicaPosition position;
+  position.history = HistoryId(hello.history());
+  for (int i = 0; i < hello.applied_size(); ++i) {
+    position.shards.push_back({Sequence(hello.applied(i)), hello.stream_digests(i)});
+  }
+  return position;
+}
+
+}  // namespace
+
+bool LinkTokens::Admits(std::string_view token) const {
+  if (current.empty()) return true;
+  const bool is_current = EqualInConstantTime(token, current);
+  const bool is_previous = !previous.empty() && EqualInConstantTime(token, previous);
+  return is_current | is_previous;
+}
+
+PrimaryLink::PrimaryLink(const Options& options, StreamSource* source, int64_t now_ms)
+    : options_(options),
+      source_(source),
+      reader_({.frames_allowed = false}),
+      opened_ms_(now_ms),
+      last_heard_ms_(now_ms),
+      write_progress_ms_(now_ms) {}
+
+void PrimaryLink::OnBytes(std::string_view bytes, int64_t now_ms) {
+  LinkMessage message;
+  while (state_ != State::kClosing && state_ != State::kClosed) {
+    const absl::StatusOr<bool> got = reader_.Next(&bytes, &message);
+    if (!got.ok()) {
+      Close(wire::Goodbye::PROTOCOL, std::string(got.status().message()), now_ms);
+      return;
+    }
+    if (!*got) return;
+    last_heard_ms_ = now_ms;
+    Handle(std::get<ControlMessage>(message), now_ms);
+  }
+}
+
+void PrimaryLink::Handle(const ControlMessage& message, int64_t now_ms) {
+  if (const auto* goodbye = std::get_if<wire::Goodbye>(&message)) {
+    state_ = State::kClosed;
+    cause_ = absl::UnavailableError(fmt::format("the replica said goodbye ({}): {}",
+                                                wire::Goodbye::Code_Name(goodbye->code()),
+                                                ForLog(goodbye->text())));
+    return;
+  }
+  if (const auto* hello = std::get_if<wire::Hello>(&message); hello && state_ == State::kHello) {
+    return HandleHello(*hello, now_ms);
+  }
+  if (const auto* ack = std::get_if<wire::Ack>(&message); ack && streaming()) {
+    return HandleAck(*ack, now_ms);
+  }
+  Close(wire::Goodbye::PROTOCOL, fmt::format("{} out of turn", ControlName(message)), now_ms);
+}
+
+void PrimaryLink::HandleHello(const wire::Hello& hello, int64_t now_ms) {
+  if (hello.min_version() > kProtocolVersion || hello.max_version() < kProtocolVersion) {
+    return Refuse(
+        MakeRefuse(wire::Refuse::VERSION,
+                   fmt::format("this primary speaks protocol version {}, the replica {} to {}",
+                               kProtocolVersion, hello.min_version(), hello.max_version()),
+                   30'000));
+  }
+  if (!options_.tokens.Admits(hello.token())) {
+    return Refuse(
+        MakeRefuse(wire::Refuse::TOKEN, "the replication token is not this primary's", 5'000));
+  }
+  if (std::string fault = HelloFault(hello); !fault.empty()) {
+    return Refuse(MakeRefuse(wire::Refuse::BAD_HELLO, std::move(fault), 30'000));
+  }
+  identity_ = {.node_id = hello.node_id(),
+               .client_port = static_cast<uint16_t>(hello.client_port()),
+               .wants_zstd = hello.want_zstd()};
+  if (const std::optional<wire::Refuse> refusal = source_->Admit(identity_)) {
+    return Refuse(*refusal);
+  }
+  state_ = State::kDeciding;
+  heartbeat_ms_ = now_ms;
+  source_->Subscribe(PositionOf(hello));
+}
+
+void PrimaryLink::OnPlan(const StreamPlan& plan, int64_t now_ms) {
+  CHECK(state_ == State::kDeciding);
+  plan_ = plan;
+  wire::Accept accept;
+  accept.set_version(kProtocolVersion);
+  accept.set_history(plan.history.value());
+  accept.set_heartbeat_interval_ms(static_cast<uint32_t>(options_.heartbeat_interval_ms));
+  for (const ShardPlan& shard : plan.shards) {
+    // A replica swaps all shards in as one, so a mixed plan is not one it could carry out.
+    CHECK((shard.source == CatchUpSource::kSnapshot) == plan.is_snapshot());
+    wire::ShardPlan* out = accept.add_shards();
+    out->set_source(static_cast<wire::ShardPlan::Source>(shard.source));
+    out->set_watermark(shard.at.sequence.value());
+    out->set_stream_digest(shard.at.stream_digest);
+    out->set_entries(shard.entries);
+    sent_.push_back(shard.at.sequence);
+  }
+  received_.assign(plan.shards.size(), Sequence());
+  applied_.assign(plan.shards.size(), Sequence());
+  if (plan.is_snapshot()) {
+    snapshot_.resize(plan.shards.size());
+    snapshot_shards_left_ = plan.shards.size();
+    state_ = State::kSnapshot;
+  } else {
+    state_ = State::kStreaming;
+  }
+  last_heard_ms_ = now_ms;
+  Push(accept);
+  QueueHeartbeat(now_ms);
+}
+
+void PrimaryLink::Send(FrameRef frame, const Frame* twin) {
+  DCHECK(streaming());
+  ++counters_.sent_frames;
+  counters_.sent_records += frame->record_count();
+  counters_.sent_bytes += twin->bytes().size();
+  counters_.sent_bytes_uncompressed += frame->bytes().size();
+  const Frame& sent = *frame;
+  output_.Push(std::move(frame), twin);
+  if (sent.kind() == FrameKind::kSnapshotChunk) {
+    NoteChunk(sent);
+  } else {
+    sent_[sent.shard().value()] = sent.last_sequence();
+  }
+}
+
+void PrimaryLink::NoteChunk(const Frame& frame) {
+  ++counters_.sent_chunks;
+  SnapshotProgress& progress = snapshot_[frame.shard().value()];
+  ++progress.chunks;
+  progress.entries += frame.record_count();
+  if (!frame.is_last_chunk()) return;
+  wire::SnapshotEnd end;
+  end.set_shard(frame.shard().value());
+  end.set_chunks(progress.chunks);
+  end.set_entries(progress.entries);
+  Push(end);
+  if (--snapshot_shards_left_ == 0) state_ = State::kStreaming;
+}
+
+void PrimaryLink::HandleAck(const wire::Ack& ack, int64_t now_ms) {
+  const Watermarks received = FromWire(ack.received());
+  const Watermarks applied = FromWire(ack.applied());
+  const bool fits = received.size() == sent_.size() && applied.size() == sent_.size();
+  // An ack that claims more than was sent would make WAIT lie; one that goes back, lag.
+  if (!fits || !Covers(sent_, received) || !Covers(received, applied) ||
+      !Covers(received, received_) || !Covers(applied, applied_)) {
+    return Close(wire::Goodbye::PROTOCOL, "an ack that cannot be", now_ms);
+  }
+  received_ = received;
+  applied_ = applied;
+  covered_ms_ = std::min(std::max(covered_ms_, ack.covered_ms()), now_ms);
+  ++acks_;
+}
+
+void PrimaryLink::QueueHeartbeat(int64_t now_ms) {
+  heartbeat_ms_ = now_ms;
+  if (output_.bytes() > kHeartbeatQueueBytes) return;
+  wire::Heartbeat heartbeat;
+  ToWire(source_->Emitted(), heartbeat.mutable_emitted());
+  heartbeat.set_sent_ms(now_ms);
+  heartbeat.set_wall_ms(source_->UnixMillis());
+  Push(heartbeat);
+}
+
+void PrimaryLink::Tick(int64_t now_ms) {
+  if (state_ == State::kClosed) return;
+  if (output_.empty()) write_progress_ms_ = now_ms;
+  if (now_ms - write_progress_ms_ >= options_.write_timeout_ms) {
+    if (cause_.ok()) {
+      cause_ = absl::DeadlineExceededError(
+          fmt::format("no byte could be sent for {} ms", options_.write_timeout_ms));
+    }
+    state_ = State::kClosed;
+    return;
+  }
+  if (state_ == State::kHello && now_ms - opened_ms_ >= options_.hello_timeout_ms) {
+    return Refuse(MakeRefuse(wire::Refuse::NO_HELLO,
+                             fmt::format("no hello within {} ms", options_.hello_timeout_ms), 0));
+  }
+  if (streaming() && now_ms - last_heard_ms_ >= options_.silence_timeout_ms) {
+    return Close(wire::Goodbye::SILENCE,
+                 fmt::format("nothing was heard for {} ms", options_.silence_timeout_ms), now_ms);
+  }
+  if ((streaming() || deciding()) && now_ms - heartbeat_ms_ >= options_.heartbeat_interval_ms) {
+    QueueHeartbeat(now_ms);
+  }
+}
+
+int64_t PrimaryLink::NextDeadlineMs() const {
+  if (state_ == State::kClosed) return std::numeric_limits<int64_t>::max();
+  int64_t deadline = write_progress_ms_ + options_.write_timeout_ms;
+  if (state_ == State::kHello) {
+    deadline = std::min(deadline, opened_ms_ + options_.hello_timeout_ms);
+  }
+  if (streaming()) deadline = std::min(deadline, last_heard_ms_ + options_.silence_timeout_ms);
+  if (streaming() || deciding()) {
+    deadline = std::min(deadline, heartbeat_ms_ + options_.heartbeat_interval_ms);
+  }
+  return deadline;
+}
+
+void PrimaryLink::Close(wire::Goodbye::Code code, std::string_view text, int64_t now_ms) {
+  if (state_ == State::kClosing || state_ == State::kClosed) return;
+  wire::Goodbye goodbye;
+  goodbye.set_code(code);
+  goodbye.set_text(std::string(text));
+  Push(goodbye);
+  BeginClosing(absl::AbortedError(fmt::format("{}: {}", wire::Goodbye::Code_Name(code), text)));
+}
+
+void PrimaryLink::Refuse(const wire::Refuse& refusal) {
+  Push(refusal);
+  BeginClosing(absl::PermissionDeniedError(
+      fmt::format("refused ({}): {}", wire::Refuse::Code_Name(refusal.code()), refusal.text())));
+}
+
+void PrimaryLink::BeginClosing(absl::Status cause) {
+  state_ = State::kClosing;
+  cause_ = std::move(cause);
+}
+
+void PrimaryLink::OnDisconnected(const absl::Status& why) {
+  if (cause_.ok()) cause_ = why;
+  state_ = State::kClosed;
+}
+
+void PrimaryLink::OnWritten(size_t bytes, int64_t now_ms) {
+  output_.Consume(bytes);
+  write_progress_ms_ = now_ms;
+  if (state_ == State::kClosing && output_.empty()) state_ = State::kClosed;
+}
+
+}  // namespace tidemark::replication

@@ -1,0 +1,500 @@
+#include "replication/link/replica_link.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/check.h"
+#include "fmt/format.h"
+#include "replication/link/peer_text.h"
+#include "replication/link/protocol_version.h"
+#include "replication/link/wire_vectors.h"
+
+namespace tidemark::replication {
+namespace {
+
+// While an earlier connection's frames are still being applied, ask again so soon.
+constexpr int64_t kQuiesceRetryMs = 10;
+// How long a Goodbye may take to be written.
+constexpr int64_t kGoodbyeTimeoutMs = 500;
+constexpr int64_t kLongestAdviceMs = 60'000;
+constexpr size_t kMaxUncovered = 64;
+
+bool IsSource(wire::ShardPlan::Source source) {
+  return source == wire::ShardPlan::SOURCE_CURRENT || source == wire::ShardPlan::SOURCE_BACKLOG ||
+         source == wire::ShardPlan::SOURCE_SNAPSHOT;
+}
+
+StreamPlan PlanOf(const wire::Accept& accept) {
+  StreamPlan plan;
+  plan.history = HistoryId(accept.history());
+  for (const wire::ShardPlan& shard : accept.shards()) {
+    plan.shards.push_back({.source = static_cast<CatchUpSource>(shard.source()),
+                           .at = {Sequence(shard.watermark()), shard.stream_digest()},
+                           .entries = shard.entries()});
+  }
+  return plan;
+}
+
+// Why an Accept cannot be an answer to a Hello with `position`; empty: it can.
+std::string AcceptFault(const wire::Accept& accept, const ReplicaPosition& position) {
+  if (accept.version() != kProtocolVersion) {
+    return fmt::format("protocol version {}, which was not offered", accept.version());
+  }
+  if (accept.history() == 0) return "no history";
+  if (accept.shards_size() < 1 || accept.shards_size() > kMaxShards) {
+    return fmt::format("{} shards", accept.shards_size());
+  }
+  if (accept.heartbeat_interval_ms() < 1 || accept.heartbeat_interval_ms() > 60'000) {
+    return fmt::format("a heartbeat every {} ms", accept.heartbeat_interval_ms());
+  }
+  const bool is_snapshot = accept.shards(0).source() == wire::ShardPlan::SOURCE_SNAPSHOT;
+  for (const wire::ShardPlan& shard : accept.shards()) {
+    if (!IsSource(shard.source())) return "a source that is not known";
+    if ((shard.source() == wire::ShardPlan::SOURCE_SNAPSHOT) != is_snapshot) {
+      return "a snapshot of some shards only";
+    }
+  }
+  if (is_snapshot) return "";
+  const bool same_stream = HistoryId(accept.history()) == position.history &&
+                           static_cast<size_t>(accept.shards_size()) == position.shards.size();
+  if (!same_stream) return "the continuation of a stream that this replica does not have";
+  for (int i = 0; i < accept.shards_size(); ++i) {
+    const ShardPosition at{Sequence(accept.shards(i).watermark()),
+                           accept.shards(i).stream_digest()};
+    if (at != position.shards[static_cast<size_t>(i)]) return "another position than was asked for";
+  }
+  return "";
+}
+
+}  // namespace
+
+ReplicaLink::ReplicaLink(const Options& options, FrameReceiver* receiver, int64_t now_ms)
+    : options_(options),
+      receiver_(receiver),
+      backoff_(options.backoff, options.seed),
+      deadline_ms_(now_ms) {}
+
+// --- Connections ---
+
+void ReplicaLink::Attempt(int64_t now_ms) {
+  std::optional<ReplicaPosition> position = receiver_->Position();
+  if (!position) {
+    deadline_ms_ = now_ms + kQuiesceRetryMs;
+    return;
+  }
+  hello_position_ = *std::move(position);
+  state_ = State::kConnecting;
+  deadline_ms_ = now_ms + options_.connect_timeout_ms;
+  ++counters_.attempts;
+}
+
+void ReplicaLink::OnConnected(int64_t now_ms) {
+  if (state_ != State::kConnecting) return;
+  reader_.emplace(MessageReader::Options{.max_frame_bytes = options_.max_frame_bytes});
+  output_.Clear();
+  ack_due_ = false;
+  reading_paused_ = false;
+  last_heard_ms_ = now_ms;
+
+  wire::Hello hello;
+  hello.set_min_version(kProtocolVersion);
+  hello.set_max_version(kProtocolVersion);
+  hello.set_role(wire::Hello::ROLE_REPLICA);
+  hello.set_node_id(options_.node_id);
+  hello.set_history(hello_position_.history.value());
+  hello.set_shard_count(static_cast<uint32_t>(hello_position_.shards.size()));
+  for (const ShardPosition& shard : hello_position_.shards) {
+    hello.add_applied(shard.sequence.value());
+    hello.add_stream_digests(shard.stream_digest);
+  }
+  hello.set_token(options_.token);
+  hello.set_want_zstd(options_.want_zstd);
+  hello.set_client_port(options_.client_port);
+  output_.Push(EncodeControl(hello));
+  state_ = State::kHandshake;
+  deadline_ms_ = now_ms + options_.accept_timeout_ms;
+}
+
+void ReplicaLink::OnConnectFailed(const absl::Status& why, int64_t now_ms) {
+  if (state_ == State::kConnecting) Drop(why, now_ms);
+}
+
+void ReplicaLink::OnDisconnected(const absl::Status& why, int64_t now_ms) {
+  if (!wants_connection()) return;
+  // What we said goodbye for explains more than that the connection then ended.
+  Drop(state_ == State::kClosing ? last_failure_ : why, now_ms);
+}
+
+void ReplicaLink::LoseStream() {
+  if (std::exchange(stream_open_, false)) receiver_->OnLinkLost();
+}
+
+void ReplicaLink::Drop(const absl::Status& why, int64_t now_ms) {
+  last_failure_ = why;
+  if (accepted() && now_ms - accepted_ms_ >= options_.stable_after_ms) backoff_.Reset();
+  LoseStream();
+  output_.Clear();
+  reader_.reset();
+  state_ = stopping_ ? State::kStopped : State::kBackoff;
+  deadline_ms_ = std::max(now_ms + backoff_.NextMs(), not_before_ms_);
+}
+
+void ReplicaLink::Fail(wire::Goodbye::Code code, const absl::Status& why, int64_t now_ms) {
+  if (state_ == State::kConnecting) return Drop(why, now_ms);
+  if (state_ != State::kHandshake && !accepted()) return;
+  if (accepted() && now_ms - accepted_ms_ >= options_.stable_after_ms) backoff_.Reset();
+  LoseStream();
+  wire::Goodbye goodbye;
+  goodbye.set_code(code);
+  goodbye.set_text(std::string(why.message()));
+  output_.Push(EncodeControl(goodbye));
+  last_failure_ = why;
+  state_ = State::kClosing;
+  deadline_ms_ = now_ms + kGoodbyeTimeoutMs;
+}
+
+void ReplicaLink::Stop(int64_t now_ms) {
+  stopping_ = true;
+  if (state_ == State::kHandshake || accepted()) {
+    Fail(wire::Goodbye::STOPPING, absl::CancelledError("this replica is stopping"), now_ms);
+  } else if (state_ != State::kClosing) {
+    state_ = State::kStopped;
+  }
+}
+
+// --- Messages ---
+
+void ReplicaLink::OnBytes(std::string_view bytes, int64_t now_ms) {
+  if (state_ != State::kHandshake && !accepted()) return;
+  last_heard_ms_ = now_ms;
+  if (state_ == State::kHandshake) deadline_ms_ = now_ms + options_.accept_timeout_ms;
+  if (accepted()) counters_.received_bytes += bytes.size();
+  LinkMessage message;
+  while (state_ == State::kHandshake || accepted()) {
+    const absl::StatusOr<bool> got = reader_->Next(&bytes, &message);
+    if (!got.ok()) {
+      ++counters_.damaged_messages;
+      return Fail(wire::Goodbye::PROTOCOL, got.status(), now_ms);
+    }
+    if (!*got) return;
+    if (const MaybeFault fault = Handle(std::move(message), now_ms)) {
+      return Fail(fault->code, absl::FailedPreconditionError(fault->text), now_ms);
+    }
+  }
+}
+
+ReplicaLink::MaybeFault ReplicaLink::Handle(LinkMessage message, int64_t now_ms) {
+  if (auto* frame = std::get_if<FrameRef>(&message)) {
+    if (!accepted()) return Fault{wire::Goodbye::PROTOCOL, "a frame before Accept"};
+    return HandleFrame(std::move(*frame));
+  }
+  const ControlMessage& control = std::get<ControlMessage>(message);
+  if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&control)) {
+    return HandleHeartbeat(*heartbeat, now_ms);
+  }
+  if (const auto* goodbye = std::get_if<wire::Goodbye>(&control)) {
+    Drop(absl::UnavailableError(fmt::format("the primary said goodbye ({}): {}",
+                                            wire::Goodbye::Code_Name(goodbye->code()),
+                                            ForLog(goodbye->text()))),
+         now_ms);
+    return std::nullopt;
+  }
+  if (const auto* accept = std::get_if<wire::Accept>(&control);
+      accept != nullptr && state_ == State::kHandshake) {
+    return HandleAccept(*accept, now_ms);
+  }
+  if (const auto* refusal = std::get_if<wire::Refuse>(&control);
+      refusal != nullptr && state_ == State::kHandshake) {
+    HandleRefuse(*refusal, now_ms);
+    return std::nullopt;
+  }
+  if (const auto* end = std::get_if<wire::SnapshotEnd>(&control);
+      end != nullptr && state_ == State::kSnapshot) {
+    return HandleSnapshotEnd(*end);
+  }
+  return Fault{wire::Goodbye::PROTOCOL, fmt::format("{} out of turn", ControlName(control))};
+}
+
+void ReplicaLink::HandleRefuse(const wire::Refuse& refusal, int64_t now_ms) {
+  refused_ = true;
+  not_before_ms_ = now_ms + std::min<int64_t>(refusal.retry_after_ms(), kLongestAdviceMs);
+  Drop(absl::PermissionDeniedError(fmt::format("the primary refused ({}): {}",
+                                               wire::Refuse::Code_Name(refusal.code()),
+                                               ForLog(refusal.text()))),
+       now_ms);
+}
+
+ReplicaLink::MaybeFault ReplicaLink::HandleAccept(const wire::Accept& accept, int64_t now_ms) {
+  if (std::string fault = AcceptFault(accept, hello_position_); !fault.empty()) {
+    return Fault{wire::Goodbye::PROTOCOL, fmt::format("Accept with {}", fault)};
+  }
+  StreamPlan plan = PlanOf(accept);
+  if (MaybeFault fault = CheckForeignHistory(plan)) {
+    refused_ = true;
+    backoff_.Lengthen();
+    return fault;
+  }
+  refused_ = false;
+  plan_ = std::move(plan);
+  accepted_ms_ = now_ms;
+  last_ack_ms_ = now_ms;
+  heartbeat_interval_ms_ = accept.heartbeat_interval_ms();
+  uncovered_.clear();
+  covered_ms_ = 0;
+  emitted_.clear();
+  applied_.clear();
+  received_.clear();
+  digests_.clear();
+  for (const ShardPlan& shard : plan_.shards) {
+    received_.push_back(shard.at.sequence);
+    digests_.push_back(shard.at.stream_digest);
+  }
+  ++counters_.connections;
+  if (plan_.is_snapshot()) {
+    ++counters_.plans_with_snapshot;
+    snapshot_.assign(plan_.shards.size(), {});
+    snapshot_shards_left_ = plan_.shards.size();
+    state_ = State::kSnapshot;
+  } else {
+    ++counters_.plans_without_snapshot;
+    applied_ = received_;
+    state_ = State::kStreaming;
+  }
+  stream_open_ = true;
+  receiver_->OnPlan(plan_);
+  return std::nullopt;
+}
+
+ReplicaLink::MaybeFault ReplicaLink::CheckForeignHistory(const StreamPlan& plan) {
+  using enum AcceptForeignHistory;
+  if (!plan.is_snapshot() || plan.history == hello_position_.history) return std::nullopt;
+  if (options_.accept_foreign_history == kAlways || !receiver_->HoldsKeys()) return std::nullopt;
+  uint64_t entries = 0;
+  for (const ShardPlan& shard : plan.shards) entries += shard.entries;
+  if (options_.accept_foreign_history == kNonempty && entries > 0) return std::nullopt;
+  return Fault{
+      wire::Goodbye::FOREIGN_HISTORY,
+      fmt::format("this replica holds data of history {:016x} and the primary offers {} keys of "
+                  "history {:016x}; it keeps what it has. Restore the primary's data, or restart "
+                  "this replica empty, or set accept_foreign_history=always",
+                  hello_position_.history.value(), entries, plan.history.value())};
+}
+
+ReplicaLink::MaybeFault ReplicaLink::HandleFrame(FrameRef frame) {
+  if (frame->history() != plan_.history) {
+    return Fault{wire::Goodbye::PROTOCOL,
+                 fmt::format("a frame of history {:016x}", frame->history().value())};
+  }
+  if (frame->shard().value() >= plan_.shards.size() ||
+      frame->shard_count() != plan_.shards.size()) {
+    return Fault{
+        wire::Goodbye::PROTOCOL,
+        fmt::format("a frame of shard {} of {}", frame->shard().value(), frame->shard_count())};
+  }
+  ++counters_.received_frames;
+  return frame->kind() == FrameKind::kSnapshotChunk ? HandleChunk(std::move(frame))
+                                                    : HandleMutations(std::move(frame));
+}
+
+ReplicaLink::MaybeFault ReplicaLink::HandleChunk(FrameRef frame) {
+  const size_t shard = frame->shard().value();
+  if (state_ != State::kSnapshot || snapshot_[shard].ended) {
+    return Fault{wire::Goodbye::PROTOCOL, "a snapshot chunk where none is due"};
+  }
+  SnapshotProgress& progress = snapshot_[shard];
+  if (frame->last_sequence() != plan_.shards[shard].at.sequence ||
+      frame->is_first_chunk() != (progress.chunks == 0)) {
+    return Fault{wire::Goodbye::PROTOCOL,
+                 fmt::format("a chunk of another snapshot of shard {}", shard)};
+  }
+  ++progress.chunks;
+  progress.entries += frame->record_count();
+  return Give(std::move(frame), Sequence());
+}
+
+ReplicaLink::MaybeFault ReplicaLink::HandleMutations(FrameRef frame) {
+  const size_t shard = frame->shard().value();
+  const Sequence received = received_[shard];
+  if (frame->last_sequence() <= received) {
+    counters_.skipped_records += frame->record_count();
+    return std::nullopt;
+  }
+  if (frame->first_sequence() > Next(received)) {
+    ++counters_.gaps;
+    return Fault{wire::Goodbye::PROTOCOL,
+                 fmt::format("a gap in shard {}: {} follows {}", shard,
+                             frame->first_sequence().value(), received.value())};
+  }
+  if (frame->first_sequence() == Next(received)) {
+    if (StreamDigest(digests_[shard], frame->payload()) != frame->stream_digest()) {
+      ++counters_.digest_mismatches;
+      return Fault{wire::Goodbye::DIGEST,
+                   fmt::format("shard {} from sequence {} on does not continue what is here", shard,
+                               frame->first_sequence().value())};
+    }
+  } else {
+    // Begins in what is here: the chain cannot be followed from the middle, and is again from the
+    // next on.
+    counters_.skipped_records += received.value() - frame->first_sequence().value() + 1;
+  }
+  digests_[shard] = frame->stream_digest();
+  received_[shard] = frame->last_sequence();
+  return Give(std::move(frame), received);
+}
+
+ReplicaLink::MaybeFault ReplicaLink::Give(FrameRef frame, Sequence skip_through) {
+  const absl::Status taken = receiver_->OnFrame(std::move(frame), skip_through);
+  if (taken.ok()) return std::nullopt;
+  return Fault{wire::Goodbye::PROTOCOL, std::string(taken.message())};
+}
+
+ReplicaLink::MaybeFault ReplicaLink::HandleSnapshotEnd(const wire::SnapshotEnd& end) {
+  if (end.shard() >= snapshot_.size() || snapshot_[end.shard()].ended) {
+    return Fault{wire::Goodbye::PROTOCOL,
+                 fmt::format("the end of no snapshot: shard {}", end.shard())};
+  }
+  SnapshotProgress& progress = snapshot_[end.shard()];
+  if (end.chunks() != progress.chunks || end.entries() != progress.entries) {
+    return Fault{
+        wire::Goodbye::PROTOCOL,
+        fmt::format("shard {}'s snapshot has {} chunks and {} entries, {} and {} came", end.shard(),
+                    end.chunks(), end.entries(), progress.chunks, progress.entries)};
+  }
+  progress.ended = true;
+  if (--snapshot_shards_left_ == 0) {
+    state_ = State::kStreaming;
+    receiver_->OnSnapshotEnd();
+  }
+  return std::nullopt;
+}
+
+// --- Acks and heartbeats ---
+
+ReplicaLink::MaybeFault ReplicaLink::HandleHeartbeat(const wire::Heartbeat& heartbeat,
+                                                     int64_t now_ms) {
+  if (!accepted()) return std::nullopt;  // The primary is still deciding.
+  if (static_cast<size_t>(heartbeat.emitted_size()) != plan_.shards.size()) {
+    return Fault{wire::Goodbye::PROTOCOL, "a heartbeat for another number of shards"};
+  }
+  emitted_ = FromWire(heartbeat.emitted());
+  if (uncovered_.size() == kMaxUncovered) {
+    // Far behind: keep every second, so that what is left still spans the whole time.
+    std::deque<Uncovered> thinned;
+    for (size_t i = 0; i < uncovered_.size(); i += 2) thinned.push_back(std::move(uncovered_[i]));
+    uncovered_ = std::move(thinned);
+  }
+  uncovered_.push_back({emitted_, heartbeat.sent_ms(), now_ms});
+  NoteCovered();
+  QueueAck(now_ms);
+  return std::nullopt;
+}
+
+void ReplicaLink::NoteCovered() {
+  if (applied_.empty()) return;
+  while (!uncovered_.empty() && Covers(applied_, uncovered_.front().emitted)) {
+    covered_ms_ = uncovered_.front().sent_ms;
+    current_as_of_ms_ = uncovered_.front().arrived_ms;
+    uncovered_.pop_front();
+  }
+}
+
+void ReplicaLink::OnApplied(const Watermarks& applied, int64_t now_ms) {
+  if (!accepted() || applied.size() != plan_.shards.size()) return;
+  applied_ = applied;
+  NoteCovered();
+  QueueAck(now_ms);
+}
+
+void ReplicaLink::QueueAck(int64_t now_ms) {
+  last_ack_ms_ = now_ms;
+  ack_due_ = !output_.empty();
+  if (ack_due_) return;  // OnWritten() makes one of what is true by then.
+  wire::Ack ack;
+  ToWire(received_, ack.mutable_received());
+  ToWire(applied_.empty() ? Watermarks(received_.size()) : applied_, ack.mutable_applied());
+  ack.set_covered_ms(covered_ms_);
+  output_.Push(EncodeControl(ack));
+}
+
+void ReplicaLink::OnWritten(size_t bytes, int64_t now_ms) {
+  output_.Consume(bytes);
+  if (!output_.empty()) return;
+  if (state_ == State::kClosing) {
+    Drop(last_failure_, now_ms);
+  } else if (ack_due_ && accepted()) {
+    QueueAck(now_ms);
+  }
+}
+
+void ReplicaLink::OnReadingPaused(int64_t now_ms) { reading_paused_ = true; }
+
+void ReplicaLink::OnReadingResumed(int64_t now_ms) {
+  reading_paused_ = false;
+  last_heard_ms_ = now_ms;
+}
+
+// --- Time ---
+
+int64_t ReplicaLink::SilenceDeadlineMs() const {
+  if (reading_paused_) return std::numeric_limits<int64_t>::max();
+  return last_heard_ms_ + std::max(options_.silence_timeout_ms, 4 * heartbeat_interval_ms_);
+}
+
+void ReplicaLink::Tick(int64_t now_ms) {
+  if (accepted()) {
+    if (now_ms >= SilenceDeadlineMs()) {
+      return Fail(wire::Goodbye::SILENCE,
+                  absl::DeadlineExceededError(fmt::format("nothing came from the primary for {} ms",
+                                                          now_ms - last_heard_ms_)),
+                  now_ms);
+    }
+    if (now_ms - last_ack_ms_ >= heartbeat_interval_ms_) QueueAck(now_ms);
+    return;
+  }
+  if (now_ms < deadline_ms_) return;
+  switch (state_) {
+    case State::kBackoff:
+      return Attempt(now_ms);
+    case State::kConnecting:
+      return Drop(absl::DeadlineExceededError(
+                      fmt::format("no connection within {} ms", options_.connect_timeout_ms)),
+                  now_ms);
+    case State::kHandshake:
+      return Drop(absl::DeadlineExceededError(
+                      fmt::format("no answer to hello for {} ms", options_.accept_timeout_ms)),
+                  now_ms);
+    case State::kClosing:
+      return Drop(last_failure_, now_ms);
+    case State::kSnapshot:
+    case State::kStreaming:
+    case State::kStopped:
+      return;
+  }
+}
+
+int64_t ReplicaLink::NextDeadlineMs() const {
+  if (state_ == State::kStopped) return std::numeric_limits<int64_t>::max();
+  if (!accepted()) return deadline_ms_;
+  return std::min(SilenceDeadlineMs(), last_ack_ms_ + heartbeat_interval_ms_);
+}
+
+std::string_view ReplicaLink::state_name() const {
+  switch (state_) {
+    case State::kBackoff:
+      return refused_ ? "refused" : "connect";
+    case State::kConnecting:
+    case State::kHandshake:
+    case State::kClosing:
+      return "connecting";
+    case State::kSnapshot:
+      return "sync";
+    case State::kStreaming:
+      return "connected";
+    case State::kStopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+}  // namespace tidemark::replication

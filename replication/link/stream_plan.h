@@ -1,0 +1,51 @@
+// Where a replica stands, and what a primary answers: the two sides of the catch-up decision.
+
+#ifndef TIDEMARK_REPLICATION_LINK_STREAM_PLAN_H_
+#define TIDEMARK_REPLICATION_LINK_STREAM_PLAN_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "base/ids.h"
+
+namespace tidemark::replication {
+
+// How far one shard's stream was followed, and the proof that it was this stream.
+struct ShardPosition {
+  Sequence sequence;
+  uint64_t stream_digest = 0;  // Of the stream up to and including `sequence`.
+
+  friend bool operator==(const ShardPosition&, const ShardPosition&) = default;
+};
+
+// What a replica has applied. Without data: history 0, no shards.
+struct ReplicaPosition {
+  HistoryId history;
+  std::vector<ShardPosition> shards;  // Indexed by the primary's shard.
+};
+
+enum class CatchUpSource : uint8_t {
+  kCurrent = 1,   // Nothing is missing.
+  kBacklog = 2,   // The missing frames follow.
+  kSnapshot = 3,  // Chunks follow, and live frames among them.
+};
+
+struct ShardPlan {
+  CatchUpSource source = CatchUpSource::kCurrent;
+  ShardPosition at;      // kSnapshot: what the chunks describe. Otherwise where the replica is.
+  uint64_t entries = 0;  // kSnapshot: keys at that position.
+};
+
+// What follows Accept. Either every shard is kSnapshot or none.
+struct StreamPlan {
+  HistoryId history;
+  std::vector<ShardPlan> shards;
+
+  bool is_snapshot() const {
+    return !shards.empty() && shards.front().source == CatchUpSource::kSnapshot;
+  }
+};
+
+}  // namespace tidemark::replication
+
+#endif  // TIDEMARK_REPLICATION_LINK_STREAM_PLAN_H_

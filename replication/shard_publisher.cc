@@ -1,0 +1,219 @@
+#include "replication/shard_publisher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/format/record.h"
+
+namespace tidemark::replication {
+namespace {
+
+// One thread writes, so reading and writing need not be one step.
+void Add(std::atomic<uint64_t>& counter, uint64_t n) {
+  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
+void Show(std::atomic<uint64_t>& gauge, uint64_t value) {
+  gauge.store(value, std::memory_order_relaxed);
+}
+
+uint8_t CauseFlag(cache::DeleteCause cause) {
+  switch (cause) {
+    case cache::DeleteCause::kCommand:
+      return 0;
+    case cache::DeleteCause::kExpired:
+      return kRecordExpired;
+    case cache::DeleteCause::kEvicted:
+      return kRecordEvicted;
+  }
+  return 0;
+}
+
+}  // namespace
+
+ShardPublisher::ShardPublisher(const Options& options)
+    : options_(options), builder_(options.shard, options.limits), backlog_(options.budget) {}
+
+void ShardPublisher::Set(std::string_view key, std::string_view value, int64_t expire_at_ms) {
+  if (!streaming_) return builder_.Skip();
+  builder_.Set(key, value, expire_at_ms);
+  PublishIfFull();
+}
+
+void ShardPublisher::Delete(std::string_view key, cache::DeleteCause cause) {
+  if (!streaming_) return builder_.Skip();
+  builder_.Delete(key, CauseFlag(cause));
+  PublishIfFull();
+}
+
+void ShardPublisher::Expire(std::string_view key, int64_t expire_at_ms) {
+  if (!streaming_) return builder_.Skip();
+  builder_.Expire(key, expire_at_ms);
+  PublishIfFull();
+}
+
+void ShardPublisher::SetRange(std::string_view key, uint64_t offset, std::string_view bytes) {
+  if (!streaming_) return builder_.Skip();
+  builder_.SetRange(key, offset, bytes);
+  PublishIfFull();
+}
+
+void ShardPublisher::Flush() {
+  if (!streaming_) return builder_.Skip();
+  builder_.Flush();
+  if (snapshots_ != nullptr) snapshots_->OnFlush();
+  PublishIfFull();
+}
+
+void ShardPublisher::BeginTransaction(const cache::TransactionInfo& info) {
+  if (!streaming_) return builder_.Skip();
+  builder_.BeginTransaction(info.id, info.participants);
+}
+
+void ShardPublisher::EndTransaction() {
+  if (!streaming_) return;
+  builder_.EndTransaction();
+  PublishIfFull();
+}
+
+void ShardPublisher::OnTurnEnd(int64_t now_ms) {
+  now_ms_ = now_ms;
+  Show(assigned_, assigned().value());
+  if (!streaming_) return ShowEmitted();
+  const bool delayed = options_.limits.max_delay_ns != 0;
+  if (builder_.Due(delayed ? options_.clock->MonotonicNanos() : 0)) Publish();
+  backlog_.YieldToClaims();
+  std::erase_if(live_, [](const SubscriberRef& subscriber) { return !subscriber->active(); });
+  SignalLive();
+  Show(counters_.subscribers, live_.size());
+  Show(counters_.backlog_bytes, backlog_.bytes());
+  Show(counters_.backlog_frames, backlog_.frames());
+}
+
+void ShardPublisher::SealNow() {
+  if (!builder_.empty()) Publish();
+  SignalLive();
+}
+
+void ShardPublisher::Publish() {
+  if (builder_.failed()) return GiveUpBatch();
+  if (snapshots_ != nullptr) snapshots_->BeforeFrame();
+  const FrameRef frame =
+      builder_.Seal(options_.history, static_cast<uint16_t>(options_.shard_count), now_ms_);
+  Add(counters_.emitted_mutations, frame->record_count());
+  Add(counters_.emitted_frames, 1);
+  backlog_.Append(frame);
+  ShowEmitted();
+  Broadcast(frame);
+}
+
+void ShardPublisher::ShowEmitted() {
+  // Release: who reads it and asks the backlog, by a posted task or its ring, finds the frame.
+  emitted_.store(emitted().value(), std::memory_order_release);
+}
+
+void ShardPublisher::Broadcast(const FrameRef& frame) {
+  unsignalled_ = true;
+  std::erase_if(live_, [&](const SubscriberRef& subscriber) {
+    const Subscriber::PushResult result = subscriber->Push(options_.shard, frame);
+    if (result == Subscriber::PushResult::kPushed) {
+      CountSent(*frame);
+      return false;
+    }
+    if (result == Subscriber::PushResult::kCutNow) Add(counters_.backpressure_events, 1);
+    Add(counters_.drops, 1);
+    return true;
+  });
+}
+
+void ShardPublisher::CountSent(const Frame& frame) {
+  Add(counters_.sent_frames, 1);
+  Add(counters_.sent_records, frame.record_count());
+  Add(counters_.sent_bytes, frame.bytes().size());
+}
+
+void ShardPublisher::SignalLive() {
+  if (!unsignalled_) return;
+  unsignalled_ = false;
+  for (const SubscriberRef& subscriber : live_) subscriber->Signal();
+}
+
+void ShardPublisher::GiveUpBatch() {
+  // Sequences were promised for mutations whose bytes are lost. Whoever was listening, or would
+  // catch up from before, has a hole that only a snapshot closes.
+  builder_.Abandon();
+  writes_refused_.store(true, std::memory_order_relaxed);
+  Add(counters_.encode_failures, 1);
+  backlog_.Activate(emitted(), builder_.digest());
+  ShowEmitted();
+  for (const SubscriberRef& subscriber : live_) {
+    subscriber->Cut(CutCause::kStreamBroken);
+    Add(counters_.drops, 1);
+  }
+  live_.clear();
+}
+
+Join ShardPublisher::Subscribe(SubscriberRef subscriber, const StreamPosition& position) {
+  CHECK(!builder_.in_transaction());
+  if (!streaming_) {
+    streaming_ = true;
+    backlog_.Activate(emitted(), builder_.digest());
+  }
+  // What is in the open frame reaches the subscriber with that frame, like everybody.
+  Join join{.kind = Join::Kind::kUpToDate, .emitted = emitted()};
+  Backlog::CatchUp catch_up{.kind = Backlog::CatchUp::Kind::kNeedsSnapshot, .frames = {}};
+  if (position.history == options_.history) {
+    catch_up = backlog_.Since(position.applied, position.digest);
+  }
+  switch (catch_up.kind) {
+    case Backlog::CatchUp::Kind::kNeedsSnapshot:
+      join.kind = Join::Kind::kSnapshot;
+      Add(counters_.catch_up_snapshot, 1);
+      CHECK(snapshots_ != nullptr);
+      snapshots_->Request(std::move(subscriber));
+      return join;
+    case Backlog::CatchUp::Kind::kNothing:
+      Add(counters_.catch_up_nothing, 1);
+      break;
+    case Backlog::CatchUp::Kind::kFrames:
+      join.kind = Join::Kind::kBacklog;
+      Add(counters_.catch_up_backlog, 1);
+      break;
+  }
+  join.frames = catch_up.frames.size();
+  for (const FrameRef& frame : catch_up.frames) {
+    join.bytes += frame->bytes().size();
+    CountSent(*frame);
+  }
+  subscriber->Open(options_.shard, std::move(catch_up.frames));
+  subscriber->Signal();
+  live_.push_back(std::move(subscriber));
+  return join;
+}
+
+void ShardPublisher::Unsubscribe(const Subscriber* subscriber) {
+  std::erase_if(live_, [&](const SubscriberRef& live) { return live.get() == subscriber; });
+  if (snapshots_ != nullptr) snapshots_->Withdraw(subscriber);
+}
+
+void ShardPublisher::GoLive(SubscriberRef subscriber) {
+  subscriber->Open(options_.shard, {});
+  live_.push_back(std::move(subscriber));
+}
+
+void ShardPublisher::SendChunk(Subscriber* subscriber, const FrameRef& chunk,
+                               size_t counted_bytes) {
+  switch (subscriber->Push(options_.shard, chunk, counted_bytes)) {
+    case Subscriber::PushResult::kPushed:
+      CountSent(*chunk);
+      return;
+    case Subscriber::PushResult::kCutNow:
+      Add(counters_.backpressure_events, 1);
+      [[fallthrough]];
+    case Subscriber::PushResult::kCutBefore:
+      Add(counters_.drops, 1);
+  }
+}
+
+}  // namespace tidemark::replication

@@ -1,0 +1,93 @@
+// SnapshotProducer sends snapshots of one shard to the subscribers that need them, while the shard
+// serves.
+//
+// A snapshot begins by sealing the open frame: its sequence is the watermark W. From then on its
+// subscribers get live frames and, between them in the same queues, chunks with the entries as they
+// were at W. An entry that is about to change before the walk has reached it is put into the open
+// chunk, and the open chunk leaves before the next frame does. A receiver that applies chunks and
+// frames as they arrive therefore holds the exact state at every moment after the last chunk, and
+// nobody stores a tail of writes.
+//
+// A flush makes what the walk has not reached worthless: the walk stops, and the last chunk follows
+// the flush.
+//
+// Those who ask before a walk begins share it; those who ask during one wait for the next. The walk
+// goes at the pace of its slowest subscriber: it pauses while one of their queues is half full.
+//
+// Memory: one open chunk, and what the queues hold. A slice takes about `slice_bytes`, guessing
+// from the entries so far how many it may ask for; where entries are of very uneven size it
+// overshoots by one guess.
+//
+// Threading: confined to its shard's thread.
+
+#ifndef TIDEMARK_REPLICATION_SNAPSHOT_PRODUCER_H_
+#define TIDEMARK_REPLICATION_SNAPSHOT_PRODUCER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "cache/keyspace.h"
+#include "replication/shard_publisher.h"
+#include "replication/snapshot_encoder.h"
+#include "replication/subscriber.h"
+
+namespace tidemark::replication {
+
+class SnapshotProducer final : public SnapshotSource, private cache::WalkVisitor {
+ public:
+  struct Options {
+    size_t chunk_bytes = 1 << 20;   // A chunk leaves once it has this much; 4 KiB to 64 MiB.
+    size_t slice_bytes = 64 << 10;  // What one DoSlice() encodes.
+  };
+  // Borrows both, for its life; makes itself the publisher's source of snapshots.
+  SnapshotProducer(const Options& options, cache::Keyspace* keyspace, ShardPublisher* publisher);
+  // Ends a walk under way.
+  ~SnapshotProducer() override;
+  SnapshotProducer(const SnapshotProducer&) = delete;
+  SnapshotProducer& operator=(const SnapshotProducer&) = delete;
+
+  // A slice of background work: begins a snapshot if one was asked for and no other walk is under
+  // way (a digest's), or takes the walk on. True while there is more to do now. False: nothing to
+  // do, or no room, in which case LinkWaker::WakeShard() comes. Between commands only.
+  bool DoSlice();
+
+  // SnapshotSource, for the publisher.
+  void Request(SubscriberRef subscriber) override;
+  void BeforeFrame() override;
+  void OnFlush() override;
+  void Withdraw(const Subscriber* subscriber) override;
+
+  bool walking() const { return encoder_.has_value(); }
+  size_t waiting() const { return waiting_.size(); }
+  uint64_t completed() const { return completed_; }
+  uint64_t aborted() const { return aborted_; }  // Because all its subscribers had gone.
+
+ private:
+  void OnEntry(const cache::Entry& entry) override;
+  void Begin();
+  void End();
+  void AbortIfAlone();
+  bool HasRoom() const;
+  size_t EntriesForSlice() const;
+  void SendChunk(SnapshotEncoder::Place place);
+  void SignalReceiving();
+
+  const Options options_;
+  cache::Keyspace* const keyspace_;
+  ShardPublisher* const publisher_;
+
+  std::vector<SubscriberRef> waiting_;    // For the next walk.
+  std::vector<SubscriberRef> receiving_;  // Of this one.
+  std::optional<SnapshotEncoder> encoder_;
+  bool in_slice_ = false;
+  bool flushed_ = false;        // Since the walk began.
+  size_t displaced_bytes_ = 0;  // In the open chunk, of entries that were about to change.
+  uint64_t completed_ = 0;
+  uint64_t aborted_ = 0;
+};
+
+}  // namespace tidemark::replication
+
+#endif  // TIDEMARK_REPLICATION_SNAPSHOT_PRODUCER_H_

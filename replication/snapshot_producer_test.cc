@@ -1,0 +1,296 @@
+#include "replication/snapshot_producer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cache/keyspace.h"
+#include "replication/stream_reader.h"
+
+namespace tidemark::replication {
+namespace {
+
+using cache::KeyRef;
+
+constexpr HistoryId kHistory(7);
+
+class CountingWaker final : public LinkWaker {
+ public:
+  void Wake() override {}
+  void WakeShard(ShardId) override { ++shard_wakes; }
+  int shard_wakes = 0;
+};
+
+// A replica: its queue and what it made of it.
+struct Replica {
+  SubscriberRef subscriber;
+  StreamReader reader;
+
+  void TakeAll() {
+    std::vector<FrameRef> frames;
+    subscriber->BeginDrain();
+    while (subscriber->Drain(3, 1 << 30, &frames)) {
+    }
+    for (const FrameRef& frame : frames) {
+      const absl::Status taken = reader.Take(*frame);
+      ASSERT_TRUE(taken.ok()) << taken;
+    }
+  }
+};
+
+// One shard of a primary, turned by hand.
+class Primary {
+ public:
+  explicit Primary(SnapshotProducer::Options options = {.chunk_bytes = 4096, .slice_bytes = 500})
+      : producer_(options, &keyspace_, &publisher_) {}
+
+  std::unique_ptr<Replica> Join(Subscriber::Options options = {}) {
+    auto replica = std::make_unique<Replica>();
+    replica->subscriber = std::make_shared<Subscriber>(options, &waker);
+    EXPECT_EQ(publisher_.Subscribe(replica->subscriber, {}).kind, Join::Kind::kSnapshot);
+    return replica;
+  }
+  void Leave(Replica& replica) { publisher_.Unsubscribe(replica.subscriber.get()); }
+
+  void Set(const std::string& key, const std::string& value) {
+    keyspace_.Set(KeyRef::Of(key), value, 0);
+  }
+  void Fill(int keys, size_t value_bytes = 50) {
+    for (int i = 0; i < keys; ++i) Set("key" + std::to_string(i), std::string(value_bytes, 'v'));
+  }
+  bool Turn() {
+    publisher_.OnTurnEnd(1000);
+    return producer_.DoSlice();
+  }
+  // Turns until there is nothing to do, with `replica` taking what comes.
+  void RunUntilIdle(Replica& replica) {
+    for (int turns = 0; Turn() || producer_.walking(); ++turns) {
+      ASSERT_LT(turns, 100'000);
+      replica.TakeAll();
+    }
+    publisher_.OnTurnEnd(1000);
+    replica.TakeAll();
+  }
+  KeyMap State() {
+    struct Recorder : cache::WalkVisitor {
+      void OnEntry(const cache::Entry& entry) override {
+        map[std::string(entry.key())] = {std::string(entry.value()), entry.expire_at_ms()};
+      }
+      KeyMap map;
+    } recorder;
+    keyspace_.BeginWalk(&recorder);
+    while (!keyspace_.WalkSome(1000)) {
+    }
+    return recorder.map;
+  }
+
+  cache::Keyspace& keyspace() { return keyspace_; }
+  ShardPublisher& publisher() { return publisher_; }
+  SnapshotProducer& producer() { return producer_; }
+
+  CountingWaker waker;
+
+ private:
+  BacklogBudget budget_{10'000, 1};  // Far less than what is written during a snapshot.
+  ShardPublisher publisher_{
+      {.history = kHistory, .limits = {.max_records = 8}, .budget = &budget_}};
+  cache::Keyspace keyspace_{{.sink = &publisher_, .effects_only = false, .random_seed = 1}};
+  SnapshotProducer producer_;
+};
+
+TEST(SnapshotProducerTest, EmptyShardIsOneEmptyChunk) {
+  Primary primary;
+  const auto replica = primary.Join();
+  primary.RunUntilIdle(*replica);
+  EXPECT_TRUE(replica->reader.synced());
+  EXPECT_EQ(replica->reader.chunks(), 1);
+  EXPECT_TRUE(replica->reader.state().empty());
+  EXPECT_EQ(primary.producer().completed(), 1u);
+}
+
+TEST(SnapshotProducerTest, QuietShardArrivesWholeInChunksOfTheSizeAskedFor) {
+  Primary primary;
+  primary.Fill(1000);
+  const auto replica = primary.Join();
+  primary.RunUntilIdle(*replica);
+  EXPECT_TRUE(replica->reader.synced());
+  EXPECT_EQ(replica->reader.state(), primary.State());
+  EXPECT_EQ(replica->reader.applied(), Sequence(1000));
+  EXPECT_THAT(replica->reader.chunks(), testing::AllOf(testing::Ge(10), testing::Le(20)));
+}
+
+// The heart of it: any mix of writes, at any moment of any number of walks.
+TEST(SnapshotProducerTest, ReplicaHoldsTheExactStateAtEveryMomentAfterTheLastChunk) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937_64 random(seed);
+    Primary primary({.chunk_bytes = 4096, .slice_bytes = 1 + random() % 3000});
+    cache::Keyspace& keys = primary.keyspace();
+    keys.set_now_ms(1000);
+    primary.Fill(static_cast<int>(random() % 600), 1 + random() % 100);
+    std::vector<std::unique_ptr<Replica>> replicas;
+    const bool flushes = random() % 3 == 0;
+    for (int turn = 0; turn < 150; ++turn) {
+      if (replicas.size() < 3 && random() % 20 == 0) replicas.push_back(primary.Join());
+      for (uint64_t n = random() % 12; n > 0; --n) {
+        const KeyRef key = KeyRef::Of("key" + std::to_string(random() % 700));
+        const std::string value(random() % 200, 'w');
+        const std::string name(key.key);  // KeyRef borrows.
+        const KeyRef owned = KeyRef::Of(name);
+        switch (random() % 8) {
+          case 0:
+            keys.Delete(owned);
+            break;
+          case 1:
+            keys.SetRange(owned, random() % 50, value);
+            break;
+          case 2:
+            keys.SetExpiry(owned, static_cast<int64_t>(random() % 2 * 5000));
+            break;
+          case 3:
+            keys.SetKeepExpiry(owned, value);
+            break;
+          case 4:
+            primary.publisher().BeginTransaction({random(), {ShardId(0)}});
+            keys.Set(owned, value, 0);
+            keys.Delete(owned);
+            primary.publisher().EndTransaction();
+            break;
+          default:
+            keys.Set(owned, value, static_cast<int64_t>(random() % 2 * 3000));
+        }
+      }
+      if (flushes && random() % 40 == 0) keys.Flush();
+      if (random() % 10 == 0) {
+        keys.set_now_ms(keys.now_ms() + 100);
+        keys.ExpireSome(20);
+      }
+      primary.Turn();
+      keys.Housekeeping(10);
+      for (const auto& replica : replicas) {
+        replica->TakeAll();
+        ASSERT_FALSE(HasFatalFailure());
+        if (replica->reader.synced() && !keys.walking()) {
+          ASSERT_EQ(replica->reader.state(), primary.State());
+          ASSERT_EQ(replica->reader.applied(), primary.publisher().assigned());
+        }
+      }
+    }
+    for (const auto& replica : replicas) {
+      primary.RunUntilIdle(*replica);
+      EXPECT_TRUE(replica->reader.synced());
+      EXPECT_EQ(replica->reader.state(), primary.State());
+      EXPECT_EQ(replica->reader.digest(), primary.publisher().digest());
+    }
+  }
+}
+
+TEST(SnapshotProducerTest, FlushEndsTheSnapshotAfterItsFrame) {
+  Primary primary;
+  primary.Fill(1000);
+  const auto replica = primary.Join();
+  primary.Turn();
+  primary.keyspace().Flush();
+  primary.Set("after", "flush");
+  EXPECT_TRUE(primary.producer().walking());
+  primary.Turn();
+  EXPECT_FALSE(primary.producer().walking());
+  replica->TakeAll();
+  EXPECT_TRUE(replica->reader.synced());
+  EXPECT_EQ(replica->reader.state(), (KeyMap{{"after", {"flush", 0}}}));
+}
+
+TEST(SnapshotProducerTest, WalkPausesWhileTheQueueIsHalfFullAndGoesOnWhenWoken) {
+  Primary primary;
+  primary.Fill(2000);
+  const auto replica = primary.Join({.max_bytes = 20'000});
+  int turns = 0;
+  while (primary.Turn()) ASSERT_LT(++turns, 10'000);
+  EXPECT_TRUE(primary.producer().walking());
+  EXPECT_GE(replica->subscriber->queued_bytes(), 10'000u);
+  EXPECT_LE(replica->subscriber->queued_bytes(), 10'000u + 2 * 4096u);
+  EXPECT_EQ(primary.waker.shard_wakes, 0);
+  replica->TakeAll();
+  EXPECT_EQ(primary.waker.shard_wakes, 1);
+  EXPECT_TRUE(primary.Turn());
+  primary.RunUntilIdle(*replica);
+  EXPECT_EQ(replica->reader.state(), primary.State());
+  EXPECT_LE(replica->subscriber->high_watermark_bytes(), 10'000u + 2 * 4096u);
+}
+
+TEST(SnapshotProducerTest, ChunksOfTheWalkNeverCutAndDisplacedEntriesDo) {
+  Primary primary;
+  for (int i = 0; i < 50; ++i) primary.Set("big" + std::to_string(i), std::string(10'000, 'v'));
+  const auto replica = primary.Join({.max_bytes = 20'000});
+  while (primary.Turn()) {
+  }
+  EXPECT_TRUE(replica->subscriber->active());
+  EXPECT_TRUE(primary.producer().walking());
+  // Tiny mutations, large entries that leave before them.
+  for (int i = 0; i < 50; ++i) {
+    const std::string key = "big" + std::to_string(i);
+    primary.keyspace().Delete(KeyRef::Of(key));
+    primary.Turn();
+  }
+  EXPECT_EQ(replica->subscriber->cause(), CutCause::kTooManyBytes);
+  EXPECT_FALSE(primary.producer().walking());
+}
+
+TEST(SnapshotProducerTest, ThoseWhoAskInTimeShareAWalkOthersWaitForTheNext) {
+  Primary primary;
+  primary.Fill(500);
+  const auto first = primary.Join(), second = primary.Join();
+  primary.Turn();
+  const auto late = primary.Join();
+  EXPECT_EQ(primary.producer().waiting(), 1u);
+  primary.RunUntilIdle(*first);
+  EXPECT_EQ(primary.producer().completed(), 2u);
+  second->TakeAll();
+  late->TakeAll();
+  for (const Replica* replica : {first.get(), second.get(), late.get()}) {
+    EXPECT_TRUE(replica->reader.synced());
+    EXPECT_EQ(replica->reader.state(), primary.State());
+  }
+}
+
+TEST(SnapshotProducerTest, WalkEndsWithItsLastSubscriber) {
+  Primary primary;
+  primary.Fill(500);
+  const auto leaves = primary.Join(), is_cut = primary.Join();
+  primary.Turn();
+  primary.Leave(*leaves);
+  EXPECT_TRUE(primary.producer().walking());
+  is_cut->subscriber->Cut(CutCause::kClosed);
+  EXPECT_FALSE(primary.Turn());
+  EXPECT_FALSE(primary.keyspace().walking());
+  EXPECT_EQ(primary.producer().aborted(), 1u);
+  EXPECT_EQ(is_cut->subscriber.use_count(), 1);
+  EXPECT_EQ(leaves->subscriber.use_count(), 1);
+
+  const auto next = primary.Join();
+  primary.RunUntilIdle(*next);
+  EXPECT_EQ(next->reader.state(), primary.State());
+}
+
+TEST(SnapshotProducerTest, WaitsForAnotherWalkOfTheKeyspace) {
+  struct Nobody : cache::WalkVisitor {
+    void OnEntry(const cache::Entry&) override {}
+  } digest;
+  Primary primary;
+  primary.Fill(100);
+  const auto replica = primary.Join();
+  primary.keyspace().BeginWalk(&digest);
+  EXPECT_FALSE(primary.Turn());
+  EXPECT_EQ(primary.producer().waiting(), 1u);
+  while (!primary.keyspace().WalkSome(10)) {
+  }
+  primary.RunUntilIdle(*replica);
+  EXPECT_EQ(replica->reader.state(), primary.State());
+}
+
+}  // namespace
+}  // namespace tidemark::replication

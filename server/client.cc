@@ -1,0 +1,225 @@
+#include "server/client.h"
+
+#include <fmt/format.h>
+
+#include "base/key_hash.h"
+#include "server/node.h"
+#include "server/shard_node.h"
+#include "server/text.h"
+
+namespace tidemark::server {
+
+Client::Client(ShardNode& shard, net::ClientConnection& connection)
+    : shard_(shard),
+      connection_(connection),
+      resp_(connection.writer(), shard.errors()),
+      session_(shard.shard(), resp_, *this),
+      authenticated_(!shard.node().password().required()) {
+  session_.address = connection.address();
+  if (!authenticated_) connection.set_trust(net::RespParser::Options::Trust::kUnauthenticated);
+}
+
+Client::~Client() = default;
+
+Node& Client::node() { return shard_.node(); }
+
+void Client::set_protocol(int protocol) {
+  protocol_ = protocol;
+  connection_.writer().set_protocol(static_cast<net::RespWriter::Protocol>(protocol));
+}
+
+void Client::set_no_touch(bool no_touch) {
+  no_touch_ = no_touch;
+  session_.set_no_touch(no_touch);
+}
+
+void Client::ResetState() {
+  set_protocol(2);
+  set_name("");
+  set_no_touch(false);
+  set_reply_mode(ReplyMode::kOn);
+  no_evict = false;
+  authenticated_ = !node().password().required();
+}
+
+void Client::set_reply_mode(ReplyMode mode) {
+  reply_mode_ = mode;
+  resp_.set_muted(mode != ReplyMode::kOn);
+}
+
+std::function<void(Client::Answer)> Client::Defer() {
+  const cache::Session::SlotId slot = session_.OpenSlot();
+  // The client may be gone by then: it is looked up again.
+  return [&shard = shard_, id = id(), slot](const Answer& answer) {
+    if (Client* client = shard.FindClient(id)) client->session_.CompleteSlot(slot, answer);
+  };
+}
+
+std::function<void(Client::Answer)> Client::Block() {
+  blocked_ = true;
+  return [&shard = shard_, id = id(), complete = Defer()](const Answer& answer) {
+    if (Client* client = shard.FindClient(id)) client->blocked_ = false;
+    complete(answer);
+  };
+}
+
+void Client::CloseAfterReplies() {
+  closing_ = true;
+  if (session_.pending() == 0) connection_.CloseAfterReply();
+}
+
+void Client::Kill() {
+  closing_ = true;
+  if (running_ != nullptr) return CloseAfterReplies();
+  connection_.Close(net::CloseReason::kReply);
+}
+
+void Client::Resume() { connection_.Resume(); }
+
+void Client::Resolve(cache::Args args, Resolved& resolved) {
+  resolved.spec = node().commands().Find(args[0]);
+  resolved.key_hash = 0;
+  if (resolved.spec == nullptr) return;
+  const size_t first_key = static_cast<size_t>(resolved.spec->keys.first);
+  if (first_key == 0 || first_key >= args.size()) return;
+  resolved.key_hash = KeyHash(args[first_key]);
+  // A hint only: the key may be another shard's.
+  shard_.keyspace().PrefetchBucket(resolved.key_hash);
+}
+
+size_t Client::OnCommands(net::ClientConnection&, std::span<const net::ParsedCommand> batch) {
+  // Three passes, so that the cache misses of one batch overlap: buckets, then entries, then the
+  // commands.
+  std::array<Resolved, net::CommandBatch::kMaxCommands> resolved;
+  for (size_t i = 0; i < batch.size(); ++i) Resolve(batch[i].args, resolved[i]);
+  if (batch.size() > 1) {
+    for (size_t i = 0; i < batch.size(); ++i) {
+      if (resolved[i].key_hash != 0) shard_.keyspace().PrefetchEntry(resolved[i].key_hash);
+    }
+  }
+  shard_.shard().StartTiming();
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (closing_ || !Run(resolved[i], batch[i].args)) return i;
+  }
+  return batch.size();
+}
+
+bool Client::MustWait() {
+  if (blocked_ || !session_.ready()) return true;
+  if (skipping_) [[unlikely]] {
+    if (session_.pending() > 0) return true;
+    skipping_ = false;
+    set_reply_mode(ReplyMode::kOn);
+  }
+  return false;
+}
+
+bool Client::Run(const Resolved& resolved, cache::Args args) {
+  if (MustWait()) return false;
+  const cache::CommandSpec* spec = resolved.spec;
+  if (spec == nullptr) {
+    cache::UnknownCommand(args, session_.OrderedReply());
+    return true;
+  }
+  uint64_t key_hash = resolved.key_hash;
+  if (!spec->subcommands.empty() && args.size() > 1) {
+    const cache::CommandSpec* sub = cache::CommandTable::FindSubcommand(*spec, args);
+    if (sub == nullptr) {
+      cache::UnknownSubcommand(*spec, args, session_.OrderedReply());
+      return true;
+    }
+    if (sub != spec && sub->keys.first > 0 && static_cast<size_t>(sub->keys.first) < args.size()) {
+      key_hash = KeyHash(args[static_cast<size_t>(sub->keys.first)]);
+    }
+    spec = sub;
+  }
+  if (!spec->ArityFits(args.size())) {
+    cache::WrongArity(*spec, session_.OrderedReply());
+    return true;
+  }
+  if (node().pause_gate().Holds(spec->is_write(), shard_.now_ms()) &&
+      (spec->flags & cache::kAdmin) == 0) {
+    return false;
+  }
+  // What is muted, and what is not, must not overlap.
+  if (spec->handler == nullptr && spec->name == "client|reply" && session_.pending() > 0) {
+    return false;
+  }
+  if (Refuse(*spec)) return true;
+
+  last_command_ = spec;
+  if (const ServerHandler handler = node().table().HandlerOf(*spec); handler != nullptr) {
+    RunServerCommand(*spec, handler, args);
+  } else {
+    session_.Dispatch(*spec, args, key_hash);
+  }
+  if (reply_mode_ == ReplyMode::kSkipNext && spec->name != "client|reply") skipping_ = true;
+  return true;
+}
+
+void Client::RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler,
+                              cache::Args args) {
+  const uint64_t errors_before = shard_.errors().total();
+  running_ = &spec;
+  handler(*this, args);
+  running_ = nullptr;
+  shard_.shard().Account(spec, args,
+                         shard_.errors().total() == errors_before ? cache::Shard::Outcome::kAnswered
+                                                                  : cache::Shard::Outcome::kFailed,
+                         &session_);
+}
+
+bool Client::Refuse(const cache::CommandSpec& spec) {
+  std::string_view error;
+  if (!authenticated_ && (spec.flags & cache::kNoAuth) == 0) {
+    error = "NOAUTH Authentication required.";
+  } else if (!node().serving() && (spec.flags & cache::kLoading) == 0) {
+    error = "LOADING Tidemark is loading the dataset in memory";
+  } else if (spec.is_write() && node().is_replica()) {
+    error = "READONLY You can't write against a read only replica.";
+  } else {
+    return false;
+  }
+  shard_.shard().command_stats().Reject(spec.id);
+  session_.OrderedReply().Error(error);
+  return true;
+}
+
+void Client::OnReplies() {
+  if (closing_ && session_.pending() == 0) return connection_.CloseAfterReply();
+  connection_.MarkDirty();
+  connection_.Resume();
+}
+
+void Client::OnProtocolError(net::ClientConnection&, std::string_view text) {
+  session_.OrderedReply().Error(fmt::format("ERR {}", text));
+  CloseAfterReplies();
+}
+
+void Client::OnClosed(net::ClientConnection&, net::CloseReason) { shard_.Bury(id()); }
+
+std::string Client::Describe() const {
+  const net::ClientConnection& c = connection_;
+  const int64_t now_ms = shard_.now_ms();
+  const int64_t idle_s = (connection_.loop().now_ns() - c.last_interaction_ns()) / 1'000'000'000;
+  return fmt::format(
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db=0 sub=0 psub=0 ssub=0 "
+      "multi=-1 qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem={} "
+      "tot-mem={} events={} cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}",
+      id(), c.address(), c.local_address(), c.fd(), session_.name, (now_ms - c.created_ms()) / 1000,
+      idle_s, Flags(), c.input_bytes(), c.input_memory_bytes() - c.input_bytes(), c.output_bytes(),
+      c.memory_bytes() + sizeof(*this), c.output_bytes() > 0 ? "rw" : "r",
+      last_command_ == nullptr ? "NULL" : last_command_->name, protocol_, library_name,
+      library_version);
+}
+
+std::string Client::Flags() const {
+  std::string flags;
+  if (blocked_) flags += 'b';
+  if (closing_) flags += 'c';
+  if (no_evict) flags += 'e';
+  if (no_touch_) flags += 'T';
+  return flags.empty() ? "N" : flags;
+}
+
+}  // namespace tidemark::server

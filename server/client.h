@@ -1,0 +1,127 @@
+// Client is one client connection: its socket, its session with the engine, and what the client has
+// said about itself. It decides for every command whether it may run now, and sends it on: data
+// commands to the session, the rest to the server's own handlers.
+//
+// Threading: confined to its shard's thread.
+// Ownership: owned by its ShardNode, which outlives it; dies when its connection has closed.
+
+#ifndef TIDEMARK_SERVER_CLIENT_H_
+#define TIDEMARK_SERVER_CLIENT_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/session.h"
+#include "net/client_connection.h"
+#include "net/resp_writer.h"
+#include "server/node_report.h"
+#include "server/resp_reply.h"
+#include "server/server_command.h"
+
+namespace tidemark::server {
+
+class Node;
+class ShardNode;
+
+class Client final : public net::ConnectionHandler, public cache::SessionObserver {
+ public:
+  // `connection` outlives this but for the rest of the turn in which it closes.
+  Client(ShardNode& shard, net::ClientConnection& connection);
+  ~Client() override;
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // --- For the handlers of the server's commands. ---
+  Node& node();
+  ShardNode& shard() { return shard_; }
+  cache::Session& session() { return session_; }
+  net::ClientConnection& connection() { return connection_; }
+  // Where the running command answers, in its place in the order.
+  cache::ReplyBuilder& reply() { return session_.OrderedReply(); }
+  // The row of the running command (a subcommand's own).
+  const cache::CommandSpec& command() const { return *running_; }
+
+  // Answers later: `answer` is called on this thread with the builder, unless the client is gone by
+  // then. The returned function may be called once, from a task on this shard's thread.
+  using Answer = std::function<void(cache::ReplyBuilder&)>;
+  std::function<void(Answer)> Defer();
+  // As Defer, and no later command of this client runs before it (WAIT, DEBUG SLEEP).
+  std::function<void(Answer)> Block();
+  uint64_t id() const { return connection_.id(); }
+  int protocol() const { return protocol_; }
+  void set_protocol(int protocol);
+  bool authenticated() const { return authenticated_; }
+  void set_authenticated() { authenticated_ = true; }
+  std::string_view name() const { return session_.name; }
+  void set_name(std::string_view name) { session_.name = std::string(name); }
+  bool no_evict = false;
+  bool no_touch() const { return no_touch_; }
+  void set_no_touch(bool no_touch);
+  std::string library_name;
+  std::string library_version;
+  void ResetState();  // RESET.
+
+  enum class ReplyMode { kOn, kOff, kSkipNext };
+  void set_reply_mode(ReplyMode mode);
+
+  void CloseAfterReplies();
+  // Closes now, or, for the client that runs the command itself, after its replies.
+  void Kill();
+  bool blocked() const { return blocked_; }
+
+  // One line of CLIENT LIST, without the newline.
+  std::string Describe() const;
+
+  // The node's state changed (a pause ended, a sync completed): try again.
+  void Resume();
+
+  // --- net::ConnectionHandler ---
+  size_t OnCommands(net::ClientConnection& connection,
+                    std::span<const net::ParsedCommand> batch) override;
+  void OnProtocolError(net::ClientConnection& connection, std::string_view text) override;
+  void OnClosed(net::ClientConnection& connection, net::CloseReason reason) override;
+
+  // --- cache::SessionObserver ---
+  void OnReplies() override;
+
+ private:
+  struct Resolved {
+    const cache::CommandSpec* spec;  // Null: no such command.
+    uint64_t key_hash;               // 0: no key.
+  };
+
+  void Resolve(cache::Args args, Resolved& resolved);
+  // Whether no further command may be taken now: OnReplies() or Resume() will come.
+  bool MustWait();
+  // False if the command must wait: nothing was done.
+  bool Run(const Resolved& resolved, cache::Args args);
+  void RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler, cache::Args args);
+  // Answers the error that keeps `spec` from running, if there is one.
+  bool Refuse(const cache::CommandSpec& spec);
+  // CLIENT LIST's letters.
+  std::string Flags() const;
+
+  ShardNode& shard_;
+  net::ClientConnection& connection_;
+  RespReply resp_;
+  cache::Session session_;
+
+  const cache::CommandSpec* running_ = nullptr;
+  const cache::CommandSpec* last_command_ = nullptr;
+  int protocol_ = 2;
+  bool authenticated_ = false;
+  bool no_touch_ = false;
+  bool blocked_ = false;
+  bool closing_ = false;
+  ReplyMode reply_mode_ = ReplyMode::kOn;
+  bool skipping_ = false;  // The one command after CLIENT REPLY SKIP has been started.
+};
+
+}  // namespace tidemark::server
+
+#endif  // TIDEMARK_SERVER_CLIENT_H_

@@ -1,0 +1,92 @@
+// CONFIG: the settings of a running node. What there is and what may change is in base/settings.
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/settings/settings.h"
+#include "server/client.h"
+#include "server/gather.h"
+#include "server/help.h"
+#include "server/node.h"
+#include "server/server_command.h"
+
+namespace tidemark::server {
+namespace {
+
+using namespace cache;  // CommandFlag's names, for the rows.
+
+void Get(Client& client, Args args) {
+  const auto found = client.node().settings().ConfigGet(args.subspan(2));
+  ReplyBuilder& reply = client.reply();
+  reply.MapHeader(found.size());
+  for (const auto& [name, value] : found) {
+    reply.Bulk(name);
+    reply.Bulk(value);
+  }
+}
+
+void AnswerStatus(const absl::Status& status, ReplyBuilder& reply) {
+  if (status.ok()) return reply.Ok();
+  reply.Error(std::string(status.message()));
+}
+
+void Set(Client& client, Args args) {
+  if (args.size() % 2 != 0) return WrongArity(client.command(), client.reply());
+  std::vector<std::pair<std::string_view, std::string_view>> changes;
+  for (size_t i = 2; i < args.size(); i += 2) changes.emplace_back(args[i], args[i + 1]);
+  AnswerStatus(client.node().settings().ConfigSet(changes), client.reply());
+}
+
+void Rewrite(Client& client, Args) {
+  AnswerStatus(client.node().settings().ConfigRewrite(), client.reply());
+}
+
+void ResetStat(Client& client, Args) {
+  GatherThenReply<int>(
+      client,
+      [](ShardNode& shard) {
+        shard.ResetStats();
+        return 0;
+      },
+      [](std::vector<int>&, ReplyBuilder& reply) { reply.Ok(); });
+}
+
+constexpr std::string_view kHelp[] = {
+    "GET <pattern> ...",
+    "    The settings whose names match.",
+    "RESETSTAT",
+    "    Sets the counters that INFO shows back to zero.",
+    "REWRITE",
+    "    Writes what was changed into the configuration file.",
+    "SET <name> <value> ...",
+    "    Changes settings: all of them or none.",
+};
+
+void Help(Client& client, Args) { AnswerHelp("CONFIG", kHelp, client.reply()); }
+
+constexpr RowFamily kFamily = {"@admin @slow @dangerous", "server",
+                               kAdmin | kNoScript | kLoading | kStale};
+constexpr RowFamily kHelpFamily = {"@slow", "server", kLoading | kStale};
+constexpr RowFamily kContainerFamily = {"@slow", "server"};
+
+constexpr std::array kSubcommands = {
+    Row(kFamily, "config|get", -3, Get, "2.0.0", "The settings whose names match.", kByResults),
+    Row(kHelpFamily, "config|help", 2, Help, "5.0.0", "The subcommands in brief."),
+    Row(kFamily, "config|resetstat", 2, ResetStat, "2.0.0", "Sets INFO's counters back to zero."),
+    Row(kFamily, "config|rewrite", 2, Rewrite, "2.8.0",
+        "Writes changes into the configuration file."),
+    Row(kFamily, "config|set", -4, Set, "2.0.0", "Changes settings: all of them or none."),
+};
+
+constexpr std::array kRows = {Container(kContainerFamily, "config", "2.0.0",
+                                        "Container of the commands about settings.", kSubcommands)};
+
+}  // namespace
+
+std::span<const ServerCommand> ConfigCommands() { return kRows; }
+
+}  // namespace tidemark::server

@@ -1,0 +1,270 @@
+#include "server/info.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "server/version.h"
+
+namespace tidemark::server {
+namespace {
+
+using Out = fmt::memory_buffer;
+
+template <typename Value>
+void Field(Out& out, std::string_view name, const Value& value) {
+  fmt::format_to(std::back_inserter(out), "{}:{}\r\n", name, value);
+}
+
+void SizeField(Out& out, std::string_view name, uint64_t bytes) {
+  Field(out, name, bytes);
+  Field(out, fmt::format("{}_human", name), HumanBytes(bytes));
+}
+
+void Server(const NodeReport& r, Out& out) {
+  utsname os{};
+  uname(&os);
+  Field(out, "redis_version", kRedisVersion);
+  Field(out, "tidemark_version", kVersion);
+  Field(out, "redis_mode", "standalone");
+  Field(out, "os", fmt::format("{} {} {}", os.sysname, os.release, os.machine));
+  Field(out, "arch_bits", sizeof(void*) * 8);
+  Field(out, "multiplexing_api", "epoll");
+  Field(out, "gcc_version", fmt::format("{}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__));
+  Field(out, "process_id", getpid());
+  Field(out, "process_supervised", "no");
+  Field(out, "run_id", r.replication.history_hex);
+  Field(out, "tcp_port", r.port);
+  Field(out, "server_time_usec", r.now_ms * 1000);
+  Field(out, "uptime_in_seconds", r.uptime_ms / 1000);
+  Field(out, "uptime_in_days", r.uptime_ms / 86'400'000);
+  Field(out, "hz", 10);
+  Field(out, "configured_hz", 10);
+  Field(out, "lru_clock", (r.now_ms / 1000) & 0xFFFFFF);
+  Field(out, "config_file", r.config_file);
+  Field(out, "io_threads_active", 0);
+  Field(out, "shards", r.by_shard.size());
+}
+
+void Clients(const NodeReport& r, Out& out) {
+  Field(out, "connected_clients", r.total.clients);
+  Field(out, "cluster_connections", 0);
+  Field(out, "maxclients", r.max_clients);
+  Field(out, "client_recent_max_input_buffer", r.total.largest_input_bytes);
+  Field(out, "client_recent_max_output_buffer", r.total.largest_output_bytes);
+  Field(out, "blocked_clients", r.total.blocked_clients);
+  Field(out, "tracking_clients", 0);
+  Field(out, "clients_in_timeout_table", 0);
+}
+
+void Memory(const NodeReport& r, Out& out) {
+  SizeField(out, "used_memory", r.process.allocated_bytes);
+  SizeField(out, "used_memory_rss", r.process.rss_bytes);
+  SizeField(out, "used_memory_peak", r.process.peak_rss_bytes);
+  Field(out, "used_memory_dataset", r.total.keyspace_bytes);
+  Field(out, "used_memory_overhead",
+        r.process.allocated_bytes - std::min(r.process.allocated_bytes, r.total.keyspace_bytes));
+  SizeField(out, "total_system_memory", r.system_memory_bytes);
+  SizeField(out, "maxmemory", uint64_t{0});
+  Field(out, "maxmemory_policy", "noeviction");
+  Field(out, "mem_fragmentation_ratio",
+        fmt::format("{:.2f}", r.process.allocated_bytes == 0
+                                  ? 0.0
+                                  : static_cast<double>(r.process.rss_bytes) /
+                                        static_cast<double>(r.process.allocated_bytes)));
+  Field(out, "mem_clients_normal", r.total.client_output_bytes);
+  Field(out, "mem_replication_backlog", r.total.backlog_bytes);
+  Field(out, "mem_allocator", kAllocator);
+}
+
+void Persistence(const NodeReport& r, Out& out) {
+  Field(out, "loading", r.replication.sync_in_progress && !r.replication.link_up ? 1 : 0);
+  Field(out, "async_loading", 0);
+  Field(out, "rdb_bgsave_in_progress", 0);
+  Field(out, "aof_enabled", 0);
+  Field(out, "aof_rewrite_in_progress", 0);
+}
+
+void Stats(const NodeReport& r, Out& out) {
+  Field(out, "total_connections_received", r.total.connections_received);
+  Field(out, "total_commands_processed", r.total.commands_processed);
+  Field(out, "instantaneous_ops_per_sec", static_cast<uint64_t>(r.ops_per_second));
+  Field(out, "total_net_input_bytes", r.total.net_input_bytes);
+  Field(out, "total_net_output_bytes", r.total.net_output_bytes);
+  Field(out, "instantaneous_input_kbps", fmt::format("{:.2f}", r.input_kbps));
+  Field(out, "instantaneous_output_kbps", fmt::format("{:.2f}", r.output_kbps));
+  Field(out, "rejected_connections", r.total.rejected_connections);
+  Field(out, "expired_keys", r.total.expired_keys);
+  Field(out, "evicted_keys", 0);
+  Field(out, "evicted_clients", 0);
+  Field(out, "keyspace_hits", r.total.keyspace_hits);
+  Field(out, "keyspace_misses", r.total.keyspace_misses);
+  Field(out, "pubsub_channels", 0);
+  Field(out, "pubsub_patterns", 0);
+  Field(out, "total_error_replies", r.total.error_replies);
+  Field(out, "client_query_buffer_limit_disconnections", r.total.clients_cut_by_query_limit);
+  Field(out, "client_output_buffer_limit_disconnections", r.total.clients_cut_by_output_limit);
+  Field(out, "accept_failures", r.total.accept_failures);
+}
+
+uint64_t SumOf(const Watermarks& watermarks) {
+  uint64_t sum = 0;
+  for (Sequence s : watermarks) sum += s.value();
+  return sum;
+}
+
+// Redis counts one stream's bytes; the nearest here is the number of mutations over all shards.
+void Replication(const NodeReport& r, Out& out) {
+  Field(out, "role", r.replica ? "slave" : "master");
+  if (r.replica) {
+    Field(out, "master_host", r.replication.primary_host);
+    Field(out, "master_port", r.replication.primary_port);
+    Field(out, "master_link_status", r.replication.link_up ? "up" : "down");
+    Field(out, "master_last_io_seconds_ago",
+          r.replication.link_silent_ms < 0 ? -1 : r.replication.link_silent_ms / 1000);
+    Field(out, "master_sync_in_progress", r.replication.sync_in_progress ? 1 : 0);
+    Field(out, "slave_read_repl_offset", SumOf(r.replication.applied));
+    Field(out, "slave_repl_offset", SumOf(r.replication.applied));
+    Field(out, "slave_lag_records", r.replication.lag_records);
+    Field(out, "slave_priority", 100);
+    Field(out, "slave_read_only", 1);
+    Field(out, "replica_announced", 1);
+  }
+  Field(out, "connected_slaves", r.replication.replicas.size());
+  for (size_t i = 0; i < r.replication.replicas.size(); ++i) {
+    const ReplicaReport& replica = r.replication.replicas[i];
+    const size_t colon = replica.address.rfind(':');
+    Field(out, fmt::format("slave{}", i),
+          fmt::format("ip={},port={},state={},offset={},lag={}", replica.address.substr(0, colon),
+                      colon == std::string::npos ? "0" : replica.address.substr(colon + 1),
+                      replica.state == "online" ? "online" : "wait_bgsave", SumOf(replica.acked),
+                      replica.lag_ms / 1000));
+  }
+  Field(out, "master_failover_state", "no-failover");
+  Field(out, "master_replid", r.replication.history_hex);
+  Field(out, "master_replid2", std::string(40, '0'));
+  Field(out, "master_repl_offset",
+        SumOf(r.replica ? r.replication.applied : r.replication.emitted));
+  Field(out, "second_repl_offset", -1);
+  Field(out, "repl_backlog_active", r.replication.backlog_active ? 1 : 0);
+  Field(out, "repl_backlog_size", r.replication.backlog_limit_bytes);
+  Field(out, "repl_backlog_histlen", r.total.backlog_bytes);
+}
+
+void Cpu(const NodeReport& r, Out& out) {
+  Field(out, "used_cpu_sys", fmt::format("{:.6f}", r.process.cpu_system_s));
+  Field(out, "used_cpu_user", fmt::format("{:.6f}", r.process.cpu_user_s));
+}
+
+void CommandStats(const NodeReport& r, Out& out) {
+  for (const auto& [name, c] : r.total.commands) {
+    const double per_call =
+        c.calls == 0 ? 0.0 : static_cast<double>(c.usec) / static_cast<double>(c.calls);
+    Field(out, fmt::format("cmdstat_{}", name),
+          fmt::format("calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}",
+                      c.calls, c.usec, per_call, c.rejected, c.failed));
+  }
+}
+
+void ErrorStats(const NodeReport& r, Out& out) {
+  for (const auto& [word, count] : r.total.errors) {
+    Field(out, fmt::format("errorstat_{}", word), fmt::format("count={}", count));
+  }
+}
+
+void LatencyStats(const NodeReport& r, Out& out) {
+  for (const auto& [name, c] : r.total.commands) {
+    if (c.calls == 0) continue;
+    Field(out, fmt::format("latency_percentiles_usec_{}", name),
+          fmt::format("p50={:.3f},p99={:.3f},p99.9={:.3f}", c.p50_usec, c.p99_usec, c.p999_usec));
+  }
+}
+
+void Cluster(const NodeReport&, Out& out) { Field(out, "cluster_enabled", 0); }
+
+void Keyspace(const NodeReport& r, Out& out) {
+  if (r.total.keys == 0) return;
+  Field(out, "db0",
+        fmt::format("keys={},expires={},avg_ttl={}", r.total.keys, r.total.expiring_keys,
+                    r.total.average_ttl_ms));
+}
+
+// What Redis has no name for: one line a shard, and the replication counters.
+void Tidemark(const NodeReport& r, Out& out) {
+  for (size_t i = 0; i < r.by_shard.size(); ++i) {
+    const ShardReport& s = r.by_shard[i];
+    Field(out, fmt::format("shard{}", i),
+          fmt::format("keys={},commands={},turns={},parks={},mesh_requests={},mesh_spills={},"
+                      "lock_waits={},transactions={}",
+                      s.keys, s.commands_processed, s.loop_turns, s.loop_parks, s.mesh_requests,
+                      s.mesh_spills, s.lock_waits, s.transactions));
+  }
+  for (const auto& [name, value] : r.replication.counters) {
+    Field(out, fmt::format("replication_{}", name), value);
+  }
+}
+
+struct Section {
+  std::string_view name;  // Lower case, as it is asked for.
+  std::string_view title;
+  bool by_default;
+  void (*write)(const NodeReport&, Out&);
+};
+
+constexpr Section kSections[] = {
+    {"server", "Server", true, Server},
+    {"clients", "Clients", true, Clients},
+    {"memory", "Memory", true, Memory},
+    {"persistence", "Persistence", true, Persistence},
+    {"stats", "Stats", true, Stats},
+    {"replication", "Replication", true, Replication},
+    {"cpu", "CPU", true, Cpu},
+    {"commandstats", "Commandstats", false, CommandStats},
+    {"errorstats", "Errorstats", true, ErrorStats},
+    {"latencystats", "Latencystats", false, LatencyStats},
+    {"cluster", "Cluster", true, Cluster},
+    {"keyspace", "Keyspace", true, Keyspace},
+    {"tidemark", "Tidemark", true, Tidemark},
+};
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return tolower(x) == tolower(y); });
+}
+
+bool Wanted(const Section& section, std::span<const std::string_view> wanted) {
+  if (wanted.empty()) return section.by_default;
+  return std::any_of(wanted.begin(), wanted.end(), [&](std::string_view name) {
+    return EqualsIgnoreCase(name, section.name) || EqualsIgnoreCase(name, "all") ||
+           EqualsIgnoreCase(name, "everything") ||
+           (EqualsIgnoreCase(name, "default") && section.by_default);
+  });
+}
+
+}  // namespace
+
+std::string InfoText(const NodeReport& report, std::span<const std::string_view> wanted) {
+  Out out;
+  for (const Section& section : kSections) {
+    if (!Wanted(section, wanted)) continue;
+    if (out.size() > 0) fmt::format_to(std::back_inserter(out), "\r\n");
+    fmt::format_to(std::back_inserter(out), "# {}\r\n", section.title);
+    section.write(report, out);
+  }
+  return fmt::to_string(out);
+}
+
+std::string HumanBytes(uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{}B", bytes);
+  double value = static_cast<double>(bytes);
+  for (char unit : std::string_view("KMGTP")) {
+    value /= 1024;
+    if (value < 1024) return fmt::format("{:.2f}{}", value, unit);
+  }
+  return fmt::format("{}B", bytes);
+}
+
+}  // namespace tidemark::server

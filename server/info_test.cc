@@ -1,0 +1,97 @@
+#include "server/info.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tidemark::server {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+NodeReport PrimaryWithOneReplica() {
+  NodeReport report;
+  report.port = 6379;
+  report.by_shard.resize(2);
+  report.by_shard[0].keys = 3;
+  report.by_shard[1].keys = 4;
+  report.by_shard[1].commands["get"] = {.calls = 4, .usec = 10, .rejected = 1, .failed = 2};
+  report.by_shard[1].errors["WRONGTYPE"] = 2;
+  report.total = Sum(report.by_shard);
+  report.replication.emitted = {Sequence(5), Sequence(7)};
+  report.replication.replicas.push_back({.id = 1,
+                                         .address = "127.0.0.1:6380",
+                                         .state = "online",
+                                         .acked = {Sequence(5), Sequence(6)},
+                                         .lag_ms = 2500});
+  return report;
+}
+
+std::string Text(std::vector<std::string_view> sections) {
+  return InfoText(PrimaryWithOneReplica(), sections);
+}
+
+TEST(InfoTest, KeyspaceAddsUpTheShards) {
+  EXPECT_EQ(Text({"keyspace"}), "# Keyspace\r\ndb0:keys=7,expires=0,avg_ttl=0\r\n");
+}
+
+TEST(InfoTest, AnEmptyKeyspaceHasNoDatabaseLine) {
+  const std::string_view wanted[] = {"keyspace"};
+  EXPECT_EQ(InfoText(NodeReport(), wanted), "# Keyspace\r\n");
+}
+
+TEST(InfoTest, SectionsAreNamedInAnyCaseAndComeInTheirOwnOrder) {
+  const std::string text = Text({"CPU", "Server"});
+  EXPECT_THAT(text, StartsWith("# Server\r\n"));
+  EXPECT_THAT(text, HasSubstr("\r\n\r\n# CPU\r\n"));
+}
+
+TEST(InfoTest, AnUnknownSectionIsEmpty) { EXPECT_EQ(Text({"nonsense"}), ""); }
+
+TEST(InfoTest, TheDefaultLeavesOutTheCommands) {
+  EXPECT_THAT(Text({}), AllOf(HasSubstr("# Replication"), Not(HasSubstr("# Commandstats"))));
+  EXPECT_THAT(Text({"everything"}), HasSubstr("# Commandstats"));
+}
+
+TEST(InfoTest, CommandStatsDivideTimeByCalls) {
+  EXPECT_THAT(Text({"commandstats"}),
+              HasSubstr("cmdstat_get:calls=4,usec=10,usec_per_call=2.50,rejected_calls=1,"
+                        "failed_calls=2\r\n"));
+}
+
+TEST(InfoTest, ErrorsAreCountedByTheirFirstWord) {
+  EXPECT_THAT(Text({"errorstats"}), HasSubstr("errorstat_WRONGTYPE:count=2\r\n"));
+}
+
+TEST(InfoTest, APrimaryListsItsReplicas) {
+  EXPECT_THAT(Text({"replication"}),
+              AllOf(HasSubstr("role:master\r\n"), HasSubstr("connected_slaves:1\r\n"),
+                    HasSubstr("slave0:ip=127.0.0.1,port=6380,state=online,offset=11,lag=2\r\n"),
+                    HasSubstr("master_repl_offset:12\r\n")));
+}
+
+TEST(InfoTest, AReplicaSaysWhomItFollows) {
+  NodeReport report;
+  report.replica = true;
+  report.replication.primary_host = "10.0.0.1";
+  report.replication.primary_port = 7631;
+  report.replication.link_up = true;
+  report.replication.link_silent_ms = 1999;
+  const std::string_view wanted[] = {"replication"};
+  EXPECT_THAT(InfoText(report, wanted),
+              AllOf(HasSubstr("role:slave\r\n"), HasSubstr("master_host:10.0.0.1\r\n"),
+                    HasSubstr("master_port:7631\r\n"), HasSubstr("master_link_status:up\r\n"),
+                    HasSubstr("master_last_io_seconds_ago:1\r\n")));
+}
+
+TEST(HumanBytesTest, KeepsTwoDecimals) {
+  EXPECT_EQ(HumanBytes(0), "0B");
+  EXPECT_EQ(HumanBytes(1023), "1023B");
+  EXPECT_EQ(HumanBytes(1024), "1.00K");
+  EXPECT_EQ(HumanBytes(3u << 29), "1.50G");
+}
+
+}  // namespace
+}  // namespace tidemark::server

@@ -1,0 +1,5 @@
+#include "server/run_node.h"
+
+int main(int argc, char** argv) {
+  return tidemark::server::RunNode(tidemark::NodeRole::kReplica, argc, argv);
+}

@@ -1,0 +1,30 @@
+// What the process takes from the system and from its allocator.
+
+#ifndef TIDEMARK_SERVER_MEMORY_USAGE_H_
+#define TIDEMARK_SERVER_MEMORY_USAGE_H_
+
+#include <cstdint>
+#include <string>
+
+namespace tidemark::server {
+
+struct ProcessUsage {
+  uint64_t rss_bytes = 0;
+  uint64_t peak_rss_bytes = 0;
+  uint64_t allocated_bytes =
+      0;  // By the allocator's account; the resident size where it keeps none.
+  double cpu_system_s = 0;
+  double cpu_user_s = 0;
+};
+
+ProcessUsage MeasureProcess();
+uint64_t SystemMemoryBytes();
+
+// Gives unused pages back to the system.
+void PurgeAllocator();
+// The allocator's own report, for a person to read.
+std::string AllocatorReport();
+
+}  // namespace tidemark::server
+
+#endif  // TIDEMARK_SERVER_MEMORY_USAGE_H_

@@ -1,0 +1,148 @@
+#include "server/metrics_page.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include "base/metrics/metric_registry.h"
+
+namespace tidemark::server {
+namespace {
+
+MetricSample Sample(double value, MetricLabels labels = {}) {
+  MetricSample sample;
+  sample.labels = std::move(labels);
+  sample.value = value;
+  return sample;
+}
+
+class Page {
+ public:
+  MetricFamilySample& Family(std::string name, std::string help, MetricKind kind) {
+    MetricFamilySample& family = families_.emplace_back();
+    family.name = "tidemark_" + std::move(name);
+    family.help = std::move(help);
+    family.kind = kind;
+    return family;
+  }
+  void Gauge(std::string name, std::string help, double value) {
+    Family(std::move(name), std::move(help), MetricKind::kGauge).samples.push_back(Sample(value));
+  }
+  std::string Text() const { return PrometheusText(families_); }
+
+ private:
+  std::vector<MetricFamilySample> families_;
+};
+
+struct ShardMetric {
+  const char* name;
+  const char* help;
+  MetricKind kind;
+  uint64_t ShardReport::*field;
+};
+
+constexpr MetricKind kCounter = MetricKind::kCounter;
+constexpr MetricKind kGauge = MetricKind::kGauge;
+constexpr ShardMetric kShardMetrics[] = {
+    {"keys", "Keys held.", kGauge, &ShardReport::keys},
+    {"keys_expiring", "Keys held that have an expiry.", kGauge, &ShardReport::expiring_keys},
+    {"keyspace_bytes", "Bytes of entries and tables.", kGauge, &ShardReport::keyspace_bytes},
+    {"keyspace_hits_total", "Reads that found their key.", kCounter, &ShardReport::keyspace_hits},
+    {"keyspace_misses_total", "Reads that found no key.", kCounter, &ShardReport::keyspace_misses},
+    {"expired_keys_total", "Keys deleted because their time was up.", kCounter,
+     &ShardReport::expired_keys},
+    {"clients", "Client connections.", kGauge, &ShardReport::clients},
+    {"client_output_bytes", "Replies written and not yet sent.", kGauge,
+     &ShardReport::client_output_bytes},
+    {"commands_total", "Commands run.", kCounter, &ShardReport::commands_processed},
+    {"net_input_bytes_total", "Bytes read from clients.", kCounter, &ShardReport::net_input_bytes},
+    {"net_output_bytes_total", "Bytes sent to clients.", kCounter, &ShardReport::net_output_bytes},
+    {"connections_total", "Connections accepted.", kCounter, &ShardReport::connections_received},
+    {"connections_rejected_total", "Connections refused at maxclients.", kCounter,
+     &ShardReport::rejected_connections},
+    {"accept_failures_total", "Times that accepting paused for want of descriptors.", kCounter,
+     &ShardReport::accept_failures},
+    {"clients_cut_output_total", "Clients cut at their output limit.", kCounter,
+     &ShardReport::clients_cut_by_output_limit},
+    {"clients_cut_query_total", "Clients cut at the query buffer limit.", kCounter,
+     &ShardReport::clients_cut_by_query_limit},
+    {"error_replies_total", "Error replies.", kCounter, &ShardReport::error_replies},
+    {"loop_turns_total", "Turns of the shard's loop.", kCounter, &ShardReport::loop_turns},
+    {"loop_parks_total", "Times that the shard's loop slept.", kCounter, &ShardReport::loop_parks},
+    {"mesh_requests_total", "Commands sent to another shard.", kCounter,
+     &ShardReport::mesh_requests},
+    {"mesh_spills_total", "Batches that found a mesh ring full.", kCounter,
+     &ShardReport::mesh_spills},
+    {"lock_waits_total", "Commands that waited behind one that spans shards.", kCounter,
+     &ShardReport::lock_waits},
+    {"transactions_total", "Commands that spanned shards.", kCounter, &ShardReport::transactions},
+};
+
+void AddVector(Page& page, std::string name, std::string help, const Watermarks& watermarks) {
+  if (watermarks.empty()) return;
+  MetricFamilySample& family = page.Family(std::move(name), std::move(help), kGauge);
+  for (size_t i = 0; i < watermarks.size(); ++i) {
+    family.samples.push_back(
+        Sample(static_cast<double>(watermarks[i].value()), {{"shard", std::to_string(i)}}));
+  }
+}
+
+void AddReplicas(Page& page, const ReplicationView& view) {
+  struct ReplicaMetric {
+    const char* name;
+    const char* help;
+    double (*read)(const ReplicaReport&);
+  };
+  constexpr ReplicaMetric kMetrics[] = {
+      {"replica_lag_records", "Mutations that the replica has not acknowledged.",
+       [](const ReplicaReport& r) { return static_cast<double>(r.lag_records); }},
+      {"replica_lag_seconds", "How long ago the replica had everything.",
+       [](const ReplicaReport& r) { return static_cast<double>(r.lag_ms) / 1000; }},
+      {"replica_queue_bytes", "Bytes queued for the replica.",
+       [](const ReplicaReport& r) { return static_cast<double>(r.queue_bytes); }},
+  };
+  for (const ReplicaMetric& metric : kMetrics) {
+    MetricFamilySample& family = page.Family(metric.name, metric.help, kGauge);
+    for (const ReplicaReport& replica : view.replicas) {
+      family.samples.push_back(Sample(metric.read(replica), {{"replica", replica.address}}));
+    }
+  }
+}
+
+}  // namespace
+
+std::string MetricsText(const NodeReport& report) {
+  Page page;
+  for (const ShardMetric& metric : kShardMetrics) {
+    MetricFamilySample& family = page.Family(metric.name, metric.help, metric.kind);
+    for (size_t i = 0; i < report.by_shard.size(); ++i) {
+      family.samples.push_back(Sample(static_cast<double>(report.by_shard[i].*metric.field),
+                                      {{"shard", std::to_string(i)}}));
+    }
+  }
+  page.Gauge("rss_bytes", "Resident memory of the process.",
+             static_cast<double>(report.process.rss_bytes));
+  page.Gauge("allocated_bytes", "Memory that the allocator has given out.",
+             static_cast<double>(report.process.allocated_bytes));
+  page.Gauge("uptime_seconds", "Since the node started.",
+             static_cast<double>(report.uptime_ms) / 1000);
+
+  const ReplicationView& view = report.replication;
+  AddVector(page, "watermark_assigned", "The newest mutation of each shard.", view.assigned);
+  AddVector(page, "watermark_emitted", "The newest mutation that every reader can get.",
+            view.emitted);
+  AddVector(page, "watermark_acked", "What every replica has.", view.acked);
+  AddVector(page, "watermark_received", "What has arrived from the primary.", view.received);
+  AddVector(page, "watermark_applied", "What of it is visible.", view.applied);
+  if (!report.replica) AddReplicas(page, view);
+  for (const auto& [name, value] : view.counters) {
+    MetricFamilySample& family =
+        page.Family("replication_" + name, "See docs/operations.md, \"Replication counters\".",
+                    name.ends_with("_total") ? kCounter : kGauge);
+    family.samples.push_back(Sample(static_cast<double>(value)));
+  }
+  return page.Text();
+}
+
+}  // namespace tidemark::server

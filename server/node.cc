@@ -1,0 +1,201 @@
+#include "server/node.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/log/log.h"
+#include "server/client_settings.h"
+#include "server/gather.h"
+#include "server/io_reactor.h"
+#include "server/memory_usage.h"
+#include "server/primary_replication.h"
+#include "server/replica_replication.h"
+
+namespace tidemark::server {
+namespace {
+
+constexpr auto kDrainDeadline = std::chrono::seconds(3);
+
+int CoresAllowed() {
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof(cores), &cores) != 0) return 1;
+  return CPU_COUNT(&cores);
+}
+
+int ShardCount(const Settings& settings) {
+  const int64_t wanted = settings.Int(Setting::kShards);
+  return static_cast<int>(wanted > 0 ? wanted : std::min(CoresAllowed(), kMaxShards));
+}
+
+std::unique_ptr<NodeReplication> MakeReplication(const Settings& settings, int shards) {
+  if (settings.role() == NodeRole::kPrimary) {
+    return std::make_unique<PrimaryReplication>(settings, shards);
+  }
+  return std::make_unique<ReplicaReplication>(settings, shards);
+}
+
+}  // namespace
+
+Node::Node(Settings& settings)
+    : settings_(settings),
+      started_ns_(clock_.MonotonicNanos()),
+      connection_limit_(settings.Int(Setting::kMaxclients)) {
+  password_.Set(settings.String(Setting::kRequirepass));
+}
+
+Node::~Node() { Stop(); }
+
+absl::Status Node::Start() {
+  started_ = true;
+  const int shards = ShardCount(settings_);
+  for (int i = 0; i < shards; ++i) io_loops_.push_back(std::make_unique<net::IoLoop>());
+  replication_ = MakeReplication(settings_, shards);
+
+  cache::Engine::Options options;
+  options.shard_count = shards;
+  options.effects_only = is_replica();
+  options.commands = &table_.commands();
+  options.make_reactor = [this](ShardId id) {
+    return std::make_unique<IoReactor>(*io_loops_[id.value()]);
+  };
+  options.sink_of = [this](ShardId id) { return replication_->SinkOf(id); };
+  options.spin_limit = static_cast<int>(settings_.Int(Setting::kSpinLimit));
+  options.park_timeout_ms = static_cast<int>(settings_.Int(Setting::kParkTimeoutMs));
+  options.tick_ms = static_cast<int>(settings_.Int(Setting::kTickMs));
+  engine_ = std::make_unique<cache::Engine>(std::move(options));
+
+  for (int i = 0; i < shards; ++i) {
+    const ShardId id(static_cast<uint16_t>(i));
+    shards_.push_back(
+        std::make_unique<ShardNode>(*this, *io_loops_[id.value()], engine_->shard(id)));
+    replication_->AttachShard(engine_->shard(id));
+  }
+  digests_ = std::make_unique<DigestService>(
+      shards,
+      [this](auto each, auto done) { replication_->AtCut(std::move(each), std::move(done)); },
+      [this](ShardId id, DigestWalk::Done done) { return shard(id).BeginDigest(std::move(done)); });
+  if (const absl::Status listening = Listen(); !listening.ok()) return listening;
+  FollowSettings();
+
+  engine_->Start();
+  return replication_->Start(*engine_, shards_[0]->port(), [this] {
+    serving_.store(true, std::memory_order_release);
+    stop_.Notify();
+  });
+}
+
+absl::Status Node::Listen() {
+  uint16_t port = static_cast<uint16_t>(settings_.Int(Setting::kPort));
+  for (const auto& shard : shards_) {
+    if (const absl::Status status = shard->Listen(port); !status.ok()) return status;
+    port = shard->port();  // The kernel's choice, if it was 0, is everyone's.
+  }
+  return absl::OkStatus();
+}
+
+void Node::FollowSettings() {
+  settings_.OnChange(Setting::kRequirepass,
+                     [this] { password_.Set(settings_.String(Setting::kRequirepass)); });
+  settings_.OnChange(Setting::kMaxclients,
+                     [this] { connection_limit_.set_max(settings_.Int(Setting::kMaxclients)); });
+  for (Setting id : {Setting::kTimeout, Setting::kProtoMaxBulkLen, Setting::kClientQueryBufferLimit,
+                     Setting::kClientOutputBufferLimit, Setting::kSlowlogLogSlowerThan,
+                     Setting::kSlowlogMaxLen}) {
+    settings_.OnChange(id, [this] { ApplyToShards(); });
+  }
+  ApplyToShards();
+}
+
+void Node::ApplyToShards() {
+  const ClientSettings settings = ClientSettings::From(settings_);
+  for (const auto& shard : shards_) {
+    engine_->Post(shard->id(),
+                  [&shard = *shard, settings](cache::Shard&) { shard.Apply(settings); });
+  }
+}
+
+bool Node::WaitUntilServing() {
+  return stop_.WaitUntil([this] { return serving(); });
+}
+
+std::string Node::ReadyLine() const {
+  std::string line = fmt::format("tidemark ready role={} port={}",
+                                 is_replica() ? "replica" : "primary", shards_[0]->port());
+  if (replication_->port() != 0) line += fmt::format(" replication_port={}", replication_->port());
+  return line + fmt::format(" shards={} pid={}", shards_.size(), getpid());
+}
+
+void Node::Stop() {
+  if (!started_ || stopped_) return;
+  stopped_ = true;
+  if (engine_ == nullptr) return;
+  DrainClients();
+  replication_->Stop();
+  engine_->Stop();
+}
+
+void Node::DrainClients() {
+  for (const auto& shard : shards_) {
+    engine_->Post(shard->id(), [&shard = *shard](cache::Shard&) { shard.BeginDrain(); });
+  }
+  const auto deadline = std::chrono::steady_clock::now() + kDrainDeadline;
+  while (connection_limit_.count() > 0 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  if (const int64_t left = connection_limit_.count(); left > 0) {
+    Log(LogLevel::kWarning,
+        fmt::format("{} clients did not take their replies in time and are cut", left));
+  }
+}
+
+void Node::AnswerReport(Client& client,
+                        std::function<void(const NodeReport&, cache::ReplyBuilder&)> answer) {
+  GatherThenReply<ShardReport>(
+      client, [](ShardNode& shard) { return shard.Report(); },
+      [this, answer = std::move(answer)](std::vector<ShardReport>& shards,
+                                         cache::ReplyBuilder& reply) {
+        answer(MakeReport(shards), reply);
+      });
+}
+
+NodeReport Node::MakeReport(std::vector<ShardReport>& shards) const {
+  NodeReport report;
+  report.total = Sum(shards);
+  report.by_shard = std::move(shards);
+  report.replica = is_replica();
+  report.port = shards_[0]->port();
+  report.replication_port = replication_->port();
+  report.now_ms = clock_.UnixMillis();
+  report.uptime_ms = (clock_.MonotonicNanos() - started_ns_) / 1'000'000;
+  report.config_file = settings_.String(Setting::kConfig);
+  report.max_clients = static_cast<uint64_t>(settings_.Int(Setting::kMaxclients));
+  report.process = MeasureProcess();
+  report.system_memory_bytes = SystemMemoryBytes();
+  report.ops_per_second = command_rate_.per_second();
+  report.input_kbps = input_rate_.per_second() / 1024;
+  report.output_kbps = output_rate_.per_second() / 1024;
+  report.replication = replication_->View();
+  return report;
+}
+
+void Node::OnTick(int64_t now_ns) {
+  digests_->Tick();
+  uint64_t commands = 0;
+  uint64_t input = 0;
+  uint64_t output = 0;
+  for (const auto& shard : shards_) {
+    commands += shard->commands_processed();
+    input += shard->socket_counters().bytes_in.value();
+    output += shard->socket_counters().bytes_out.value();
+  }
+  command_rate_.Sample(now_ns, commands);
+  input_rate_.Sample(now_ns, input);
+  output_rate_.Sample(now_ns, output);
+}
+
+}  // namespace tidemark::server

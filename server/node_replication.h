@@ -1,0 +1,56 @@
+// NodeReplication is a node's end of replication, whichever its role: what a primary publishes and
+// to whom, or what a replica follows.
+//
+// Threading: construction, Start and Stop on the main thread; the rest on any.
+
+#ifndef TIDEMARK_SERVER_NODE_REPLICATION_H_
+#define TIDEMARK_SERVER_NODE_REPLICATION_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "base/ids.h"
+#include "cache/engine.h"
+#include "cache/mutation_sink.h"
+#include "cache/shard.h"
+#include "server/node_report.h"
+
+namespace tidemark::server {
+
+class NodeReplication {
+ public:
+  virtual ~NodeReplication() = default;
+
+  // Where a shard's mutations go; null on a replica. Before the engine is made.
+  virtual cache::MutationSink* SinkOf(ShardId shard) = 0;
+  // The shard exists: hang what belongs into its loop. Before the engine starts.
+  virtual void AttachShard(cache::Shard& shard) = 0;
+  // What the shard does at the end of every turn, before its replies leave, and in its background
+  // slices.
+  virtual void OnTurnEnd(ShardId shard, int64_t now_ms) = 0;
+  virtual bool DoSlice(ShardId shard) = 0;
+
+  // The engine runs. `on_synced` is called once, on some thread, when there is something to serve.
+  virtual absl::Status Start(cache::Engine& engine, int client_port,
+                             std::function<void()> on_synced) = 0;
+  // Hands over what is due, says goodbye, and ends the link thread. The engine still runs.
+  virtual void Stop() = 0;
+
+  // The port that replicas connect to; 0 if there is none.
+  virtual int port() const = 0;
+  virtual ReplicationView View() const = 0;
+  // Runs `each` on every shard at one cut, then `done` with the watermarks of that cut.
+  virtual void AtCut(std::function<void(ShardId)> each,
+                     std::function<void(HistoryId, Watermarks)> done) = 0;
+  // Calls `done` with the number of replicas that have `target`: once that is at least `replicas`,
+  // or after `timeout_ms` (0: never give up).
+  virtual void WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
+                       std::function<void(int64_t)> done) = 0;
+};
+
+}  // namespace tidemark::server
+
+#endif  // TIDEMARK_SERVER_NODE_REPLICATION_H_

@@ -1,0 +1,66 @@
+#include "server/node_report.h"
+
+#include <algorithm>
+
+namespace tidemark::server {
+namespace {
+
+// The counters that simply add up.
+constexpr uint64_t ShardReport::*kSums[] = {
+    &ShardReport::keys,
+    &ShardReport::expiring_keys,
+    &ShardReport::keyspace_bytes,
+    &ShardReport::keyspace_hits,
+    &ShardReport::keyspace_misses,
+    &ShardReport::expired_keys,
+    &ShardReport::clients,
+    &ShardReport::blocked_clients,
+    &ShardReport::client_output_bytes,
+    &ShardReport::commands_processed,
+    &ShardReport::net_input_bytes,
+    &ShardReport::net_output_bytes,
+    &ShardReport::connections_received,
+    &ShardReport::rejected_connections,
+    &ShardReport::clients_cut_by_output_limit,
+    &ShardReport::clients_cut_by_query_limit,
+    &ShardReport::accept_failures,
+    &ShardReport::error_replies,
+    &ShardReport::loop_turns,
+    &ShardReport::loop_parks,
+    &ShardReport::mesh_requests,
+    &ShardReport::mesh_spills,
+    &ShardReport::lock_waits,
+    &ShardReport::transactions,
+    &ShardReport::backlog_bytes,
+};
+
+void Add(const CommandReport& from, CommandReport& to) {
+  to.calls += from.calls;
+  to.usec += from.usec;
+  to.rejected += from.rejected;
+  to.failed += from.failed;
+  to.p50_usec = std::max(to.p50_usec, from.p50_usec);
+  to.p99_usec = std::max(to.p99_usec, from.p99_usec);
+  to.p999_usec = std::max(to.p999_usec, from.p999_usec);
+}
+
+}  // namespace
+
+ShardReport Sum(const std::vector<ShardReport>& shards) {
+  ShardReport total;
+  int64_t weighted_ttl_ms = 0;
+  for (const ShardReport& shard : shards) {
+    for (auto field : kSums) total.*field += shard.*field;
+    total.largest_input_bytes = std::max(total.largest_input_bytes, shard.largest_input_bytes);
+    total.largest_output_bytes = std::max(total.largest_output_bytes, shard.largest_output_bytes);
+    weighted_ttl_ms += shard.average_ttl_ms * static_cast<int64_t>(shard.expiring_keys);
+    for (const auto& [word, count] : shard.errors) total.errors[word] += count;
+    for (const auto& [name, report] : shard.commands) Add(report, total.commands[name]);
+  }
+  if (total.expiring_keys > 0) {
+    total.average_ttl_ms = weighted_ttl_ms / static_cast<int64_t>(total.expiring_keys);
+  }
+  return total;
+}
+
+}  // namespace tidemark::server

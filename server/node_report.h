@@ -1,0 +1,113 @@
+// NodeReport is what a node knows about itself at one moment: plain numbers, gathered from every
+// shard, from which INFO and the metrics page are written. It decides nothing and owns nothing.
+
+#ifndef TIDEMARK_SERVER_NODE_REPORT_H_
+#define TIDEMARK_SERVER_NODE_REPORT_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "server/memory_usage.h"
+
+namespace tidemark::server {
+
+struct CommandReport {
+  uint64_t calls = 0;
+  uint64_t usec = 0;
+  uint64_t rejected = 0;
+  uint64_t failed = 0;
+  double p50_usec = 0;
+  double p99_usec = 0;
+  double p999_usec = 0;
+};
+
+// One shard's share, filled on its thread.
+struct ShardReport {
+  uint64_t keys = 0;
+  uint64_t expiring_keys = 0;
+  int64_t average_ttl_ms = 0;
+  uint64_t keyspace_bytes = 0;
+  uint64_t keyspace_hits = 0;
+  uint64_t keyspace_misses = 0;
+  uint64_t expired_keys = 0;
+  uint64_t clients = 0;
+  uint64_t blocked_clients = 0;
+  uint64_t client_output_bytes = 0;
+  uint64_t largest_input_bytes = 0;
+  uint64_t largest_output_bytes = 0;
+  uint64_t commands_processed = 0;
+  uint64_t net_input_bytes = 0;
+  uint64_t net_output_bytes = 0;
+  uint64_t connections_received = 0;
+  uint64_t rejected_connections = 0;
+  uint64_t clients_cut_by_output_limit = 0;
+  uint64_t clients_cut_by_query_limit = 0;
+  uint64_t accept_failures = 0;
+  uint64_t error_replies = 0;
+  uint64_t loop_turns = 0;
+  uint64_t loop_parks = 0;
+  uint64_t mesh_requests = 0;
+  uint64_t mesh_spills = 0;
+  uint64_t lock_waits = 0;
+  uint64_t transactions = 0;
+  uint64_t backlog_bytes = 0;
+  std::map<std::string, uint64_t> errors;         // By the reply's first word.
+  std::map<std::string, CommandReport> commands;  // Those called or rejected at least once.
+};
+
+// A replica as its primary sees it.
+struct ReplicaReport {
+  uint64_t id = 0;
+  std::string address;
+  std::string state;  // "handshake", "snapshot", "online".
+  Watermarks acked;
+  uint64_t lag_records = 0;
+  int64_t lag_ms = 0;
+  uint64_t queue_bytes = 0;
+};
+
+// What TIDE WATERMARKS, ROLE and INFO replication show.
+struct ReplicationView {
+  std::string history_hex;
+  Watermarks assigned, emitted, acked;  // A primary's; `acked` is what every replica has.
+  Watermarks received, applied;         // A replica's, by its primary's shard.
+  std::vector<ReplicaReport> replicas;
+  std::string primary_host;
+  int primary_port = 0;
+  std::string link_state;  // ROLE's word.
+  bool link_up = false;
+  bool sync_in_progress = false;
+  int64_t link_silent_ms = -1;  // Since the last byte from the primary; -1: never heard.
+  uint64_t lag_records = 0;
+  uint64_t backlog_limit_bytes = 0;
+  bool backlog_active = false;
+  std::map<std::string, uint64_t> counters;  // By metric name, without "tidemark_replication_".
+};
+
+struct NodeReport {
+  bool replica = false;
+  int port = 0;
+  int replication_port = 0;
+  int64_t now_ms = 0;
+  int64_t uptime_ms = 0;
+  std::string config_file;
+  uint64_t max_clients = 0;
+  ProcessUsage process;
+  uint64_t system_memory_bytes = 0;
+  double ops_per_second = 0;
+  double input_kbps = 0;
+  double output_kbps = 0;
+  ReplicationView replication;
+  std::vector<ShardReport> by_shard;
+  ShardReport total;  // The sum of by_shard.
+};
+
+// The sum over shards; averages weigh by keys, percentiles take the worst shard.
+ShardReport Sum(const std::vector<ShardReport>& shards);
+
+}  // namespace tidemark::server
+
+#endif  // TIDEMARK_SERVER_NODE_REPORT_H_

@@ -1,0 +1,33 @@
+// PauseGate is CLIENT PAUSE: until when commands are held back, and which.
+//
+// Threading: thread-safe. Two pauses at the same moment may mix; the last one wins.
+
+#ifndef TIDEMARK_SERVER_PAUSE_GATE_H_
+#define TIDEMARK_SERVER_PAUSE_GATE_H_
+
+#include <atomic>
+#include <cstdint>
+
+namespace tidemark::server {
+
+class PauseGate {
+ public:
+  void Pause(int64_t until_ms, bool writes_only) {
+    writes_only_.store(writes_only, std::memory_order_relaxed);
+    until_ms_.store(until_ms, std::memory_order_release);
+  }
+  void Unpause() { until_ms_.store(0, std::memory_order_release); }
+
+  bool paused(int64_t now_ms) const { return now_ms < until_ms_.load(std::memory_order_acquire); }
+  bool Holds(bool write, int64_t now_ms) const {
+    return paused(now_ms) && (write || !writes_only_.load(std::memory_order_relaxed));
+  }
+
+ private:
+  std::atomic<int64_t> until_ms_{0};
+  std::atomic<bool> writes_only_{false};
+};
+
+}  // namespace tidemark::server
+
+#endif  // TIDEMARK_SERVER_PAUSE_GATE_H_

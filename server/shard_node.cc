@@ -1,0 +1,196 @@
+#include "server/shard_node.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/log/log.h"
+#include "server/node.h"
+
+namespace tidemark::server {
+namespace {
+
+// What one client may have read from it in one turn.
+size_t ReadLimit(Pressure pressure) {
+  switch (pressure) {
+    case Pressure::kNormal:
+      return net::IoLoop::kReadBytes;
+    case Pressure::kThrottled:
+      return 4 * 1024;
+    case Pressure::kSuspended:
+      break;
+  }
+  return 512;
+}
+
+}  // namespace
+
+ShardNode::ShardNode(Node& node, net::IoLoop& io, cache::Shard& shard)
+    : node_(node), io_(io), shard_(shard), connections_(io, node.connection_limit()) {
+  shard.AddHook(this);
+}
+
+ShardNode::~ShardNode() = default;
+
+absl::Status ShardNode::Listen(uint16_t port) {
+  const Settings& settings = node_.settings();
+  auto listener = net::Listener::Open(
+      {.address = settings.String(Setting::kBind),
+       .port = port,
+       .sharing = id() == ShardId(0) ? net::Listener::Options::Sharing::kFirst
+                                     : net::Listener::Options::Sharing::kJoin,
+       .backlog = static_cast<int>(settings.Int(Setting::kTcpBacklog)),
+       .keepalive_seconds = static_cast<int>(settings.Int(Setting::kTcpKeepalive))},
+      connections_, node_.connection_limit(), this);
+  if (!listener.ok()) return listener.status();
+  listener_ = std::move(*listener);
+  return absl::OkStatus();
+}
+
+net::ConnectionHandler* ShardNode::OnAccept(net::ClientConnection& connection) {
+  auto client = std::make_unique<Client>(*this, connection);
+  Client* const handler = client.get();
+  connection.set_read_limit(ReadLimit(mesh_pressure_.state()));
+  clients_.emplace(connection.id(), std::move(client));
+  return handler;
+}
+
+Client* ShardNode::FindClient(uint64_t id) {
+  const auto it = clients_.find(id);
+  return it == clients_.end() ? nullptr : it->second.get();
+}
+
+void ShardNode::ForEachClient(const std::function<void(Client&)>& visit) {
+  for (auto& [id, client] : clients_) visit(*client);
+}
+
+void ShardNode::Bury(uint64_t id) {
+  const auto it = clients_.find(id);
+  if (it == clients_.end()) return;
+  buried_.push_back(std::move(it->second));
+  clients_.erase(it);
+}
+
+void ShardNode::OnTurnEnd() {
+  // Readers of the stream first: a reply must not be seen before the frame of its write is on its
+  // way.
+  node_.replication().OnTurnEnd(id(), now_ms());
+  io_.FlushDirty();
+  buried_.clear();
+  FollowMeshPressure();
+}
+
+void ShardNode::FollowMeshPressure() {
+  if (shard_.shard_count() == 1) return;
+  const auto changed = mesh_pressure_.Update(shard_.mesh_utilisation_percent());
+  if (!changed) return;
+  Log(LogLevel::kInfo,
+      fmt::format("shard {}: requests to other shards are {}", id().value(), ToString(*changed)));
+  connections_.ForEach(
+      [&](net::ClientConnection& connection) { connection.set_read_limit(ReadLimit(*changed)); });
+}
+
+void ShardNode::OnTick(int64_t now_ms) {
+  connections_.Tick();
+  // A pause may have ended.
+  if (const bool held = node_.pause_gate().paused(now_ms); held != held_back_) {
+    held_back_ = held;
+    if (!held) ForEachClient([](Client& client) { client.Resume(); });
+  }
+  if (id() == ShardId(0)) node_.OnTick(io_.now_ns());
+}
+
+bool ShardNode::DoSlice() {
+  const bool digesting = digest_walk_.Step();
+  return node_.replication().DoSlice(id()) || digesting;
+}
+
+void ShardNode::OnStop() {
+  connections_.CloseAll(net::CloseReason::kShutdown);
+  buried_.clear();
+  listener_.reset();
+}
+
+void ShardNode::BeginDrain() {
+  listener_->Stop();
+  ForEachClient([](Client& client) { client.CloseAfterReplies(); });
+}
+
+void ShardNode::Apply(const ClientSettings& settings) {
+  connections_.settings() = settings.connections;
+  slow_log().set_threshold_us(settings.slow_log_threshold_us);
+  slow_log().set_max_length(settings.slow_log_max_length);
+}
+
+uint64_t ShardNode::commands_processed() const {
+  return shard_.counters().commands.load(std::memory_order_relaxed);
+}
+
+ShardReport ShardNode::Report() {
+  const cache::Keyspace& keyspace = shard_.keyspace();
+  const cache::Shard::Counters& loop = shard_.counters();
+  const net::ConnectionSet::Counters& sockets = connections_.counters();
+  const net::Listener::Counters& accepts = listener_->counters();
+  ShardReport report;
+  report.keys = keyspace.size();
+  report.expiring_keys = keyspace.expiring_size();
+  report.average_ttl_ms = keyspace.average_ttl_ms();
+  report.keyspace_bytes = keyspace.memory_bytes();
+  report.keyspace_hits = keyspace.stats().hits;
+  report.keyspace_misses = keyspace.stats().misses;
+  report.expired_keys = keyspace.stats().expired_lazily + keyspace.stats().expired_actively;
+  report.clients = clients_.size();
+  for (const auto& [id, client] : clients_) {
+    net::ClientConnection& connection = client->connection();
+    report.blocked_clients += client->blocked() ? 1 : 0;
+    report.client_output_bytes += connection.output_bytes();
+    report.largest_input_bytes =
+        std::max<uint64_t>(report.largest_input_bytes, connection.input_memory_bytes());
+    report.largest_output_bytes =
+        std::max<uint64_t>(report.largest_output_bytes, connection.output_bytes());
+  }
+  report.net_input_bytes = sockets.bytes_in.value();
+  report.net_output_bytes = sockets.bytes_out.value();
+  report.connections_received = accepts.accepted.value();
+  report.rejected_connections = accepts.refused_max_clients.value();
+  report.accept_failures = accepts.out_of_descriptors.value();
+  report.clients_cut_by_output_limit = sockets.closed_by_output_limit.value();
+  report.clients_cut_by_query_limit = sockets.closed_by_query_buffer_limit.value();
+  report.error_replies = errors_.total();
+  report.errors.insert(errors_.by_word().begin(), errors_.by_word().end());
+  report.commands_processed = loop.commands.load(std::memory_order_relaxed);
+  report.loop_turns = loop.turns.load(std::memory_order_relaxed);
+  report.loop_parks = loop.parks.load(std::memory_order_relaxed);
+  report.mesh_requests = loop.mesh_requests.load(std::memory_order_relaxed);
+  report.mesh_spills = loop.mesh_spills.load(std::memory_order_relaxed);
+  report.lock_waits = loop.lock_waits.load(std::memory_order_relaxed);
+  report.transactions = loop.transactions.load(std::memory_order_relaxed);
+  ReportCommands(report);
+  return report;
+}
+
+void ShardNode::ReportCommands(ShardReport& report) {
+  const cache::CommandStats& stats = shard_.command_stats();
+  for (int id = 0; id < stats.size(); ++id) {
+    const cache::CommandStats::Row& row = stats.row(id);
+    if (row.calls == 0 && row.rejected == 0) continue;
+    CommandReport& command = report.commands[std::string(node_.commands().ById(id).name)];
+    command.calls = row.calls;
+    command.usec = row.nanos / 1000;
+    command.rejected = row.rejected;
+    command.failed = row.failed;
+    command.p50_usec = static_cast<double>(row.latency.QuantileNanos(0.5)) / 1000;
+    command.p99_usec = static_cast<double>(row.latency.QuantileNanos(0.99)) / 1000;
+    command.p999_usec = static_cast<double>(row.latency.QuantileNanos(0.999)) / 1000;
+  }
+}
+
+void ShardNode::ResetStats() {
+  shard_.command_stats().Reset();
+  shard_.keyspace().ResetStats();
+  errors_.Reset();
+}
+
+}  // namespace tidemark::server

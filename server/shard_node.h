@@ -1,0 +1,99 @@
+// ShardNode is one shard thread's part of a node: its sockets, its clients, its publisher, and the
+// hook that ties them into the shard's loop.
+//
+// Threading: confined to the shard's thread once the engine runs.
+
+#ifndef TIDEMARK_SERVER_SHARD_NODE_H_
+#define TIDEMARK_SERVER_SHARD_NODE_H_
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "base/backpressure.h"
+#include "cache/shard.h"
+#include "net/connection_set.h"
+#include "net/io_loop.h"
+#include "net/listener.h"
+#include "server/client.h"
+#include "server/client_settings.h"
+#include "server/digest_walk.h"
+#include "server/error_counts.h"
+#include "server/node_report.h"
+
+namespace tidemark::server {
+
+class Node;
+
+class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor {
+ public:
+  // All are borrowed; makes itself a hook of `shard`.
+  ShardNode(Node& node, net::IoLoop& io, cache::Shard& shard);
+  ~ShardNode() override;
+
+  Node& node() { return node_; }
+  ShardId id() const { return shard_.id(); }
+  cache::Shard& shard() { return shard_; }
+  cache::Keyspace& keyspace() { return shard_.keyspace(); }
+  int64_t now_ms() const { return shard_.now_ms(); }
+  cache::SlowLog& slow_log() { return shard_.slow_log(); }
+  ErrorCounts& errors() { return errors_; }
+
+  // Binds to the node's address. `port` 0 lets the kernel choose. Before the engine starts.
+  absl::Status Listen(uint16_t port);
+  uint16_t port() const { return listener_->port(); }
+
+  // Null if it is gone.
+  Client* FindClient(uint64_t id);
+  void ForEachClient(const std::function<void(Client&)>& visit);
+  // The client's connection has closed: it dies at the end of this turn.
+  void Bury(uint64_t id);
+
+  void Apply(const ClientSettings& settings);
+  // See DigestWalk::Begin.
+  bool BeginDigest(DigestWalk::Done done) {
+    return digest_walk_.Begin(keyspace(), std::move(done));
+  }
+
+  ShardReport Report();
+  // Any thread.
+  uint64_t commands_processed() const;
+  const net::ConnectionSet::Counters& socket_counters() const { return connections_.counters(); }
+  void ResetStats();
+
+  // Stops accepting, and closes every connection once its replies are out.
+  void BeginDrain();
+
+  // net::ConnectionAcceptor.
+  net::ConnectionHandler* OnAccept(net::ClientConnection& connection) override;
+
+  // --- cache::ShardHook ---
+  void OnTurnEnd() override;
+  void OnTick(int64_t now_ms) override;
+  bool DoSlice() override;
+  void OnStop() override;
+
+ private:
+  void ReportCommands(ShardReport& report);
+  // The more is under way to other shards, the less is read from clients.
+  void FollowMeshPressure();
+
+  Node& node_;
+  net::IoLoop& io_;
+  cache::Shard& shard_;
+  DigestWalk digest_walk_;
+  ErrorCounts errors_;
+  BackpressureController mesh_pressure_{PressureThresholds()};
+  bool held_back_ = false;  // As of the last tick: commands wait for a pause to end.
+
+  absl::flat_hash_map<uint64_t, std::unique_ptr<Client>> clients_;
+  std::vector<std::unique_ptr<Client>> buried_;  // Closed this turn.
+  net::ConnectionSet connections_;  // Closes what is left, so it dies before the clients.
+  std::unique_ptr<net::Listener> listener_;
+};
+
+}  // namespace tidemark::server
+
+#endif  // TIDEMARK_SERVER_SHARD_NODE_H_

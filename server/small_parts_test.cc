@@ -1,0 +1,74 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "server/error_counts.h"
+#include "server/history_text.h"
+#include "server/password.h"
+#include "server/pause_gate.h"
+#include "server/rate_meter.h"
+
+namespace tidemark::server {
+namespace {
+
+TEST(ErrorCountsTest, CountsByTheFirstWord) {
+  ErrorCounts counts;
+  counts.Count("ERR syntax error");
+  counts.Count("ERR no such key");
+  counts.Count("NOAUTH");
+  EXPECT_EQ(counts.total(), 3);
+  EXPECT_EQ(counts.by_word().at("ERR"), 2);
+  EXPECT_EQ(counts.by_word().at("NOAUTH"), 1);
+}
+
+TEST(ErrorCountsTest, RemembersABoundedNumberOfWords) {
+  ErrorCounts counts;
+  for (int i = 0; i < 1000; ++i) counts.Count("W" + std::to_string(i));
+  EXPECT_EQ(counts.total(), 1000);
+  EXPECT_EQ(counts.by_word().size(), ErrorCounts::kMaxWords);
+}
+
+TEST(PasswordTest, WithoutOneEverythingMatches) {
+  Password password;
+  password.Set("");
+  EXPECT_FALSE(password.required());
+  EXPECT_TRUE(password.Matches("anything"));
+}
+
+TEST(PasswordTest, MatchesOnlyTheWholePassword) {
+  Password password;
+  password.Set("secret");
+  EXPECT_TRUE(password.required());
+  EXPECT_TRUE(password.Matches("secret"));
+  for (std::string_view wrong : {"", "s", "secre", "secretsecret", "Secret", "secret "}) {
+    EXPECT_FALSE(password.Matches(wrong)) << wrong;
+  }
+}
+
+TEST(PauseGateTest, HoldsWritesAloneOrEverythingUntilItsTime) {
+  PauseGate gate;
+  EXPECT_FALSE(gate.Holds(true, 0));
+  gate.Pause(100, true);
+  EXPECT_TRUE(gate.Holds(true, 99));
+  EXPECT_FALSE(gate.Holds(false, 99));
+  EXPECT_FALSE(gate.Holds(true, 100));
+  gate.Pause(200, false);
+  EXPECT_TRUE(gate.Holds(false, 150));
+  gate.Unpause();
+  EXPECT_FALSE(gate.Holds(true, 150));
+}
+
+TEST(RateMeterTest, AveragesOverItsWindow) {
+  RateMeter meter;
+  for (int i = 1; i <= 40; ++i) {
+    meter.Sample(int64_t{i} * 100'000'000, static_cast<uint64_t>(i) * 50);
+  }
+  EXPECT_NEAR(meter.per_second(), 500, 0.01);
+}
+
+TEST(HistoryHexTest, IsAsLongAsARedisReplicationId) {
+  EXPECT_EQ(HistoryHex(HistoryId(0xabc)), std::string(37, '0') + "abc");
+}
+
+}  // namespace
+}  // namespace tidemark::server
