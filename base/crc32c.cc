@@ -6,6 +6,7 @@
 #include <cstring>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <nmmintrin.h>
 #define TIDEMARK_TARGET_CRC __attribute__((target("sse4.2")))
 #elif defined(__aarch64__)
@@ -159,7 +160,12 @@ TIDEMARK_TARGET_CRC uint32_t HardwareCrc32c(std::string_view bytes, uint32_t crc
 
 bool CpuHasCrc32c() {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("sse4.2") != 0;
+  // Not __builtin_cpu_supports: its table is libgcc's, which link-time optimisation does not find.
+  static const bool has = [] {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_SSE4_2) != 0;
+  }();
+  return has;
 #else
   static const bool has = (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
   return has;

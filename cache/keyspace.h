@@ -2,10 +2,10 @@
 // a digest makes over it while it serves.
 //
 // Every write goes through one of the functions below and mints exactly one mutation in the sink,
-// after the keyspace has changed: there is no other way to change a key. One more, a deletion,
-// comes first where a write finds that the key had expired and was still there. On a replica
-// `effects_only` holds: the keyspace hides what has expired but deletes only when told, through the
-// Apply functions.
+// after the keyspace has changed: there is no other way to change a key. Where Find(), Delete() and
+// the like meet a key that has expired but is still there, its deletion is a mutation of its own
+// and comes first. On a replica `effects_only` holds: the keyspace hides what has expired, and
+// changes only when told, through the Apply functions.
 //
 // Threading: confined to the shard's thread. Nothing here is locked or atomic.
 
@@ -192,8 +192,7 @@ class Keyspace {
   Entry* Present(const KeyRef& key) const { return contents_.keys.Find(key.hash, key.key); }
   // The live entry; what has expired is null and, on a primary, is deleted as an effect.
   Entry* LiveEntry(KeyRef key);
-  // Find() without an entry to return, out of line so that a hit stays cheap. `expired` may be
-  // null.
+  // Find() without a live entry, out of line so that a hit stays cheap. `expired` may be null.
   [[gnu::noinline]] const Entry* Miss(const KeyRef& key, Entry* expired);
   // Deletes as an effect what has expired, unless effects_only.
   void DropExpired(KeyRef key, Entry* entry);
@@ -216,8 +215,7 @@ class Keyspace {
     if (visitor_ != nullptr && entry->mark() != contents_.mark) ShowEntry(contents_, entry);
   }
   void ShowEntry(const Contents& contents, Entry* entry);
-  // Advances the pass over `contents`, showing what is unseen if there is a visitor. True when
-  // complete.
+  // Advances the pass, showing what is unseen if there is a visitor. True when it is complete.
   bool AdvancePass(Contents& contents, size_t max_entries);
   // A slice of freeing `contents`; true when nothing is left.
   static bool FreeSome(Contents& contents, size_t max_entries);
@@ -230,8 +228,9 @@ class Keyspace {
   bool effects_only_;
   KeyspaceStats stats_;
 
-  Contents* walked_ =
-      nullptr;  // What the walk goes over: contents_, or one that was detached meanwhile.
+  // What the walk goes over: contents_, or what was that when the walk began and was detached
+  // since.
+  Contents* walked_ = nullptr;
   std::vector<std::unique_ptr<Contents>> detached_;  // To be freed.
   uint64_t expiry_cursor_ = 0;
   std::mt19937_64 random_;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,8 @@ struct ChangeCase {
   std::string_view name;
   std::function<void(Keyspace&, KeyRef)> change;
 };
+
+void PrintTo(const ChangeCase& c, std::ostream* os) { *os << c.name; }
 
 class ChangeDuringWalkTest : public WalkTest, public testing::WithParamInterface<ChangeCase> {};
 

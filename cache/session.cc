@@ -67,23 +67,27 @@ size_t Session::pending() const { return core_->pending(); }
 
 const Watermarks& Session::written() const { return core_->written(); }
 
-void Session::Dispatch(const CommandSpec& command, Args args, uint64_t key_hash) {
-  const bool here =
-      shard_.shard_count() == 1 ||
-      (command.scatter == Scatter::kNone &&
-       (command.keys.first == 0 || ShardOf(args[static_cast<size_t>(command.keys.first)], key_hash,
-                                           shard_.shard_count()) == shard_.id()));
-  if (here && core_->pending() == 0 && shard_.locks_empty()) [[likely]] {
-    shard_.Execute(command, args, key_hash, reply_, this);
-    if (command.is_write() && shard_.sink() != nullptr) {
-      core_->Wrote(shard_.id(), shard_.sink()->assigned());
-    }
-    return;
-  }
-  here ? RunHere(command, args, key_hash) : DispatchSlow(command, args, key_hash);
+bool Session::OwnsAll(const CommandSpec& command, Args args, uint64_t key_hash) const {
+  if (command.scatter != Scatter::kNone) return false;
+  if (command.keys.first == 0) return true;
+  const std::string_view key = args[static_cast<size_t>(command.keys.first)];
+  return ShardOf(key, key_hash, shard_.shard_count()) == shard_.id();
 }
 
-void Session::DispatchSlow(const CommandSpec& command, Args args, uint64_t key_hash) {
+// Only tail calls, so that the way to a command saves no registers.
+void Session::Dispatch(const CommandSpec& command, Args args, uint64_t key_hash) {
+  if (shard_.shard_count() > 1) return Route(command, args, key_hash);
+  if (core_->pending() != 0 || !shard_.locks_empty()) return RunHere(command, args, key_hash);
+  shard_.ExecuteDirectly(command, args, key_hash, *this);
+}
+
+void Session::Route(const CommandSpec& command, Args args, uint64_t key_hash) {
+  if (!OwnsAll(command, args, key_hash)) return SendOrSpan(command, args, key_hash);
+  if (core_->pending() != 0 || !shard_.locks_empty()) return RunHere(command, args, key_hash);
+  shard_.ExecuteDirectly(command, args, key_hash, *this);
+}
+
+void Session::SendOrSpan(const CommandSpec& command, Args args, uint64_t key_hash) {
   const int shards = shard_.shard_count();
   const auto owner = [&](size_t position) {
     return ShardOf(args[position], KeyHash(args[position]), shards);

@@ -75,8 +75,14 @@ class Session {
   std::string name;
 
  private:
-  // Everything but the one case that is fast: own shard, no lock held there, nothing pending.
-  void DispatchSlow(const CommandSpec& command, Args args, uint64_t key_hash);
+  friend class Shard;  // ExecuteDirectly answers into reply_.
+
+  // Whether this shard has all the keys, of a command whose keys are on one shard; of others it
+  // does not know.
+  bool OwnsAll(const CommandSpec& command, Args args, uint64_t key_hash) const;
+  // Dispatch where there are several shards.
+  void Route(const CommandSpec& command, Args args, uint64_t key_hash);
+  void SendOrSpan(const CommandSpec& command, Args args, uint64_t key_hash);
   void RunHere(const CommandSpec& command, Args args, uint64_t key_hash);
   void RunElsewhere(ShardId where, const CommandSpec& command, Args args, uint64_t key_hash);
   void RunAcrossShards(const CommandSpec& command, Args args);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "base/check.h"
@@ -70,17 +71,18 @@ void Shard::RefreshTime() {
 
 // --- Commands ---
 
-uint64_t Shard::Count(const CommandSpec& command, uint64_t failed) {
+[[gnu::always_inline]] inline uint64_t Shard::Count(const CommandSpec& command, uint64_t failed) {
   const uint64_t now = cycles_.Now();
   const uint64_t nanos = cycles_.ToNanos(now - last_ticks_);
   last_ticks_ = now;
   stats_.Record(command.id, nanos, failed);
-  Bump(counters_.commands);
+  ++commands_;
   return nanos;
 }
 
-uint64_t Shard::Run(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
-                    ReplyBuilder& reply) {
+[[gnu::always_inline]] inline uint64_t Shard::RunInline(const CommandSpec& command, Args args,
+                                                        uint64_t key_hash, bool no_touch,
+                                                        ReplyBuilder& reply) {
   if (!time_is_fresh_) [[unlikely]]
     StartTiming();
   const uint64_t errors_before = reply.errors();
@@ -93,12 +95,25 @@ uint64_t Shard::Run(const CommandSpec& command, Args args, uint64_t key_hash, bo
   return Count(command, reply.errors() - errors_before);
 }
 
+uint64_t Shard::Run(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
+                    ReplyBuilder& reply) {
+  return RunInline(command, args, key_hash, no_touch, reply);
+}
+
 void Shard::Execute(const CommandSpec& command, Args args, uint64_t key_hash, ReplyBuilder& reply,
                     const Session* session) {
   const uint64_t nanos =
-      Run(command, args, key_hash, session != nullptr && session->no_touch(), reply);
+      RunInline(command, args, key_hash, session != nullptr && session->no_touch(), reply);
   if (slow_log_.Wants(nanos)) [[unlikely]]
     NoteSlow(command, args, nanos, session);
+}
+
+void Shard::ExecuteDirectly(const CommandSpec& command, Args args, uint64_t key_hash,
+                            Session& session) {
+  const uint64_t nanos = RunInline(command, args, key_hash, session.no_touch_, session.reply_);
+  if (slow_log_.Wants(nanos)) [[unlikely]]
+    NoteSlow(command, args, nanos, &session);
+  if (command.is_write() && sink_ != nullptr) session.core_->Wrote(id_, sink_->assigned());
 }
 
 void Shard::Account(const CommandSpec& command, Args args, Outcome outcome,
@@ -111,7 +126,7 @@ void Shard::Account(const CommandSpec& command, Args args, Outcome outcome,
 void Shard::AccountTransaction(const CommandSpec& command, Args args, uint64_t nanos,
                                Outcome outcome, const Session* session) {
   stats_.Record(command.id, nanos, outcome == Outcome::kFailed ? 1 : 0);
-  Bump(counters_.commands);
+  ++commands_;
   NoteSlow(command, args, nanos, session);
 }
 
@@ -320,7 +335,8 @@ size_t Shard::Park() {
 }
 
 size_t Shard::DoArrivals() {
-  size_t work = RunPosted();
+  size_t work = mesh_.Receive(*this) + RunGranted();
+  work += RunPosted();
   // Each of these may give the others something to do, but only through this shard itself or
   // commands that clients had sent before: it ends.
   for (size_t more = 1; more > 0; work += more) {
@@ -362,16 +378,20 @@ void Shard::Turn() {
   for (ShardHook* hook : hooks_) hook->OnTurnEnd();
   WakePeers();
   found_work_ = work > 0 || mesh_.has_spills();
+  // A peer does not say when its ring has room again, so we look; it may need this core to make
+  // room.
+  if (work == 0 && mesh_.has_spills()) std::this_thread::yield();
   found_work_ |= RunSlices();
   found_work_ |= TickIfDue(parked);
   Bump(counters_.turns);
+  counters_.commands.store(commands_, std::memory_order_relaxed);
+  counters_.mesh_spills.store(mesh_.spills(), std::memory_order_relaxed);
 }
 
 void Shard::WakePeers() {
   mesh_.TakeWakes([this](ShardId peer) {
     if (engine_.shard(peer).WakeIfParked()) Bump(counters_.wakes_sent);
   });
-  counters_.mesh_spills.store(mesh_.spills(), std::memory_order_relaxed);
 }
 
 bool Shard::WakeIfParked() {
@@ -382,7 +402,8 @@ bool Shard::WakeIfParked() {
 
 void Shard::Loop() {
   while (!engine_.stopping()) Turn();
-  Turn();  // What was posted before the stop, and its replies and frames.
+  found_work_ = true;
+  Turn();  // Without parking: what was posted before the stop, and its replies and frames.
   for (ShardHook* hook : hooks_) hook->OnStop();
   // Peers may still need this shard for what they have under way.
   constexpr int64_t kDrainWaitNanos = 100'000;

@@ -176,10 +176,8 @@ TEST_F(ClientConnectionTest, APausedConnectionReadsNoMoreAndGoesOnWhereItStopped
 
 TEST_F(ClientConnectionTest, APauseWithinAnUnfinishedCommandLosesNothing) {
   TestClient client(server.port());
-  client.Send("HOLD\r\nECHO a\r\n*2\r\n$4\r\nECHO\r\n$3\r\nb");
+  client.Send("*1\r\n$4\r\nHOLD\r\nECHO a\r\n*2\r\n$4\r\nECHO\r\n$3\r\nb");
   ASSERT_TRUE(server.TurnUntil([&] { return !server.batches.empty(); }));
-  server.last->Resume();  // Still held.
-  for (int i = 0; i < 3; ++i) server.Turn();
   server.holding = false;
   server.last->Resume();
   client.Send("cd\r\n");

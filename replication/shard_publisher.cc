@@ -159,6 +159,7 @@ Join ShardPublisher::Subscribe(SubscriberRef subscriber, const StreamPosition& p
   if (!streaming_) {
     streaming_ = true;
     backlog_.Activate(emitted(), builder_.digest());
+    ShowEmitted();  // What this turn has numbered without a frame is as sent as it will ever be.
   }
   // What is in the open frame reaches the subscriber with that frame, like everybody.
   Join join{.kind = Join::Kind::kUpToDate, .emitted = emitted()};

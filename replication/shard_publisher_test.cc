@@ -133,19 +133,62 @@ TEST_F(ShardPublisherTest, AssignedRunsAheadOfEmittedWhileAFrameIsOpen) {
   EXPECT_EQ(publisher.published_emitted(), Sequence(1));
 }
 
+// Looks at the publisher when a push overflows: in the midst of a broadcast.
+class LookingWaker final : public LinkWaker {
+ public:
+  LookingWaker(const ShardPublisher& publisher, const BacklogBudget& budget)
+      : publisher_(publisher), budget_(budget) {}
+  void Wake() override {
+    emitted = publisher_.published_emitted();
+    backlog_bytes = budget_.used_bytes();
+  }
+  void WakeShard(ShardId) override {}
+
+  Sequence emitted;
+  size_t backlog_bytes = 0;
+
+ private:
+  const ShardPublisher& publisher_;
+  const BacklogBudget& budget_;
+};
+
 TEST_F(ShardPublisherTest, FrameIsInTheBacklogAndEmittedBeforeItIsSent) {
+  LookingWaker waker(publisher_, budget_);
+  const auto subscriber =
+      std::make_shared<Subscriber>(Subscriber::Options{.max_frames = 1}, &waker);
+  publisher_.Subscribe(subscriber, {kHistory, Sequence(0), 0});
+  Set("k", "v");
+  EndTurn();
+  const size_t one_frame = budget_.used_bytes();
+  Set("k", "v");
+  EndTurn();
+  EXPECT_FALSE(subscriber->active());
+  EXPECT_EQ(waker.emitted, Sequence(2));
+  EXPECT_EQ(waker.backlog_bytes, 2 * one_frame);
+}
+
+TEST_F(ShardPublisherTest, LateReaderGetsFromTheBacklogTheSameFrames) {
   const SubscriberRef first = Follow();
   Set("k", "v");
-  snapshots_.before_frame = [&] {
-    EXPECT_EQ(publisher_.published_emitted(), Sequence(0));
-    EXPECT_TRUE(Drain(*first).empty());
-  };
   EndTurn();
   const SubscriberRef late = NewSubscriber();
   const Join join = publisher_.Subscribe(late, {kHistory, Sequence(0), 0});
   EXPECT_EQ(join.kind, Join::Kind::kBacklog);
   EXPECT_EQ(join.frames, 1u);
   EXPECT_EQ(Drain(*late), Drain(*first));
+}
+
+TEST_F(ShardPublisherTest, WhatMutationsDisplacedGoesBeforeTheirFrame) {
+  const SubscriberRef subscriber = Follow();
+  Set("k", "v");
+  bool asked = false;
+  snapshots_.before_frame = [&] {
+    asked = true;
+    EXPECT_EQ(publisher_.published_emitted(), Sequence(0));
+    EXPECT_TRUE(Drain(*subscriber).empty());
+  };
+  EndTurn();
+  EXPECT_TRUE(asked);
 }
 
 TEST_F(ShardPublisherTest, JoiningWithAFrameOpenMissesNothingAndRepeatsNothing) {

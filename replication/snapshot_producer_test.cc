@@ -137,31 +137,30 @@ TEST(SnapshotProducerTest, ReplicaHoldsTheExactStateAtEveryMomentAfterTheLastChu
     for (int turn = 0; turn < 150; ++turn) {
       if (replicas.size() < 3 && random() % 20 == 0) replicas.push_back(primary.Join());
       for (uint64_t n = random() % 12; n > 0; --n) {
-        const KeyRef key = KeyRef::Of("key" + std::to_string(random() % 700));
+        const std::string name = "key" + std::to_string(random() % 700);
+        const KeyRef key = KeyRef::Of(name);
         const std::string value(random() % 200, 'w');
-        const std::string name(key.key);  // KeyRef borrows.
-        const KeyRef owned = KeyRef::Of(name);
         switch (random() % 8) {
           case 0:
-            keys.Delete(owned);
+            keys.Delete(key);
             break;
           case 1:
-            keys.SetRange(owned, random() % 50, value);
+            keys.SetRange(key, random() % 50, value);
             break;
           case 2:
-            keys.SetExpiry(owned, static_cast<int64_t>(random() % 2 * 5000));
+            keys.SetExpiry(key, static_cast<int64_t>(random() % 2 * 5000));
             break;
           case 3:
-            keys.SetKeepExpiry(owned, value);
+            keys.SetKeepExpiry(key, value);
             break;
           case 4:
             primary.publisher().BeginTransaction({random(), {ShardId(0)}});
-            keys.Set(owned, value, 0);
-            keys.Delete(owned);
+            keys.Set(key, value, 0);
+            keys.Delete(key);
             primary.publisher().EndTransaction();
             break;
           default:
-            keys.Set(owned, value, static_cast<int64_t>(random() % 2 * 3000));
+            keys.Set(key, value, static_cast<int64_t>(random() % 2 * 3000));
         }
       }
       if (flushes && random() % 40 == 0) keys.Flush();
@@ -202,6 +201,19 @@ TEST(SnapshotProducerTest, FlushEndsTheSnapshotAfterItsFrame) {
   replica->TakeAll();
   EXPECT_TRUE(replica->reader.synced());
   EXPECT_EQ(replica->reader.state(), (KeyMap{{"after", {"flush", 0}}}));
+}
+
+TEST(SnapshotProducerTest, LastChunkFollowsEveryMutationThoughItsFrameWasStillOpen) {
+  Primary primary;
+  primary.Fill(1000);
+  const auto replica = primary.Join();
+  primary.Turn();
+  primary.keyspace().Flush();
+  EXPECT_FALSE(primary.producer().DoSlice());
+  replica->TakeAll();
+  EXPECT_TRUE(replica->reader.synced());
+  EXPECT_EQ(replica->reader.applied(), primary.publisher().assigned());
+  EXPECT_EQ(replica->reader.state(), primary.State());
 }
 
 TEST(SnapshotProducerTest, WalkPausesWhileTheQueueIsHalfFullAndGoesOnWhenWoken) {

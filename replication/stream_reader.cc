@@ -25,7 +25,8 @@ absl::Status ApplyRecords(const Frame& frame, KeyMap* state, std::set<std::strin
         if (const auto it = state->find(key); it != state->end()) {
           it->second.second = record.expire_at_ms;
         }
-        continue;  // It may have changed nothing, and then its entry comes when the walk reaches it.
+        // It may have changed nothing, and then its entry comes when the walk reaches it.
+        continue;
       case RecordOp::kSetRange: {
         std::string& value = (*state)[key].first;
         value.resize(std::max(value.size(), record.offset + record.value.size()));

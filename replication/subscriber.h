@@ -54,8 +54,8 @@ class Subscriber {
   struct Options {
     int shard_count = 1;
     size_t max_frames = 1024;  // In each shard's queue.
-    size_t max_bytes =
-        64 << 20;  // In all queues; looked at before a push, so one frame a shard more.
+    // In all queues; looked at before a push, so one frame a shard more.
+    size_t max_bytes = 64 << 20;
   };
   // Borrows `waker`.
   Subscriber(const Options& options, LinkWaker* waker);

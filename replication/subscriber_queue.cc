@@ -15,8 +15,10 @@ void SubscriberQueue::Open(std::vector<FrameRef> first) {
 
 bool SubscriberQueue::TryPush(Item&& item) {
   DCHECK(opened_.load(std::memory_order_relaxed));
-  if (size() >= max_frames_ || !ring_.TryPush(std::move(item))) return false;
-  ++pushed_;
+  if (size() >= max_frames_) return false;
+  // Before the frame can be popped, so that size() is never below zero.
+  pushed_.store(pushed_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  CHECK(ring_.TryPush(std::move(item)));
   return true;
 }
 

@@ -34,8 +34,12 @@ class SubscriberQueue {
   void Open(std::vector<FrameRef> first);
   // Shard. False: the ring is full, and `item` is unchanged.
   bool TryPush(Item&& item);
-  // Shard. Frames in the ring, without the first. May be too high, never too low.
-  size_t size() const { return pushed_ - popped_.load(std::memory_order_seq_cst); }
+  // Either. Frames in the ring, without the first. The shard may see too many, never too few; the
+  // link thread may miss what is being pushed. Consistent: see Subscriber::HasRoom().
+  size_t size() const {
+    const size_t popped = popped_.load(std::memory_order_seq_cst);
+    return pushed_.load(std::memory_order_relaxed) - popped;
+  }
   size_t max_frames() const { return max_frames_; }
 
   // Link thread. False: there is nothing now.
@@ -53,7 +57,7 @@ class SubscriberQueue {
   std::atomic<bool> opened_{false};
   size_t next_first_ = 0;
 
-  size_t pushed_ = 0;                          // Shard.
+  std::atomic<size_t> pushed_{0};              // Written by the shard.
   alignas(64) std::atomic<size_t> popped_{0};  // Written by the link thread.
 };
 

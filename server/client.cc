@@ -8,6 +8,12 @@
 #include "server/text.h"
 
 namespace tidemark::server {
+namespace {
+
+// More than any command's name: what is longer is not remembered whole, and so never equal.
+constexpr size_t kLongestName = 64;
+
+}  // namespace
 
 Client::Client(ShardNode& shard, net::ClientConnection& connection)
     : shard_(shard),
@@ -76,21 +82,40 @@ void Client::Kill() {
 
 void Client::Resume() { connection_.Resume(); }
 
+const Client::ResolvedName& Client::Look(std::string_view name) {
+  if (latest_name_.name == name) return latest_name_;
+  const cache::CommandSpec* spec = node().commands().Find(name);
+  latest_name_.name = name.substr(0, kLongestName);
+  latest_name_.spec = spec;
+  latest_name_.plain = spec != nullptr && spec->subcommands.empty() &&
+                       node().table().HandlerOf(*spec) == nullptr &&
+                       !(spec->is_write() && node().is_replica());
+  return latest_name_;
+}
+
 void Client::Resolve(cache::Args args, Resolved& resolved) {
-  resolved.spec = node().commands().Find(args[0]);
+  const ResolvedName& name = Look(args[0]);
+  resolved.spec = name.spec;
   resolved.key_hash = 0;
-  if (resolved.spec == nullptr) return;
-  const size_t first_key = static_cast<size_t>(resolved.spec->keys.first);
+  resolved.plain = name.plain && name.spec->ArityFits(args.size());
+  if (name.spec == nullptr) return;
+  const size_t first_key = static_cast<size_t>(name.spec->keys.first);
   if (first_key == 0 || first_key >= args.size()) return;
   resolved.key_hash = KeyHash(args[first_key]);
   // A hint only: the key may be another shard's.
   shard_.keyspace().PrefetchBucket(resolved.key_hash);
 }
 
+bool Client::NothingSpecial() {
+  return authenticated_ && reply_mode_ == ReplyMode::kOn && !blocked_ && !closing_ &&
+         node().serving() && !node().pause_gate().paused(shard_.now_ms()) &&
+         !node().replication().WritesRefused(shard_.id());
+}
+
 size_t Client::OnCommands(net::ClientConnection&, std::span<const net::ParsedCommand> batch) {
   // Three passes, so that the cache misses of one batch overlap: buckets, then entries, then the
   // commands.
-  std::array<Resolved, net::CommandBatch::kMaxCommands> resolved;
+  Resolved resolved[net::CommandBatch::kMaxCommands];
   for (size_t i = 0; i < batch.size(); ++i) Resolve(batch[i].args, resolved[i]);
   if (batch.size() > 1) {
     for (size_t i = 0; i < batch.size(); ++i) {
@@ -98,8 +123,16 @@ size_t Client::OnCommands(net::ClientConnection&, std::span<const net::ParsedCom
     }
   }
   shard_.shard().StartTiming();
+  bool nothing_special = NothingSpecial();
   for (size_t i = 0; i < batch.size(); ++i) {
+    if (nothing_special && resolved[i].plain) [[likely]] {
+      if (!session_.ready()) return i;
+      last_command_ = resolved[i].spec;
+      session_.Dispatch(*resolved[i].spec, batch[i].args, resolved[i].key_hash);
+      continue;
+    }
     if (closing_ || !Run(resolved[i], batch[i].args)) return i;
+    nothing_special = NothingSpecial();
   }
   return batch.size();
 }
@@ -177,6 +210,11 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
     error = "LOADING Tidemark is loading the dataset in memory";
   } else if (spec.is_write() && node().is_replica()) {
     error = "READONLY You can't write against a read only replica.";
+  } else if (spec.is_write() && node().replication().WritesRefused(shard_.id())) {
+    error =
+        "MISCONF A write of this shard could not be encoded for its readers; writes are refused "
+        "until "
+        "the node is restarted. See its log.";
   } else {
     return false;
   }
@@ -195,6 +233,8 @@ void Client::OnProtocolError(net::ClientConnection&, std::string_view text) {
   session_.OrderedReply().Error(fmt::format("ERR {}", text));
   CloseAfterReplies();
 }
+
+void Client::OnEndOfInput(net::ClientConnection&) { CloseAfterReplies(); }
 
 void Client::OnClosed(net::ClientConnection&, net::CloseReason) { shard_.Bury(id()); }
 

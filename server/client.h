@@ -84,6 +84,7 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   size_t OnCommands(net::ClientConnection& connection,
                     std::span<const net::ParsedCommand> batch) override;
   void OnProtocolError(net::ClientConnection& connection, std::string_view text) override;
+  void OnEndOfInput(net::ClientConnection& connection) override;
   void OnClosed(net::ClientConnection& connection, net::CloseReason reason) override;
 
   // --- cache::SessionObserver ---
@@ -93,9 +94,20 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   struct Resolved {
     const cache::CommandSpec* spec;  // Null: no such command.
     uint64_t key_hash;               // 0: no key.
+    bool plain;                      // See ResolvedName.
+  };
+  // The command that was looked up last: the next is often the same.
+  struct ResolvedName {
+    std::string name;  // As the client wrote it.
+    const cache::CommandSpec* spec = nullptr;
+    bool plain = false;  // A data command that needs no look at this node's role or at subcommands.
   };
 
   void Resolve(cache::Args args, Resolved& resolved);
+  const ResolvedName& Look(std::string_view name);
+  // Whether plain commands may go straight to the session, until a command of the server's own
+  // runs.
+  bool NothingSpecial();
   // Whether no further command may be taken now: OnReplies() or Resume() will come.
   bool MustWait();
   // False if the command must wait: nothing was done.
@@ -111,6 +123,7 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   RespReply resp_;
   cache::Session session_;
 
+  ResolvedName latest_name_;
   const cache::CommandSpec* running_ = nullptr;
   const cache::CommandSpec* last_command_ = nullptr;
   int protocol_ = 2;

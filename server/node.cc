@@ -51,7 +51,6 @@ Node::Node(Settings& settings)
 Node::~Node() { Stop(); }
 
 absl::Status Node::Start() {
-  started_ = true;
   const int shards = ShardCount(settings_);
   for (int i = 0; i < shards; ++i) io_loops_.push_back(std::make_unique<net::IoLoop>());
   replication_ = MakeReplication(settings_, shards);
@@ -82,8 +81,14 @@ absl::Status Node::Start() {
   if (const absl::Status listening = Listen(); !listening.ok()) return listening;
   FollowSettings();
 
+  if (const absl::Status prepared = replication_->Prepare(*engine_, shards_[0]->port());
+      !prepared.ok()) {
+    return prepared;
+  }
+
   engine_->Start();
-  return replication_->Start(*engine_, shards_[0]->port(), [this] {
+  running_ = true;
+  return replication_->Start([this] {
     serving_.store(true, std::memory_order_release);
     stop_.Notify();
   });
@@ -131,9 +136,8 @@ std::string Node::ReadyLine() const {
 }
 
 void Node::Stop() {
-  if (!started_ || stopped_) return;
-  stopped_ = true;
-  if (engine_ == nullptr) return;
+  if (!running_) return;
+  running_ = false;
   DrainClients();
   replication_->Stop();
   engine_->Stop();

@@ -102,8 +102,7 @@ class Node {
   std::unique_ptr<cache::Engine> engine_;
   std::vector<std::unique_ptr<ShardNode>> shards_;
   std::unique_ptr<DigestService> digests_;
-  bool started_ = false;
-  bool stopped_ = false;
+  bool running_ = false;
 };
 
 }  // namespace tidemark::server

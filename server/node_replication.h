@@ -32,10 +32,14 @@ class NodeReplication {
   // slices.
   virtual void OnTurnEnd(ShardId shard, int64_t now_ms) = 0;
   virtual bool DoSlice(ShardId shard) = 0;
+  // A mutation of the shard could not be encoded: readers have a hole in its stream, and no more
+  // writes should be taken.
+  virtual bool WritesRefused(ShardId shard) const = 0;
 
+  // All shards are attached and the node listens on `client_port`. Before the engine starts.
+  virtual absl::Status Prepare(cache::Engine& engine, int client_port) = 0;
   // The engine runs. `on_synced` is called once, on some thread, when there is something to serve.
-  virtual absl::Status Start(cache::Engine& engine, int client_port,
-                             std::function<void()> on_synced) = 0;
+  virtual absl::Status Start(std::function<void()> on_synced) = 0;
   // Hands over what is due, says goodbye, and ends the link thread. The engine still runs.
   virtual void Stop() = 0;
 

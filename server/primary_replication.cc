@@ -1,9 +1,13 @@
 #include "server/primary_replication.h"
 
+#include <algorithm>
+#include <atomic>
+#include <climits>
 #include <random>
 #include <utility>
 
 #include "server/history_text.h"
+#include "server/shard_calls.h"
 
 namespace tidemark::server {
 namespace {
@@ -23,6 +27,26 @@ replication::BatchLimits LimitsFrom(const Settings& settings) {
     limits.max_records = 1;
   }
   return limits;
+}
+
+replication::ReplicationServer::Options ServerOptions(const Settings& settings, HistoryId history) {
+  replication::ReplicationServer::Options options;
+  options.address = settings.String(Setting::kBind);
+  options.port = static_cast<uint16_t>(settings.Int(Setting::kReplicationPort));
+  options.history = history;
+
+  replication::PrimaryHub::Options& hub = options.hub;
+  hub.link.tokens.current = settings.String(Setting::kReplicationToken);
+  hub.link.tokens.previous = settings.String(Setting::kReplicationTokenPrevious);
+  hub.link.hello_timeout_ms = settings.Int(Setting::kConnectTimeoutMs);
+  hub.link.heartbeat_interval_ms = settings.Int(Setting::kHeartbeatIntervalMs);
+  hub.link.write_timeout_ms = settings.Int(Setting::kWriteTimeoutMs);
+  hub.subscriber.max_frames = static_cast<size_t>(settings.Int(Setting::kSubscriberQueueFrames));
+  hub.subscriber.max_bytes = static_cast<size_t>(settings.Int(Setting::kSubscriberQueueBytes));
+  hub.max_replicas = static_cast<int>(settings.Int(Setting::kMaxReplicas));
+  hub.zstd = settings.Choice<Compression>(Setting::kCompression) == Compression::kZstd;
+  hub.compressor.level = static_cast<int>(settings.Int(Setting::kZstdLevel));
+  return options;
 }
 
 }  // namespace
@@ -49,10 +73,11 @@ cache::MutationSink* PrimaryReplication::SinkOf(ShardId shard) {
 
 void PrimaryReplication::AttachShard(cache::Shard& shard) {
   PerShard& mine = shards_[shard.id().value()];
+  mine.keyspace = &shard.keyspace();
   mine.snapshots = std::make_unique<replication::SnapshotProducer>(
       replication::SnapshotProducer::Options{
           .chunk_bytes = static_cast<size_t>(settings_.Int(Setting::kSnapshotChunkBytes))},
-      &shard.keyspace(), mine.publisher.get());
+      mine.keyspace, mine.publisher.get());
 }
 
 void PrimaryReplication::OnTurnEnd(ShardId shard, int64_t now_ms) {
@@ -63,16 +88,30 @@ bool PrimaryReplication::DoSlice(ShardId shard) {
   return shards_[shard.value()].snapshots->DoSlice();
 }
 
-absl::Status PrimaryReplication::Start(cache::Engine& engine, int,
-                                       std::function<void()> on_synced) {
+bool PrimaryReplication::WritesRefused(ShardId shard) const {
+  return shards_[shard.value()].publisher->writes_refused();
+}
+
+absl::Status PrimaryReplication::Prepare(cache::Engine& engine, int) {
   engine_ = &engine;
+  std::vector<replication::PublishingShard> publishing;
+  for (PerShard& shard : shards_) {
+    publishing.push_back({*shard.keyspace, *shard.publisher, *shard.snapshots});
+  }
+  server_ = std::make_unique<replication::ReplicationServer>(
+      ServerOptions(settings_, history_), std::move(publishing), CallsInto(engine));
+  return absl::OkStatus();
+}
+
+absl::Status PrimaryReplication::Start(std::function<void()> on_synced) {
+  if (const absl::Status status = server_->Start(); !status.ok()) return status;
   on_synced();
   return absl::OkStatus();
 }
 
-void PrimaryReplication::Stop() {}
+void PrimaryReplication::Stop() { server_->Stop(); }
 
-int PrimaryReplication::port() const { return 0; }
+int PrimaryReplication::port() const { return server_->port(); }
 
 ReplicationView PrimaryReplication::View() const {
   ReplicationView view;
@@ -82,7 +121,59 @@ ReplicationView PrimaryReplication::View() const {
     view.emitted.push_back(shard.publisher->published_emitted());
   }
   view.backlog_limit_bytes = backlog_budget_.max_bytes();
+  view.backlog_active = backlog_budget_.used_bytes() > 0;
+  const replication::ReplicationServer::Status status = server_->status();
+  view.acked = status.acked;
+  for (const replication::ReplicaStatus& replica : status.replicas) {
+    view.replicas.push_back({.id = replica.id,
+                             .address = replica.address,
+                             .state = std::string(replica.state),
+                             .acked = replica.acked,
+                             .lag_records = replica.lag_records,
+                             .lag_ms = replica.lag_ms,
+                             .queue_bytes = replica.queue_bytes});
+  }
+  AddCounters(status, view);
   return view;
+}
+
+void PrimaryReplication::AddCounters(const replication::ReplicationServer::Status& status,
+                                     ReplicationView& view) const {
+  using replication::PublisherCounters;
+  constexpr std::pair<const char*, std::atomic<uint64_t> PublisherCounters::*> kPublished[] = {
+      {"emitted_mutations_total", &PublisherCounters::emitted_mutations},
+      {"emitted_frames_total", &PublisherCounters::emitted_frames},
+      {"sent_batches_total", &PublisherCounters::sent_frames},
+      {"sent_records_total", &PublisherCounters::sent_records},
+      {"sent_bytes_uncompressed_total", &PublisherCounters::sent_bytes},
+      {"drops_total", &PublisherCounters::drops},
+      {"backpressure_events_total", &PublisherCounters::backpressure_events},
+      {"catch_up_nothing_total", &PublisherCounters::catch_up_nothing},
+      {"catch_up_backlog_total", &PublisherCounters::catch_up_backlog},
+      {"catch_up_snapshot_total", &PublisherCounters::catch_up_snapshot},
+      {"encode_failures_total", &PublisherCounters::encode_failures},
+      {"backlog_bytes", &PublisherCounters::backlog_bytes},
+      {"backlog_frames", &PublisherCounters::backlog_frames},
+      {"subscribers", &PublisherCounters::subscribers},
+  };
+  for (const auto& [name, field] : kPublished) {
+    uint64_t& sum = view.counters[name];
+    for (const PerShard& shard : shards_) {
+      sum += (shard.publisher->counters().*field).load(std::memory_order_relaxed);
+    }
+  }
+  view.counters["sent_bytes_compressed_total"] = status.sent.sent_bytes;
+  view.counters["sent_chunks_total"] = status.sent.sent_chunks;
+  view.counters["refused_total"] = status.refused;
+  view.counters["out_of_descriptors_total"] = status.out_of_descriptors;
+  uint64_t queued = 0;
+  uint64_t deepest = 0;
+  for (const replication::ReplicaStatus& replica : status.replicas) {
+    queued += replica.queue_bytes;
+    deepest = std::max<uint64_t>(deepest, replica.queue_bytes);
+  }
+  view.counters["queue_bytes"] = queued;
+  view.counters["queue_largest_bytes"] = deepest;
 }
 
 void PrimaryReplication::AtCut(std::function<void(ShardId)> each,
@@ -98,8 +189,11 @@ void PrimaryReplication::AtCut(std::function<void(ShardId)> each,
       [this, watermarks, done = std::move(done)](cache::Shard&) { done(history_, *watermarks); });
 }
 
-void PrimaryReplication::WaitFor(Watermarks, int64_t, int64_t, std::function<void(int64_t)> done) {
-  done(0);
+void PrimaryReplication::WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
+                                 std::function<void(int64_t)> done) {
+  const int wanted = static_cast<int>(std::clamp<int64_t>(replicas, 0, INT_MAX));
+  server_->WaitFor(std::move(target), wanted, timeout_ms,
+                   [done = std::move(done)](int covering) { done(covering); });
 }
 
 }  // namespace tidemark::server

@@ -10,6 +10,7 @@
 #include "base/settings/settings.h"
 #include "replication/backlog.h"
 #include "replication/shard_publisher.h"
+#include "replication/shell/replication_server.h"
 #include "replication/snapshot_producer.h"
 #include "server/node_replication.h"
 
@@ -24,8 +25,9 @@ class PrimaryReplication final : public NodeReplication {
   void AttachShard(cache::Shard& shard) override;
   void OnTurnEnd(ShardId shard, int64_t now_ms) override;
   bool DoSlice(ShardId shard) override;
-  absl::Status Start(cache::Engine& engine, int client_port,
-                     std::function<void()> on_synced) override;
+  bool WritesRefused(ShardId shard) const override;
+  absl::Status Prepare(cache::Engine& engine, int client_port) override;
+  absl::Status Start(std::function<void()> on_synced) override;
   void Stop() override;
   int port() const override;
   ReplicationView View() const override;
@@ -37,14 +39,19 @@ class PrimaryReplication final : public NodeReplication {
  private:
   struct PerShard {
     std::unique_ptr<replication::ShardPublisher> publisher;
-    std::unique_ptr<replication::SnapshotProducer> snapshots;  // Once the shard exists.
+    cache::Keyspace* keyspace = nullptr;  // Once the shard exists, as below.
+    std::unique_ptr<replication::SnapshotProducer> snapshots;
   };
+
+  void AddCounters(const replication::ReplicationServer::Status& status,
+                   ReplicationView& view) const;
 
   const Settings& settings_;
   const HistoryId history_;
   replication::BacklogBudget backlog_budget_;
   std::vector<PerShard> shards_;
-  cache::Engine* engine_ = nullptr;  // While started.
+  cache::Engine* engine_ = nullptr;  // From Prepare() on, as below.
+  std::unique_ptr<replication::ReplicationServer> server_;
 };
 
 }  // namespace tidemark::server

@@ -1,18 +1,118 @@
 #include "server/replica_replication.h"
 
-namespace tidemark::server {
+#include <fmt/format.h>
 
-ReplicaReplication::ReplicaReplication(const Settings&, int) {}
-cache::MutationSink* ReplicaReplication::SinkOf(ShardId) { return nullptr; }
-void ReplicaReplication::AttachShard(cache::Shard&) {}
-void ReplicaReplication::OnTurnEnd(ShardId, int64_t) {}
-bool ReplicaReplication::DoSlice(ShardId) { return false; }
-absl::Status ReplicaReplication::Start(cache::Engine&, int, std::function<void()>) {
+#include <random>
+#include <utility>
+
+#include "server/history_text.h"
+#include "server/shard_calls.h"
+
+namespace tidemark::server {
+namespace {
+
+replication::AcceptForeignHistory AcceptFrom(const Settings& settings) {
+  switch (settings.Choice<ForeignHistory>(Setting::kAcceptForeignHistory)) {
+    case ForeignHistory::kNever:
+      return replication::AcceptForeignHistory::kNever;
+    case ForeignHistory::kNonempty:
+      return replication::AcceptForeignHistory::kNonempty;
+    case ForeignHistory::kAlways:
+      break;
+  }
+  return replication::AcceptForeignHistory::kAlways;
+}
+
+}  // namespace
+
+ReplicaReplication::ReplicaReplication(const Settings& settings, int shards)
+    : settings_(settings), keyspaces_(static_cast<size_t>(shards)) {
+  // The setting's own check has seen that this is HOST:PORT.
+  const std::string primary = settings.String(Setting::kPrimary);
+  const size_t colon = primary.rfind(':');
+  primary_host_ = primary.substr(0, colon);
+  primary_port_ = std::stoi(primary.substr(colon + 1));
+}
+
+void ReplicaReplication::AttachShard(cache::Shard& shard) {
+  keyspaces_[shard.id().value()] = &shard.keyspace();
+}
+
+bool ReplicaReplication::DoSlice(ShardId shard) {
+  constexpr size_t kEntriesPerSlice = 512;  // About 100 us of a shard's time.
+  return client_->FreeSome(shard, kEntriesPerSlice);
+}
+
+absl::Status ReplicaReplication::Prepare(cache::Engine& engine, int client_port) {
+  if (settings_.Int(Setting::kReplicationPort) != Settings::kNone) {
+    return absl::InvalidArgumentError(
+        "replication_port: a replica does not serve replicas of its own; leave it out");
+  }
+  std::random_device random;
+  replication::ReplicaClient::Options options;
+  options.primary_host = primary_host_;
+  options.primary_port = static_cast<uint16_t>(primary_port_);
+  options.link.node_id = fmt::format("{:08x}{:08x}", random(), random());
+  options.link.token = settings_.String(Setting::kReplicationToken);
+  options.link.client_port = static_cast<uint16_t>(client_port);
+  options.link.want_zstd =
+      settings_.Choice<Compression>(Setting::kCompression) == Compression::kZstd;
+  options.link.accept_foreign_history = AcceptFrom(settings_);
+  options.link.connect_timeout_ms = settings_.Int(Setting::kConnectTimeoutMs);
+  options.link.backoff.first_ms = settings_.Int(Setting::kReconnectBackoffMs);
+  options.link.backoff.longest_ms = settings_.Int(Setting::kReconnectBackoffMaxMs);
+  options.link.seed = random();
+  client_ = std::make_unique<replication::ReplicaClient>(options, keyspaces_, CallsInto(engine));
   return absl::OkStatus();
 }
-void ReplicaReplication::Stop() {}
-ReplicationView ReplicaReplication::View() const { return {}; }
-void ReplicaReplication::AtCut(std::function<void(ShardId)>, std::function<void(HistoryId, Watermarks)>) {}
-void ReplicaReplication::WaitFor(Watermarks, int64_t, int64_t, std::function<void(int64_t)>) {}
+
+absl::Status ReplicaReplication::Start(std::function<void()> on_synced) {
+  client_->Start(std::move(on_synced));
+  return absl::OkStatus();
+}
+
+void ReplicaReplication::Stop() { client_->Stop(); }
+
+ReplicationView ReplicaReplication::View() const {
+  ReplicationView view;
+  view.primary_host = primary_host_;
+  view.primary_port = primary_port_;
+  const replication::ReplicaClient::Status status = client_->status();
+  view.history_hex = HistoryHex(status.history);
+  view.received = status.received;
+  view.applied = status.applied;
+  view.link_state = status.link_state;
+  view.link_up = status.link_up;
+  view.sync_in_progress = status.sync_in_progress;
+  view.link_silent_ms = status.silent_ms;
+  view.lag_records = status.lag_records;
+  view.counters = {
+      {"applied_records_total", status.applier.applied_records},
+      {"skipped_records_total", status.applier.skipped_records + status.link.skipped_records},
+      {"apply_steps_total", status.applier.steps},
+      {"apply_steps_at_cut_total", status.applier.steps_at_cut},
+      {"snapshots_swapped_in_total", status.applier.snapshots_swapped_in},
+      {"snapshots_dropped_total", status.applier.snapshots_dropped},
+      {"link_attempts_total", status.link.attempts},
+      {"link_connections_total", status.link.connections},
+      {"received_frames_total", status.link.received_frames},
+      {"received_bytes_total", status.link.received_bytes},
+      {"gaps_total", status.link.gaps},
+      {"digest_mismatches_total", status.link.digest_mismatches},
+      {"damaged_messages_total", status.link.damaged_messages},
+      {"catch_up_snapshot_total", status.link.plans_with_snapshot},
+      {"catch_up_backlog_total", status.link.plans_without_snapshot},
+  };
+  return view;
+}
+
+void ReplicaReplication::AtCut(std::function<void(ShardId)> each,
+                               std::function<void(HistoryId, Watermarks)> done) {
+  client_->ObserveAtCut(std::move(each), std::move(done));
+}
+
+void ReplicaReplication::WaitFor(Watermarks, int64_t, int64_t, std::function<void(int64_t)> done) {
+  done(0);
+}
 
 }  // namespace tidemark::server

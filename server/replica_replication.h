@@ -4,7 +4,12 @@
 #ifndef TIDEMARK_SERVER_REPLICA_REPLICATION_H_
 #define TIDEMARK_SERVER_REPLICA_REPLICATION_H_
 
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "base/settings/settings.h"
+#include "replication/shell/replica_client.h"
 #include "server/node_replication.h"
 
 namespace tidemark::server {
@@ -14,12 +19,13 @@ class ReplicaReplication final : public NodeReplication {
   // Borrows `settings`.
   ReplicaReplication(const Settings& settings, int shards);
 
-  cache::MutationSink* SinkOf(ShardId shard) override;
+  cache::MutationSink* SinkOf(ShardId) override { return nullptr; }
   void AttachShard(cache::Shard& shard) override;
-  void OnTurnEnd(ShardId shard, int64_t now_ms) override;
+  void OnTurnEnd(ShardId, int64_t) override {}
   bool DoSlice(ShardId shard) override;
-  absl::Status Start(cache::Engine& engine, int client_port,
-                     std::function<void()> on_synced) override;
+  bool WritesRefused(ShardId) const override { return false; }
+  absl::Status Prepare(cache::Engine& engine, int client_port) override;
+  absl::Status Start(std::function<void()> on_synced) override;
   void Stop() override;
   int port() const override { return 0; }
   ReplicationView View() const override;
@@ -27,6 +33,13 @@ class ReplicaReplication final : public NodeReplication {
              std::function<void(HistoryId, Watermarks)> done) override;
   void WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
                std::function<void(int64_t)> done) override;
+
+ private:
+  const Settings& settings_;
+  std::string primary_host_;
+  int primary_port_ = 0;
+  std::vector<cache::Keyspace*> keyspaces_;             // By shard.
+  std::unique_ptr<replication::ReplicaClient> client_;  // From Prepare() on.
 };
 
 }  // namespace tidemark::server

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #if defined(__x86_64__)
-#include <xxh_x86dispatch.h>  // The widest vectors that this CPU has; the plain header knows SSE2 alone.
+// The widest vectors that this CPU has; the plain header knows SSE2 alone.
+#include <xxh_x86dispatch.h>
 #else
 #include <xxhash.h>
 #endif

@@ -1,14 +1,16 @@
-// Listener holds a port of 127.0.0.1 and never accepts: to make a port busy.
+// Listener holds a port of 127.0.0.1 and never speaks: a busy port, or a peer that is silent.
 
 #ifndef TIDEMARK_INTEGRATION_HARNESS_LISTENER_H_
 #define TIDEMARK_INTEGRATION_HARNESS_LISTENER_H_
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "integration/harness/eventually.h"
 
 namespace tidemark::integration {
 
@@ -29,6 +31,12 @@ class Listener {
   ~Listener() { close(socket_); }
 
   int port() const { return port_; }
+
+  // True once somebody connects, false if nobody does within `deadline`.
+  bool AwaitConnection(Duration deadline) {
+    pollfd pending = {.fd = socket_, .events = POLLIN, .revents = 0};
+    return poll(&pending, 1, static_cast<int>(deadline.count())) == 1;
+  }
 
  private:
   const int socket_;

@@ -49,8 +49,8 @@ struct CatchUp::Core : std::enable_shared_from_this<Core> {
   int64_t retry_at_ms = std::numeric_limits<int64_t>::max();
 };
 
-// Each shard's thread writes its own element of a result and nobody reads before all are done, so results
-// need no lock: they are shared by the two closures and die with the later one.
+// Each shard's thread writes its own element of a result and nobody reads before all are done, so
+// results need no lock: they are shared by the two closures and die with the later one.
 
 void CatchUp::Core::TryBacklog(RequestRef request) {
   const auto subscriber = std::make_shared<Subscriber>(options, waker);
@@ -60,10 +60,10 @@ void CatchUp::Core::TryBacklog(RequestRef request) {
       [request, subscriber, plan](PublishingShard& shard) {
         const size_t index = shard.publisher.shard().value();
         const ShardPosition& at = request->position.shards[index];
-        const Join join = shard.publisher.Subscribe(
-            subscriber, {.history = request->position.history,
-                         .applied = at.sequence,
-                         .digest = at.stream_digest});
+        const Join join =
+            shard.publisher.Subscribe(subscriber, {.history = request->position.history,
+                                                   .applied = at.sequence,
+                                                   .digest = at.stream_digest});
         ShardPlan& decided = plan->shards[index];
         decided.at = at;
         switch (join.kind) {
@@ -80,10 +80,9 @@ void CatchUp::Core::TryBacklog(RequestRef request) {
       },
       [self = shared_from_this(), request, subscriber, plan] {
         if (request->ended()) return;
-        const bool needs_snapshot =
-            std::any_of(plan->shards.begin(), plan->shards.end(), [](const ShardPlan& shard) {
-              return shard.source == CatchUpSource::kSnapshot;
-            });
+        const bool needs_snapshot = std::any_of(
+            plan->shards.begin(), plan->shards.end(),
+            [](const ShardPlan& shard) { return shard.source == CatchUpSource::kSnapshot; });
         if (!needs_snapshot) return std::exchange(request->callback, nullptr)(subscriber, *plan);
         self->LetGo(subscriber);
         self->AwaitSnapshot(request);
@@ -139,10 +138,9 @@ void CatchUp::Core::BeginSnapshot() {
       },
       [self = shared_from_this(), requests, subscribers, plan] {
         self->attempt_under_way = false;
-        const bool began =
-            std::all_of(plan->shards.begin(), plan->shards.end(), [](const ShardPlan& shard) {
-              return shard.source == CatchUpSource::kSnapshot;
-            });
+        const bool began = std::all_of(
+            plan->shards.begin(), plan->shards.end(),
+            [](const ShardPlan& shard) { return shard.source == CatchUpSource::kSnapshot; });
         if (!self->waiting.empty()) self->retry_at_ms = self->now_ms + kBusyRetryMs;
         for (size_t i = 0; i < requests->size(); ++i) {
           const RequestRef& request = (*requests)[i];

@@ -1,10 +1,11 @@
-// CatchUp decides how replicas catch up and subscribes them accordingly: nothing missing, from the backlog,
-// or by snapshot (docs/protocol.md, "Histories, and what follows Accept").
+// CatchUp decides how replicas catch up and subscribes them accordingly: nothing missing, from the
+// backlog, or by snapshot (docs/protocol.md, "Histories, and what follows Accept").
 //
-// First every shard subscribes the replica from its position, in one step with deciding whether its backlog
-// reaches back so far. If one cannot, all let go again and the replica waits for a snapshot of all. Snapshots
-// of all shards begin at one cut, so that no transaction is in one shard's watermark and not in another's;
-// those who wait when one begins share it, and the next begins when it is complete.
+// First every shard subscribes the replica from its position, in one step with deciding whether its
+// backlog reaches back so far. If one cannot, all let go again and the replica waits for a snapshot
+// of all. Snapshots of all shards begin at one cut, so that no transaction is in one shard's
+// watermark and not in another's; those who wait when one begins share it, and the next begins when
+// it is complete.
 //
 // Threading: the link thread, except what it hands to ShardAccess.
 
@@ -33,7 +34,8 @@ class CatchUp {
   CatchUp(const Subscriber::Options& subscriber_options, ShardAccess* shards, LinkWaker* waker);
   ~CatchUp();
 
-  // Subscribes a replica that is at `position`. `callback` comes once, from within the call or later.
+  // Subscribes a replica that is at `position`. `callback` comes once, from within the call or
+  // later.
   RequestRef Begin(const ReplicaPosition& position, Callback callback);
   // Ends a request, or the subscription that it became: every shard lets go of it.
   void End(const RequestRef& request);

@@ -72,9 +72,8 @@ std::optional<wire::Refuse> PrimaryHub::Admit(ReplicaSession* session,
 }
 
 int PrimaryHub::CountAdmitted() const {
-  return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(), [](const auto& entry) {
-    return entry.second->admitted_;
-  }));
+  return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(),
+                                        [](const auto& entry) { return entry.second->admitted_; }));
 }
 
 // --- Time ---
@@ -122,12 +121,11 @@ void PrimaryHub::OnAck() {
 }
 
 int PrimaryHub::CountCovering(const Watermarks& target) const {
-  return static_cast<int>(
-      std::count_if(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
-        const PrimaryLink& link = entry.second->link();
-        return link.streaming() && link.applied().size() == target.size() &&
-               Covers(link.applied(), target);
-      }));
+  return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
+    const PrimaryLink& link = entry.second->link();
+    return link.streaming() && link.applied().size() == target.size() &&
+           Covers(link.applied(), target);
+  }));
 }
 
 // --- Stopping ---

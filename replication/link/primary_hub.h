@@ -1,5 +1,5 @@
-// PrimaryHub is the primary's side of replication as a whole, without sockets: its replicas, how each catches
-// up, and who waits for their acknowledgements.
+// PrimaryHub is the primary's side of replication as a whole, without sockets: its replicas, how
+// each catches up, and who waits for their acknowledgements.
 //
 // Times are milliseconds of one monotonic clock.
 //
@@ -30,7 +30,7 @@ class PrimaryHub {
  public:
   struct Options {
     PrimaryLink::Options link;
-    Subscriber::Options subscriber;     // shard_count is set by the hub.
+    Subscriber::Options subscriber;  // shard_count is set by the hub.
     int max_replicas = 16;
     int max_handshakes = 16;            // Connections on top that have not said hello.
     size_t max_output_bytes = 1 << 20;  // Taken out of a replica's queue and not yet written.
@@ -49,9 +49,9 @@ class PrimaryHub {
   void Tick(int64_t now_ms);
   int64_t NextDeadlineMs() const;
 
-  // Calls back with the number of replicas whose applied vector covers `target`, once they are at least
-  // `replicas` or the deadline has come; perhaps from within the call. An element 0 of `target` is
-  // covered by all.
+  // Calls back with the number of replicas whose applied vector covers `target`, once they are at
+  // least `replicas` or the deadline has come; perhaps from within the call. An element 0 of
+  // `target` is covered by all.
   using WaitCallback = absl::AnyInvocable<void(int covering)>;
   void WaitFor(const Watermarks& target, int replicas, int64_t deadline_ms, WaitCallback callback,
                int64_t now_ms);

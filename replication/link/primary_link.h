@@ -117,7 +117,7 @@ class PrimaryLink {
   const ReplicaIdentity& identity() const { return identity_; }  // Good after Admit().
   const StreamPlan& plan() const { return plan_; }               // Good when streaming.
   const Watermarks& sent() const { return sent_; }          // Queued for it; good when streaming.
-  const Watermarks& received() const { return received_; }       // As last acknowledged.
+  const Watermarks& received() const { return received_; }  // As last acknowledged.
   const Watermarks& applied() const { return applied_; }
   uint64_t acks() const {
     return acks_;

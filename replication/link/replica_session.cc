@@ -91,8 +91,8 @@ std::optional<wire::Refuse> ReplicaSession::Admit(const ReplicaIdentity& replica
 }
 
 void ReplicaSession::Subscribe(const ReplicaPosition& position) {
-  CatchUp::RequestRef request = hub_->catch_up_.Begin(
-      position, [this](SubscriberRef subscriber, const StreamPlan& plan) {
+  CatchUp::RequestRef request =
+      hub_->catch_up_.Begin(position, [this](SubscriberRef subscriber, const StreamPlan& plan) {
         subscriber_ = std::move(subscriber);
         joined_ms_ = hub_->now_ms_;
         link_.OnPlan(plan, hub_->now_ms_);

@@ -1,10 +1,11 @@
-// ReplicaSession is one replica as its primary sees it: the link, the subscription that feeds it, and what
-// to show of both. Made and owned by PrimaryHub; the owner of the socket moves its bytes.
+// ReplicaSession is one replica as its primary sees it: the link, the subscription that feeds it,
+// and what to show of both. Made and owned by PrimaryHub; the owner of the socket moves its bytes.
 //
 //   session.OnBytes(read, now);
-//   session.Pump(now);                                       // Frames from the subscription to the output.
-//   session.link().Gather(...), session.OnWritten(n, now);   // OnWritten() pumps, too.
-//   if (session.link().closed()) ...                         // Drop the connection, and PrimaryHub::Remove().
+//   session.Pump(now);                                       // Frames from the subscription to the
+//   output. session.link().Gather(...), session.OnWritten(n, now);   // OnWritten() pumps, too. if
+//   (session.link().closed()) ...                         // Drop the connection, and
+//   PrimaryHub::Remove().
 //
 // Threading: the link thread.
 

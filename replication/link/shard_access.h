@@ -1,5 +1,5 @@
-// ShardAccess is how the link thread reaches the primary's shards: it names the work, the node runs it on
-// the shards' threads.
+// ShardAccess is how the link thread reaches the primary's shards: it names the work, the node runs
+// it on the shards' threads.
 
 #ifndef TIDEMARK_REPLICATION_LINK_SHARD_ACCESS_H_
 #define TIDEMARK_REPLICATION_LINK_SHARD_ACCESS_H_
@@ -32,11 +32,11 @@ class ShardAccess {
 
   using EachShard = std::function<void(PublishingShard&)>;
   using Done = absl::AnyInvocable<void()>;
-  // Runs `each` on every shard's thread (at the same time, perhaps), and when all have, `done` on the
-  // caller's thread: later, or from within the call.
+  // Runs `each` on every shard's thread (at the same time, perhaps), and when all have, `done` on
+  // the caller's thread: later, or from within the call.
   virtual void OnEachShard(EachShard each, Done done) = 0;
-  // As above, at one cut of the keyspace: no command runs between the first shard's `each` and the last one's,
-  // and no transaction is half done.
+  // As above, at one cut of the keyspace: no command runs between the first shard's `each` and the
+  // last one's, and no transaction is half done.
   virtual void AtCut(EachShard each, Done done) = 0;
 };
 

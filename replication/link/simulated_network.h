@@ -1,5 +1,5 @@
-// A network and a clock for tests: virtual time, connections whose bytes arrive late and in pieces, and
-// faults on demand. Everything is decided by one seed.
+// A network and a clock for tests: virtual time, connections whose bytes arrive late and in pieces,
+// and faults on demand. Everything is decided by one seed.
 
 #ifndef TIDEMARK_REPLICATION_LINK_SIMULATED_NETWORK_H_
 #define TIDEMARK_REPLICATION_LINK_SIMULATED_NETWORK_H_
@@ -80,10 +80,12 @@ class SimulatedConnection : public std::enable_shared_from_this<SimulatedConnect
   void SetReading(int end, bool reading);
 
   // --- Faults ---
-  void Cut();                                    // Both ends hear of it, soon.
-  void LoseSilently() { lost_ = true; }          // Nothing arrives any more, and nobody hears of it.
+  void Cut();                            // Both ends hear of it, soon.
+  void LoseSilently() { lost_ = true; }  // Nothing arrives any more, and nobody hears of it.
   void CorruptNext(int end) { ends_[end].corrupt_next = true; }  // A bit of what it writes next.
-  void SlowDown(int end, int64_t delay_us) { ends_[end].extra_delay_us = delay_us; }  // Of its bytes.
+  void SlowDown(int end, int64_t delay_us) {
+    ends_[end].extra_delay_us = delay_us;
+  }  // Of its bytes.
   bool open() const { return !closed_; }
 
  private:
@@ -91,13 +93,13 @@ class SimulatedConnection : public std::enable_shared_from_this<SimulatedConnect
 
   struct End {
     EndPoint point;
-    int64_t last_arrival_us = 0;   // Of what it wrote.
-    size_t unread_bytes = 0;       // Of what it wrote.
+    int64_t last_arrival_us = 0;  // Of what it wrote.
+    size_t unread_bytes = 0;      // Of what it wrote.
     int64_t extra_delay_us = 0;
     bool corrupt_next = false;
     bool reading = true;
-    bool detached = false;         // Closed here, or told that it is closed.
-    std::string waiting;           // Arrived while it was not reading.
+    bool detached = false;  // Closed here, or told that it is closed.
+    std::string waiting;    // Arrived while it was not reading.
   };
   void Arrive(int from, std::string bytes);
   void Deliver(int to, const std::string& bytes);
@@ -121,8 +123,8 @@ inline size_t SimulatedConnection::Write(int end, std::string_view bytes) {
       copy[static_cast<size_t>(sim_->Between(0, static_cast<int64_t>(piece) - 1))] ^= 0x10;
     }
     at += piece;
-    from.last_arrival_us = std::max(from.last_arrival_us + 1,
-                                    sim_->now_us() + sim_->Between(20, 2'000) + from.extra_delay_us);
+    from.last_arrival_us = std::max(
+        from.last_arrival_us + 1, sim_->now_us() + sim_->Between(20, 2'000) + from.extra_delay_us);
     sim_->In(from.last_arrival_us - sim_->now_us(),
              [self = shared_from_this(), end, copy = std::move(copy)] { self->Arrive(end, copy); });
   }

@@ -70,7 +70,8 @@ void SimulatedPrimary::OnEachShard(EachShard each, Done done) {
   const auto left = std::make_shared<int>(options_.shards);
   const auto finish = std::make_shared<Done>(std::move(done));
   for (const auto& shard : shards_) {
-    const int64_t at_us = std::max(shard->busy_until_us + 1, sim_->now_us() + sim_->Between(1, 3'000));
+    const int64_t at_us =
+        std::max(shard->busy_until_us + 1, sim_->now_us() + sim_->Between(1, 3'000));
     shard->busy_until_us = at_us;
     In(at_us - sim_->now_us(), [this, target = shard.get(), each, left, finish] {
       PublishingShard view{target->keyspace, target->publisher, target->snapshots};
@@ -173,9 +174,8 @@ void SimulatedPrimary::Accept(std::shared_ptr<SimulatedConnection> connection) {
     };
   };
   connection->Attach(
-      1, {.on_bytes = guarded([this, session](std::string_view bytes) {
-            session->OnBytes(bytes, sim_->now_ms());
-          }),
+      1, {.on_bytes = guarded(
+              [this, session](std::string_view bytes) { session->OnBytes(bytes, sim_->now_ms()); }),
           .on_writable = guarded([] {}),
           .on_closed = guarded([session] {
             session->link().OnDisconnected(absl::UnavailableError("connection reset"));

@@ -1,5 +1,5 @@
-// A primary for tests: real keyspaces, publishers, snapshots and PrimaryHub, on simulated shards and a
-// simulated network.
+// A primary for tests: real keyspaces, publishers, snapshots and PrimaryHub, on simulated shards
+// and a simulated network.
 
 #ifndef TIDEMARK_REPLICATION_LINK_SIMULATED_PRIMARY_H_
 #define TIDEMARK_REPLICATION_LINK_SIMULATED_PRIMARY_H_

@@ -1,5 +1,5 @@
-// A replica for tests: real ReplicaLink, Applier, ShardAppliers and keyspaces, on simulated shards and a
-// simulated network.
+// A replica for tests: real ReplicaLink, Applier, ShardAppliers and keyspaces, on simulated shards
+// and a simulated network.
 
 #ifndef TIDEMARK_REPLICATION_LINK_SIMULATED_REPLICA_H_
 #define TIDEMARK_REPLICATION_LINK_SIMULATED_REPLICA_H_

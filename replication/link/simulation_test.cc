@@ -1,8 +1,10 @@
-// Both ends of replication in one process, under a network that delays, cuts, loses, corrupts and repeats, a
-// primary that restarts with another history, and replicas that restart empty. When the faults stop, every
-// replica must come to hold what the primary holds; and at no moment may a reader see half a transaction.
+// Both ends of replication in one process, under a network that delays, cuts, loses, corrupts and
+// repeats, a primary that restarts with another history, and replicas that restart empty. When the
+// faults stop, every replica must come to hold what the primary holds; and at no moment may a
+// reader see half a transaction.
 //
-// One seed decides a run. To replay one: TIDEMARK_SIMULATION_SEED=n, and for more: TIDEMARK_SIMULATION_RUNS=n.
+// One seed decides a run. To replay one: TIDEMARK_SIMULATION_SEED=n, and for more:
+// TIDEMARK_SIMULATION_RUNS=n.
 
 #include <gtest/gtest.h>
 
@@ -49,10 +51,11 @@ struct Coverage {
     snapshots_dropped += applier.snapshots_dropped;
     steps_at_cut += applier.steps_at_cut;
     applied_records += applier.applied_records;
-    const std::string_view last = replica.link().last_failure().message().data() == nullptr
-                                      ? std::string_view()
-                                      : std::string_view(replica.link().last_failure().message().data(),
-                                                         replica.link().last_failure().message().size());
+    const std::string_view last =
+        replica.link().last_failure().message().data() == nullptr
+            ? std::string_view()
+            : std::string_view(replica.link().last_failure().message().data(),
+                               replica.link().last_failure().message().size());
     if (last.find("OVERFLOW") != std::string_view::npos) ++overflows;
   }
 };
@@ -82,6 +85,7 @@ class World {
   // Empty if all went well.
   std::string Run() {
     sim_.RunUntil(kWritesUntilUs);
+    if (primary_ == nullptr) StartPrimary();
     // An empty primary is one that replicas with data refuse, as they should.
     for (int i = 0; i < 3; ++i) primary_->Set(fmt::format("last:{}", i), "x", 0);
     while (sim_.now_us() < kConvergedByUs) {
@@ -90,7 +94,7 @@ class World {
       if (Converged()) return CheckWait();
     }
     const std::string difference = Difference();
-    return difference.empty() ? "equal contents, but vectors that differ" : difference;
+    return difference.empty() ? "equal contents, but " + Vectors() : difference;
   }
 
   static constexpr std::string_view kPairEnds[] = {"a", "b", "c"};
@@ -105,6 +109,7 @@ class World {
   void Look();
   bool Converged();
   std::string Difference();
+  std::string Vectors();
   std::string CheckWait();
   std::string RandomKey() { return fmt::format("key:{}", sim_.Between(0, 150)); }
 
@@ -117,7 +122,8 @@ class World {
   uint64_t next_value_ = 1;
   bool unreachable_ = false;
   std::string fault_;
-  std::vector<std::pair<HistoryId, Watermarks>> seen_ = std::vector<std::pair<HistoryId, Watermarks>>(2);
+  std::vector<std::pair<HistoryId, Watermarks>> seen_ =
+      std::vector<std::pair<HistoryId, Watermarks>>(2);
 };
 
 void World::StartPrimary() {
@@ -180,8 +186,8 @@ void World::Write() {
 
 void World::WriteOne() {
   const int64_t now_ms = SimulatedPrimary::WallMillis(sim_);
-  const std::string value = fmt::format("{}:{}", next_value_++,
-                                        std::string(static_cast<size_t>(sim_.Between(0, 300)), 'v'));
+  const std::string value = fmt::format(
+      "{}:{}", next_value_++, std::string(static_cast<size_t>(sim_.Between(0, 300)), 'v'));
   const int64_t choice = sim_.Between(1, 1000);
   if (choice <= 500) {
     primary_->Set(RandomKey(), value, 0);
@@ -207,7 +213,8 @@ void World::Fault() {
     if (primary_ == nullptr) StartPrimary();
     return;
   }
-  const auto index = static_cast<size_t>(sim_.Between(0, static_cast<int64_t>(replicas_.size()) - 1));
+  const auto index =
+      static_cast<size_t>(sim_.Between(0, static_cast<int64_t>(replicas_.size()) - 1));
   const std::shared_ptr<SimulatedConnection> connection = replicas_[index]->connection();
   const int64_t choice = sim_.Between(1, 100);
   if (choice <= 8) {
@@ -234,9 +241,8 @@ void World::Fault() {
   } else if (choice <= 95 && primary_ != nullptr) {
     // A second connection of the same node: whichever stays, the other is told and comes back.
     auto copy = std::make_shared<SimulatedConnection>(&sim_);
-    copy->Attach(0, {.on_bytes = [](std::string_view) {},
-                     .on_writable = [] {},
-                     .on_closed = [] {}});
+    copy->Attach(0,
+                 {.on_bytes = [](std::string_view) {}, .on_writable = [] {}, .on_closed = [] {}});
     primary_->Accept(copy);
     wire::Hello hello;
     hello.set_min_version(1);
@@ -291,10 +297,9 @@ std::string World::Difference() {
   for (const auto& replica : replicas_) {
     const std::map<std::string, std::string> actual = replica->Contents();
     if (actual == expected) continue;
-    std::string text = fmt::format("{} (last failure: {}) has {} keys, the primary {};",
-                                   replica->link().state_name(),
-                                   replica->link().last_failure().ToString(), actual.size(),
-                                   expected.size());
+    std::string text = fmt::format(
+        "{} (last failure: {}) has {} keys, the primary {};", replica->link().state_name(),
+        replica->link().last_failure().ToString(), actual.size(), expected.size());
     for (const auto& [key, value] : expected) {
       const auto it = actual.find(key);
       if (it == actual.end() || it->second != value) {
@@ -307,11 +312,28 @@ std::string World::Difference() {
   return "";
 }
 
+std::string World::Vectors() {
+  const auto text = [](const Watermarks& marks) {
+    std::string joined;
+    for (const Sequence mark : marks) joined += fmt::format(" {}", mark.value());
+    return joined;
+  };
+  std::string all =
+      fmt::format("primary {}:{}", primary_->history().value(), text(primary_->Emitted()));
+  for (const auto& replica : replicas_) {
+    all += fmt::format("; replica {} {}: applied{}, received{}, heard of{}, last failure {}",
+                       replica->link().state_name(), replica->applier().history().value(),
+                       text(replica->applier().applied()), text(replica->link().received()),
+                       text(replica->link().emitted()), replica->link().last_failure().ToString());
+  }
+  return all;
+}
+
 std::string World::CheckWait() {
   int covering = -1;
-  primary_->hub().WaitFor(primary_->Emitted(), static_cast<int>(replicas_.size()),
-                          sim_.now_ms() + 1'000, [&](int count) { covering = count; },
-                          sim_.now_ms());
+  primary_->hub().WaitFor(
+      primary_->Emitted(), static_cast<int>(replicas_.size()), sim_.now_ms() + 1'000,
+      [&](int count) { covering = count; }, sim_.now_ms());
   const int64_t give_up_us = sim_.now_us() + 1'200'000;
   while (covering < 0 && sim_.now_us() < give_up_us) sim_.RunUntil(sim_.now_us() + 5'000);
   if (covering == static_cast<int>(replicas_.size())) return fault_;

@@ -1,0 +1,179 @@
+// A million strings of bytes that no client or replica would send, at each of a primary's two
+// ports: it neither dies nor hangs nor grows.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "integration/harness/node.h"
+
+namespace tidemark::integration {
+namespace {
+
+constexpr int kStrings = 1'000'000;
+constexpr int kCheckEvery = 50'000;
+constexpr int kPatienceMs = 30'000;
+
+// Connects, sends `bytes`, says that no more will come, and reads until the peer closes. False if
+// the peer cannot be reached or does not close in time.
+bool SendUntilClosed(int port, const std::string& bytes) {
+  const int peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  bool closed = false;
+  if (connect(peer, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
+    // A peer that has seen enough may close before it has read all: that is as good.
+    send(peer, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    shutdown(peer, SHUT_WR);
+    pollfd readable = {.fd = peer, .events = POLLIN, .revents = 0};
+    char buffer[16 << 10];
+    while (!closed && poll(&readable, 1, kPatienceMs) == 1) {
+      closed = recv(peer, buffer, sizeof(buffer), 0) <= 0;
+    }
+  }
+  close(peer);
+  return closed;
+}
+
+// Strings that are nearly right, or not at all. The same seed gives the same strings.
+class BadStrings {
+ public:
+  BadStrings(uint64_t seed, std::vector<std::string> good)
+      : random_(seed), good_(std::move(good)) {}
+
+  std::string Next() {
+    if (Draw(4) == 0) return RandomBytes(1 + Draw(100));
+    std::string bytes = good_[Draw(good_.size())];
+    for (size_t mutations = 1 + Draw(3); mutations > 0; --mutations) Mutate(bytes);
+    return bytes;
+  }
+
+  size_t Draw(size_t below) { return random_() % below; }
+
+ private:
+  std::string RandomBytes(size_t size) {
+    std::string bytes(size, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random_());
+    return bytes;
+  }
+
+  void Mutate(std::string& bytes) {
+    const size_t at = Draw(bytes.size() + 1);
+    switch (Draw(6)) {
+      case 0:
+        if (at < bytes.size()) bytes[at] ^= static_cast<char>(1 << Draw(8));
+        break;
+      case 1:
+        bytes.resize(at);
+        break;
+      case 2:
+        bytes.insert(at, RandomBytes(1 + Draw(8)));
+        break;
+      case 3:
+        bytes.erase(at, Draw(8));
+        break;
+      case 4:
+        bytes.insert(at, bytes.substr(Draw(bytes.size() + 1), Draw(32)));
+        break;
+      default: {
+        // Numbers at the edges of what a length may be.
+        static const std::vector<std::string> kNumbers = {
+            "0",          "-1",          "-2",        "2147483647",          "2147483648",
+            "4294967296", "536870912",   "536870913", "9223372036854775807", "-9223372036854775808",
+            "1048577",    "00000000001", "1e9",       "18446744073709551616"};
+        bytes.insert(at, kNumbers[Draw(kNumbers.size())]);
+      }
+    }
+  }
+
+  std::mt19937_64 random_;
+  const std::vector<std::string> good_;
+};
+
+// Requests that a mutation turns neither into a stop of the server nor into a wait.
+std::vector<std::string> ClientRequests() {
+  return {
+      "*1\r\n$4\r\nPING\r\n",
+      "*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n",
+      "*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n",
+      "*5\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n$2\r\nPX\r\n$4\r\n1000\r\n",
+      "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n",
+      "*5\r\n$4\r\nMSET\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$1\r\n2\r\n",
+      "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n*2\r\n$4\r\nMGET\r\n$1\r\na\r\n",
+      "*3\r\n$6\r\nAPPEND\r\n$1\r\na\r\n$0\r\n\r\n",
+      "*4\r\n$8\r\nSETRANGE\r\n$1\r\na\r\n$1\r\n9\r\n$1\r\nx\r\n",
+      "*3\r\n$4\r\nSCAN\r\n$1\r\n0\r\n$5\r\nCOUNT\r\n",
+      "*2\r\n$4\r\nTIDE\r\n$10\r\nWATERMARKS\r\n",
+      "PING\r\nSET key \"quoted value\"\r\nGET 'key'\r\n",
+      "get key\nset key \"\\x41\\n\"\n",
+      "*0\r\n*-1\r\n\r\n\r\nPING\r\n",
+  };
+}
+
+// Headers of the link's two kinds of message (docs/protocol.md, docs/formats/frame.md), right as
+// far as they go.
+std::vector<std::string> LinkMessages() {
+  const auto control = [](char type, char length, const std::string& body) {
+    return std::string("TDMC") + '\x01' + type + std::string(2, '\0') + length +
+           std::string(3, '\0') + std::string(4, '\0') + body;
+  };
+  return {
+      control(1, 0, ""),
+      control(1, 20, std::string(20, '\x08')),
+      control(5, 4, std::string(4, '\x0a')),
+      control(7, 0, ""),
+      std::string("TDMF") + '\x01' + std::string(60, '\0'),
+      std::string("TDMF") + '\x01' + '\x01' + std::string(58, '\xff'),
+      "*1\r\n$4\r\nPING\r\n",
+      "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+      std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),  // TLS.
+  };
+}
+
+class BadInputTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(primary_.AwaitReady()); }
+
+  // Sends kStrings to `port`, several a connection, and looks now and then whether the node is
+  // well.
+  void Bombard(int port, BadStrings strings) {
+    RedisClient observer = primary_.Connect();
+    int64_t settled_bytes = 0;
+    for (int sent = 0; sent < kStrings;) {
+      const int next_check = sent + kCheckEvery;
+      while (sent < next_check) {
+        std::string bytes;
+        for (size_t i = 1 + strings.Draw(8); i > 0; --i, ++sent) bytes += strings.Next();
+        ASSERT_TRUE(SendUntilClosed(port, bytes)) << "after " << sent << " strings";
+      }
+      // Mutated keys are keys; without them nothing may remain.
+      ASSERT_EQ(observer.Do({"FLUSHALL"}), Reply::Status("OK"));
+      ASSERT_EQ(observer.Do({"SET", "key", "value"}), Reply::Status("OK"));
+      const int64_t resident_bytes = primary_.process().ResidentBytes();
+      if (settled_bytes == 0) settled_bytes = resident_bytes;
+      ASSERT_LT(resident_bytes, settled_bytes + (int64_t{48} << 20)) << "after " << sent;
+    }
+  }
+
+  // A small backlog, so that what it keeps of the strings' writes does not count as growth.
+  Node primary_ = Node::Primary({"--shards=2", "--backlog_bytes=1mb"});
+};
+
+TEST_F(BadInputTest, AMillionBadStringsAtTheClientPortDoNoHarm) {
+  Bombard(primary_.port(), BadStrings(40, ClientRequests()));
+}
+
+TEST_F(BadInputTest, AMillionBadStringsAtTheReplicationPortDoNoHarm) {
+  Bombard(primary_.replication_port(), BadStrings(41, LinkMessages()));
+}
+
+}  // namespace
+}  // namespace tidemark::integration

@@ -1,0 +1,34 @@
+#include "replication/shell/link_loop.h"
+
+#include <asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+namespace tidemark::replication {
+
+LinkLoop::LinkLoop() : context_(std::make_shared<asio::io_context>()) {
+  work_.emplace(context_->get_executor());
+}
+
+LinkLoop::~LinkLoop() { Stop(); }
+
+void LinkLoop::Start() {
+  thread_ = std::thread([context = context_] { context->run(); });
+}
+
+void LinkLoop::Stop() {
+  context_->stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void LinkLoop::Poster::Post(absl::AnyInvocable<void()> task) const {
+  asio::post(*context_, std::move(task));
+}
+
+int64_t LinkLoop::NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace tidemark::replication

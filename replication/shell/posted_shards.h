@@ -1,0 +1,42 @@
+// PostedShards is ShardAccess over ShardCalls: work for the shards is posted to their threads, and
+// what follows it back to the link loop.
+
+#ifndef TIDEMARK_REPLICATION_SHELL_POSTED_SHARDS_H_
+#define TIDEMARK_REPLICATION_SHELL_POSTED_SHARDS_H_
+
+#include <vector>
+
+#include "replication/link/shard_access.h"
+#include "replication/shell/link_loop.h"
+#include "replication/shell/shard_calls.h"
+
+namespace tidemark::replication {
+
+// Threading: the link thread, but for Emitted().
+class PostedShards final : public ShardAccess {
+ public:
+  // What `shards` refer to outlives the tasks that are posted.
+  PostedShards(HistoryId history, std::vector<PublishingShard> shards, ShardCalls calls,
+               LinkLoop::Poster loop);
+
+  int shard_count() const override { return static_cast<int>(shards_.size()); }
+  HistoryId history() const override { return history_; }
+  Watermarks Emitted() const override;
+  void OnEachShard(EachShard each, Done done) override;
+  void AtCut(EachShard each, Done done) override;
+
+  // Makes the shard run a turn.
+  void Wake(ShardId shard) const {
+    calls_.post(shard, [] {});
+  }
+
+ private:
+  const HistoryId history_;
+  const std::vector<PublishingShard> shards_;
+  const ShardCalls calls_;
+  const LinkLoop::Poster loop_;
+};
+
+}  // namespace tidemark::replication
+
+#endif  // TIDEMARK_REPLICATION_SHELL_POSTED_SHARDS_H_

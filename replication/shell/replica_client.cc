@@ -1,0 +1,350 @@
+#include "replication/shell/replica_client.h"
+
+#include <algorithm>
+#include <asio/connect.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/log/log.h"
+#include "fmt/format.h"
+#include "replication/apply/shard_applier.h"
+#include "replication/shell/link_loop.h"
+#include "replication/shell/link_socket.h"
+
+namespace tidemark::replication {
+namespace {
+
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+constexpr auto kStopTimeout = std::chrono::milliseconds(1'000);
+// The least between two refreshes of what status() shows, but for those of the tick.
+constexpr int64_t kStatusMs = 5;
+
+std::string Text(const absl::Status& status) {
+  return std::string(status.message().data(), status.message().size());
+}
+
+Applier::Options WithShards(Applier::Options options, size_t shards) {
+  options.own_shards = static_cast<int>(shards);
+  return options;
+}
+
+// A step on its way over the shards, and what they report.
+struct StepRound {
+  ApplyStep step;
+  std::vector<const Slice*> slices;  // Of each shard; null: none.
+  std::vector<ShardId> shards;       // That take part.
+  std::vector<StepResult> results;   // Each shard writes its own; read when `left` is 0.
+  std::atomic<size_t> left{0};
+};
+
+}  // namespace
+
+// Everything but the public functions runs on the link thread.
+class ReplicaClient::Core final : public LinkSocketOwner {
+ public:
+  Core(const Options& options, std::vector<cache::Keyspace*> keyspaces, ShardCalls calls)
+      : options_(options),
+        calls_(std::move(calls)),
+        applier_(WithShards(options.applier, keyspaces.size())),
+        link_(options.link, &applier_, LinkLoop::NowMs()),
+        resolver_(loop_.context()),
+        tick_(loop_.context()) {
+    for (cache::Keyspace* keyspace : keyspaces) {
+      shards_.push_back(std::make_unique<ShardApplier>(keyspace));
+    }
+  }
+  ~Core() override { Stop(); }
+
+  void Start(absl::AnyInvocable<void()> on_synced) {
+    on_synced_ = std::move(on_synced);
+    started_ = true;
+    loop_.Post([this] { Serve(); });
+    loop_.Start();
+  }
+  void Stop();
+  bool FreeSome(ShardId shard, size_t max_entries) {
+    return shards_[shard.value()]->FreeSome(max_entries);
+  }
+  Status status() const {
+    std::lock_guard lock(status_mutex_);
+    Status status = status_;
+    // They grow while nothing happens.
+    const int64_t passed_ms = LinkLoop::NowMs() - status_at_ms_;
+    if (status.silent_ms >= 0) status.silent_ms += passed_ms;
+    if (status.stale_ms >= 0) status.stale_ms += passed_ms;
+    return status;
+  }
+
+ private:
+  // LinkSocketOwner.
+  void OnBytes(std::string_view bytes) override {
+    link_.OnBytes(bytes, LinkLoop::NowMs());
+    Serve();
+  }
+  void Gather(size_t max_pieces, std::vector<std::string_view>* pieces) override {
+    link_.Gather(max_pieces, pieces);
+  }
+  void OnWritten(size_t bytes) override {
+    link_.OnWritten(bytes, LinkLoop::NowMs());
+    Serve();
+  }
+  void OnClosed(const absl::Status& why) override {
+    link_.OnDisconnected(why, LinkLoop::NowMs());
+    Serve();
+  }
+
+  void Serve();
+  void ServeConnection(int64_t now_ms);
+  void Connect();
+  void OnConnect(const asio::error_code& error);
+  void HandOutSteps(int64_t now_ms);
+  void HandOut(ApplyStep step);
+  void OnStepDone(const StepRound& round);
+  void NoteChanges(int64_t now_ms);
+  void ArmTick();
+  void RefreshStatus(int64_t now_ms);
+
+  const Options options_;
+  const ShardCalls calls_;
+  LinkLoop loop_;
+  std::vector<std::unique_ptr<ShardApplier>> shards_;  // Each used on its shard's thread.
+  Applier applier_;
+  ReplicaLink link_;
+  absl::AnyInvocable<void()> on_synced_;  // Null once called.
+  bool started_ = false;
+  std::shared_ptr<std::promise<void>> stopped_;  // Set while stopping.
+
+  // An attempt to connect: its number makes handlers of an earlier one know that they are late.
+  asio::ip::tcp::resolver resolver_;
+  std::optional<asio::ip::tcp::socket> connecting_;
+  uint64_t attempt_ = 0;
+  std::unique_ptr<LinkSocket> socket_;
+  bool reading_ = true;
+
+  asio::steady_timer tick_;
+  int64_t tick_at_ms_ = kNever;
+  std::string
+      logged_;  // The last line about the link, so that a failure that repeats is told once.
+
+  mutable std::mutex status_mutex_;
+  Status status_;             // Under the mutex.
+  int64_t status_at_ms_ = 0;  // Written under the mutex, and read by the link thread without.
+};
+
+// Does whatever the link and the applier want by now. Called after every event.
+void ReplicaClient::Core::Serve() {
+  const int64_t now_ms = LinkLoop::NowMs();
+  HandOutSteps(now_ms);
+  if (applier_.TakeAppliedMoved()) link_.OnApplied(applier_.AckableApplied(), now_ms);
+  ServeConnection(now_ms);
+  NoteChanges(now_ms);
+  ArmTick();
+}
+
+// --- The connection ---
+
+void ReplicaClient::Core::ServeConnection(int64_t now_ms) {
+  const bool attempting = link_.state() == ReplicaLink::State::kConnecting;
+  if (socket_ != nullptr) socket_->WantWrite();
+  if (!link_.wants_connection() || attempting) {
+    // What was there belongs to an earlier attempt.
+    if (socket_ != nullptr) socket_.reset();
+  }
+  if (!attempting && connecting_) {
+    ++attempt_;
+    connecting_.reset();
+    resolver_.cancel();
+  }
+  if (attempting && !connecting_) Connect();
+  if (socket_ != nullptr && reading_ != applier_.wants_input()) {
+    reading_ = !reading_;
+    reading_ ? link_.OnReadingResumed(now_ms) : link_.OnReadingPaused(now_ms);
+    socket_->SetReading(reading_);
+  }
+}
+
+void ReplicaClient::Core::Connect() {
+  connecting_.emplace(loop_.context());
+  const uint64_t attempt = ++attempt_;
+  resolver_.async_resolve(options_.primary_host, fmt::format("{}", options_.primary_port),
+                          [this, attempt](const asio::error_code& error,
+                                          const asio::ip::tcp::resolver::results_type& endpoints) {
+                            if (attempt != attempt_) return;
+                            if (error) return OnConnect(error);
+                            asio::async_connect(*connecting_, endpoints,
+                                                [this, attempt](const asio::error_code& failed,
+                                                                const asio::ip::tcp::endpoint&) {
+                                                  if (attempt == attempt_) OnConnect(failed);
+                                                });
+                          });
+}
+
+void ReplicaClient::Core::OnConnect(const asio::error_code& error) {
+  const int64_t now_ms = LinkLoop::NowMs();
+  asio::ip::tcp::socket socket = std::move(*connecting_);
+  connecting_.reset();
+  if (error) {
+    link_.OnConnectFailed(absl::UnavailableError(
+                              fmt::format("cannot connect to {} port {}: {}", options_.primary_host,
+                                          options_.primary_port, error.message())),
+                          now_ms);
+  } else {
+    socket_ = std::make_unique<LinkSocket>(std::move(socket), this);
+    reading_ = true;
+    link_.OnConnected(now_ms);
+  }
+  Serve();
+}
+
+// --- Steps ---
+
+void ReplicaClient::Core::HandOutSteps(int64_t now_ms) {
+  while (true) {
+    absl::StatusOr<std::optional<ApplyStep>> step = applier_.NextStep();
+    if (!step.ok()) return link_.Fail(wire::Goodbye::PROTOCOL, step.status(), now_ms);
+    if (!step->has_value()) return;
+    HandOut(**std::move(step));
+  }
+}
+
+void ReplicaClient::Core::HandOut(ApplyStep step) {
+  const auto round = std::make_shared<StepRound>();
+  round->step = std::move(step);
+  round->slices.resize(shards_.size());
+  round->results.resize(shards_.size());
+  for (const Slice& slice : round->step.slices) round->slices[slice.shard.value()] = &slice;
+  const bool all = round->step.at_cut || round->step.kind != ApplyStep::Kind::kApply;
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    if (all || round->slices[i] != nullptr) {
+      round->shards.push_back(ShardId(static_cast<uint16_t>(i)));
+    }
+  }
+  round->left = round->shards.size();
+  const auto run = [this, round](ShardId shard) {
+    const size_t i = shard.value();
+    round->results[i] = shards_[i]->Run(round->step, round->slices[i]);
+  };
+  if (round->step.at_cut) {
+    calls_.at_cut(run, [this, round, loop = loop_.poster()] {
+      loop.Post([this, round] { OnStepDone(*round); });
+    });
+    return;
+  }
+  for (const ShardId shard : round->shards) {
+    calls_.post(shard, [this, run, shard, round, loop = loop_.poster()] {
+      run(shard);
+      // The last one sees what all the others did.
+      if (round->left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+      loop.Post([this, round] { OnStepDone(*round); });
+    });
+  }
+}
+
+void ReplicaClient::Core::OnStepDone(const StepRound& round) {
+  for (const ShardId shard : round.shards) {
+    const absl::Status status =
+        applier_.OnShardDone(round.step.id, shard, round.results[shard.value()]);
+    if (!status.ok()) link_.Fail(wire::Goodbye::PROTOCOL, status, LinkLoop::NowMs());
+  }
+  Serve();
+}
+
+// --- Time and what others see ---
+
+void ReplicaClient::Core::ArmTick() {
+  const int64_t at_ms = link_.NextDeadlineMs();
+  if (at_ms == kNever || (at_ms >= tick_at_ms_)) return;
+  tick_at_ms_ = at_ms;
+  tick_.expires_after(std::chrono::milliseconds(std::max<int64_t>(at_ms - LinkLoop::NowMs(), 0)));
+  tick_.async_wait([this](const asio::error_code& cancelled) {
+    if (cancelled) return;
+    tick_at_ms_ = kNever;
+    link_.Tick(LinkLoop::NowMs());
+    Serve();
+  });
+}
+
+void ReplicaClient::Core::NoteChanges(int64_t now_ms) {
+  if (applier_.synced() && on_synced_ != nullptr) std::exchange(on_synced_, nullptr)();
+  std::string line;
+  if (link_.state() == ReplicaLink::State::kBackoff && !link_.last_failure().ok()) {
+    line = fmt::format("link to the primary: {}; trying again", Text(link_.last_failure()));
+  } else if (link_.state() == ReplicaLink::State::kStreaming) {
+    line = "link to the primary: connected";
+  } else if (link_.state() == ReplicaLink::State::kSnapshot) {
+    line = "link to the primary: receiving a snapshot";
+  }
+  if (!line.empty() && line != logged_) {
+    Log(link_.refused() ? LogLevel::kError : LogLevel::kInfo, line);
+    logged_ = std::move(line);
+  }
+  if (now_ms - status_at_ms_ >= kStatusMs) RefreshStatus(now_ms);
+  const bool gone = link_.state() == ReplicaLink::State::kStopped;
+  if (gone && stopped_ != nullptr) std::exchange(stopped_, nullptr)->set_value();
+}
+
+void ReplicaClient::Core::RefreshStatus(int64_t now_ms) {
+  Status status;
+  status.link_state = link_.state_name();
+  status.link_up = link_.state() == ReplicaLink::State::kStreaming ||
+                   link_.state() == ReplicaLink::State::kSnapshot;
+  status.sync_in_progress = link_.state() == ReplicaLink::State::kSnapshot;
+  status.history = applier_.history();
+  status.received = link_.received();
+  status.applied = applier_.applied();
+  status.primary_emitted = link_.emitted();
+  const Watermarks applied = applier_.AckableApplied();
+  if (applied.size() == status.primary_emitted.size()) {
+    for (size_t i = 0; i < applied.size(); ++i) {
+      if (status.primary_emitted[i] > applied[i]) {
+        status.lag_records += status.primary_emitted[i].value() - applied[i].value();
+      }
+    }
+  }
+  if (link_.last_heard_ms() > 0) status.silent_ms = now_ms - link_.last_heard_ms();
+  if (link_.current_as_of_ms() > 0) status.stale_ms = now_ms - link_.current_as_of_ms();
+  status.last_failure = Text(link_.last_failure());
+  status.link = link_.counters();
+  status.applier = applier_.counters();
+  std::lock_guard lock(status_mutex_);
+  status_ = std::move(status);
+  status_at_ms_ = now_ms;
+}
+
+void ReplicaClient::Core::Stop() {
+  if (!std::exchange(started_, false)) return;
+  const auto stopped = std::make_shared<std::promise<void>>();
+  std::future<void> done = stopped->get_future();
+  loop_.Post([this, stopped] {
+    stopped_ = stopped;
+    link_.Stop(LinkLoop::NowMs());
+    Serve();
+  });
+  done.wait_for(kStopTimeout);
+  loop_.Stop();
+  socket_.reset();
+}
+
+ReplicaClient::ReplicaClient(const Options& options, std::vector<cache::Keyspace*> keyspaces,
+                             ShardCalls calls)
+    : core_(std::make_unique<Core>(options, std::move(keyspaces), std::move(calls))) {}
+
+ReplicaClient::~ReplicaClient() = default;
+
+void ReplicaClient::Start(absl::AnyInvocable<void()> on_synced) {
+  core_->Start(std::move(on_synced));
+}
+void ReplicaClient::Stop() { core_->Stop(); }
+bool ReplicaClient::FreeSome(ShardId shard, size_t max_entries) {
+  return core_->FreeSome(shard, max_entries);
+}
+ReplicaClient::Status ReplicaClient::status() const { return core_->status(); }
+
+}  // namespace tidemark::replication

@@ -1,0 +1,73 @@
+// ReplicaClient is a replica's link thread: it connects to the primary, follows its stream with
+// ReplicaLink, and has the shards apply it in steps that the Applier decides.
+//
+// Threading: thread-safe, except Start and Stop, which one thread calls, and FreeSome(). Callbacks
+// come on the link thread.
+
+#ifndef TIDEMARK_REPLICATION_SHELL_REPLICA_CLIENT_H_
+#define TIDEMARK_REPLICATION_SHELL_REPLICA_CLIENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "base/ids.h"
+#include "cache/keyspace.h"
+#include "replication/apply/applier.h"
+#include "replication/link/replica_link.h"
+#include "replication/shell/shard_calls.h"
+
+namespace tidemark::replication {
+
+class ReplicaClient {
+ public:
+  struct Options {
+    std::string primary_host;  // A name or an address.
+    uint16_t primary_port = 0;
+    ReplicaLink::Options link;
+    Applier::Options applier;  // own_shards is set from the keyspaces.
+  };
+  // `keyspaces`: of this node's shards, each used on its own thread by `calls`. All outlive the
+  // shards' threads, and so does this object: steps under way at Stop() run to their end.
+  ReplicaClient(const Options& options, std::vector<cache::Keyspace*> keyspaces, ShardCalls calls);
+  ~ReplicaClient();  // Stops.
+
+  // `on_synced` is called once, when what is served is the primary's for the first time.
+  void Start(absl::AnyInvocable<void()> on_synced);
+  // Says goodbye and ends the thread. Idempotent.
+  void Stop();
+
+  // Frees some of what a snapshot's swap left behind; true while there is more. On the shard's
+  // thread, from its background slices.
+  bool FreeSome(ShardId shard, size_t max_entries);
+
+  struct Status {
+    std::string
+        link_state;  // ROLE's word: "connect", "connecting", "sync", "connected", or "refused".
+    bool link_up = false;
+    bool sync_in_progress = false;
+    HistoryId history;             // Of what is served.
+    Watermarks received, applied;  // By the primary's shard. `applied` is of what is served.
+    Watermarks primary_emitted;    // As the primary last said.
+    uint64_t lag_records = 0;      // Emitted there and not applied here.
+    int64_t silent_ms = -1;        // Since the last byte from the primary; -1: never heard.
+    int64_t stale_ms = -1;         // Since what is served was known to be current; -1: never was.
+    std::string last_failure;      // Why the last connection or attempt ended; empty: none has.
+    ReplicaLink::Counters link;
+    Applier::Counters applier;
+  };
+  // As of a few milliseconds ago.
+  Status status() const;
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace tidemark::replication
+
+#endif  // TIDEMARK_REPLICATION_SHELL_REPLICA_CLIENT_H_

@@ -1,0 +1,75 @@
+// ReplicationServer is a primary's link thread: it listens for replicas and serves each with
+// PrimaryHub.
+//
+// It reaches the shards through ShardCalls only, and they reach it through their subscribers. A
+// replica's frames leave in gathered writes; under load at most one round of writes starts each
+// `gather_us`, so that a link thread that shares a core with a shard takes many turns' frames at
+// once.
+//
+// Threading: thread-safe, except Start and Stop, which one thread calls. Callbacks come on the link
+// thread.
+
+#ifndef TIDEMARK_REPLICATION_SHELL_REPLICATION_SERVER_H_
+#define TIDEMARK_REPLICATION_SHELL_REPLICATION_SERVER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "base/ids.h"
+#include "replication/link/primary_hub.h"
+#include "replication/shell/shard_calls.h"
+
+namespace tidemark::replication {
+
+class ReplicationServer {
+ public:
+  struct Options {
+    std::string address = "127.0.0.1";  // Numeric.
+    uint16_t port = 0;                  // 0: the kernel chooses.
+    HistoryId history;
+    PrimaryHub::Options hub;
+    int64_t gather_us = 200;          // 0: write whenever woken.
+    int64_t stop_timeout_ms = 2'000;  // For replicas to get what is emitted, and the goodbye.
+  };
+  // `shards` are reached on their own threads by `calls`; all outlive this object and, where tasks
+  // may still be posted, the threads of the shards outlive Stop().
+  ReplicationServer(const Options& options, std::vector<PublishingShard> shards, ShardCalls calls);
+  ~ReplicationServer();  // Stops.
+
+  // Binds, and starts the thread. Unavailable: the port cannot be had, and why.
+  absl::Status Start();
+  // Seals and sends what is due, says goodbye, and ends the thread; at most stop_timeout_ms.
+  // Idempotent.
+  void Stop();
+
+  uint16_t port() const;  // After Start().
+
+  // Calls back with the number of replicas that have applied `target` (0 in a shard: nothing to
+  // wait for), once that is at least `replicas`, or after `timeout_ms` (0: never give up). Dropped
+  // at Stop().
+  void WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
+               absl::AnyInvocable<void(int covering)> callback);
+
+  struct Status {
+    std::vector<ReplicaStatus> replicas;
+    Watermarks acked;  // What every replica whose stream runs has applied; empty: there is none.
+    PrimaryLink::Counters sent;
+    FrameCompressor::Stats compression;
+    uint64_t refused = 0;  // Connections closed before a stream began.
+  };
+  // As of a few milliseconds ago.
+  Status status() const;
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace tidemark::replication
+
+#endif  // TIDEMARK_REPLICATION_SHELL_REPLICATION_SERVER_H_
