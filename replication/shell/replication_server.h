@@ -36,8 +36,8 @@ class ReplicationServer {
     int64_t gather_us = 200;          // 0: write whenever woken.
     int64_t stop_timeout_ms = 2'000;  // For replicas to get what is emitted, and the goodbye.
   };
-  // `shards` are reached on their own threads by `calls`; all outlive this object and, where tasks
-  // may still be posted, the threads of the shards outlive Stop().
+  // `shards` are reached on their own threads by `calls`. Those threads run while Stop() does, and
+  // have ended before this object is destroyed: a shard may be about to wake it.
   ReplicationServer(const Options& options, std::vector<PublishingShard> shards, ShardCalls calls);
   ~ReplicationServer();  // Stops.
 
