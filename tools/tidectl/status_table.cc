@@ -46,8 +46,8 @@ std::string NodeRow(const NodeStatus& node, const NodeWatermarks* primary) {
     const int64_t records = Lag(*primary, marks);
     lag = records < 0 ? "other history" : std::to_string(records);
   }
-  return fmt::format("{:<22} {:<8} {:<18} {:>6} {:>13}  {}\n", node.name, marks.role, marks.history,
-                     marks.shards, lag, VectorText(marks.position()));
+  return fmt::format("{:<22} {:<8} {:<18} {:>6} {:>13}  {}\n", node.name, marks.role,
+                     ShortHistory(marks.history), marks.shards, lag, VectorText(marks.position()));
 }
 
 }  // namespace
