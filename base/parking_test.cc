@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <deque>
 #include <thread>
 #include <vector>
@@ -154,6 +155,41 @@ TEST(ParkerTest, RealThreadsLoseNoWake) {
   }
   EXPECT_TRUE(signalled) << "left asleep after " << asleep_with << " messages";
   for (std::thread& sender : senders) sender.join();
+}
+
+// The race itself, many times, with both sides let loose at once: either the second look sees the
+// work or the sender sees `parked`. On one core the two never truly meet, and the test can only
+// pass.
+TEST(ParkerTest, EitherTheOwnerSeesTheWorkOrTheSenderSeesItParked) {
+  constexpr int kRounds = 100'000;
+  Parker parker;
+  std::atomic<int> work{0};
+  std::atomic<int> sender_round{0};
+  std::atomic<int> owner_round{0};
+  std::atomic<bool> wakes{false};
+  const auto meet = [](std::atomic<int>& mine, std::atomic<int>& other, int round) {
+    mine.store(round, std::memory_order_release);
+    while (other.load(std::memory_order_acquire) < round) std::this_thread::yield();
+  };
+  std::thread sender([&] {
+    for (int round = 1; round <= kRounds; ++round) {
+      meet(sender_round, owner_round, 2 * round);
+      work.store(round, std::memory_order_relaxed);
+      wakes.store(parker.NeedsWake(), std::memory_order_relaxed);
+      meet(sender_round, owner_round, 2 * round + 1);
+    }
+  });
+  int lost = 0;
+  for (int round = 1; round <= kRounds; ++round) {
+    meet(owner_round, sender_round, 2 * round);
+    parker.PublishParked();
+    const bool sees_work = work.load(std::memory_order_relaxed) == round;
+    meet(owner_round, sender_round, 2 * round + 1);
+    if (!sees_work && !wakes.load(std::memory_order_relaxed)) ++lost;
+    parker.ClearParked();
+  }
+  sender.join();
+  EXPECT_EQ(lost, 0);
 }
 
 }  // namespace

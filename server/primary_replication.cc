@@ -121,7 +121,8 @@ ReplicationView PrimaryReplication::View() const {
     view.emitted.push_back(shard.publisher->published_emitted());
   }
   view.backlog_limit_bytes = backlog_budget_.max_bytes();
-  view.backlog_active = backlog_budget_.used_bytes() > 0;
+  view.backlog_bytes = backlog_budget_.used_bytes();
+  view.backlog_active = view.backlog_bytes > 0;
   const replication::ReplicationServer::Status status = server_->status();
   view.acked = status.acked;
   for (const replication::ReplicaStatus& replica : status.replicas) {
@@ -165,7 +166,6 @@ void PrimaryReplication::AddCounters(const replication::ReplicationServer::Statu
   view.counters["sent_bytes_compressed_total"] = status.sent.sent_bytes;
   view.counters["sent_chunks_total"] = status.sent.sent_chunks;
   view.counters["refused_total"] = status.refused;
-  view.counters["out_of_descriptors_total"] = status.out_of_descriptors;
   uint64_t queued = 0;
   uint64_t deepest = 0;
   for (const replication::ReplicaStatus& replica : status.replicas) {

@@ -88,7 +88,7 @@ ReplicationView ReplicaReplication::View() const {
   view.lag_records = status.lag_records;
   view.counters = {
       {"applied_records_total", status.applier.applied_records},
-      {"skipped_records_total", status.applier.skipped_records + status.link.skipped_records},
+      {"skipped_records_total", status.link.skipped_records},
       {"apply_steps_total", status.applier.steps},
       {"apply_steps_at_cut_total", status.applier.steps_at_cut},
       {"snapshots_swapped_in_total", status.applier.snapshots_swapped_in},

@@ -24,6 +24,7 @@ class RespReply final : public cache::ReplyBuilder {
     if (!muted_) writer_->Status(text);
   }
   void Error(std::string_view text) override {
+    CountError();
     errors_->Count(text);
     if (!muted_) writer_->Error(text);
   }

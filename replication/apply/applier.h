@@ -69,6 +69,8 @@ class Applier final : public FrameReceiver {
   // mend what is served.
   absl::Status OnShardDone(uint64_t step_id, ShardId shard, const StepResult& result);
 
+  // No step is under way: applied() is exactly what the shards hold.
+  bool idle() const { return under_way_.empty(); }
   // False while too much is pending: what would be read could not be applied soon. True even then
   // if nothing is under way, for all that is pending then waits for what is still to be read. Ask
   // after NextStep().

@@ -6,6 +6,7 @@
 #include <asio/steady_timer.hpp>
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <future>
 #include <limits>
 #include <mutex>
@@ -72,6 +73,12 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   bool FreeSome(ShardId shard, size_t max_entries) {
     return shards_[shard.value()]->FreeSome(max_entries);
   }
+  void ObserveAtCut(std::function<void(ShardId)> each, Observed done) {
+    loop_.Post([this, each = std::move(each), done = std::move(done)]() mutable {
+      observers_.push_back({std::move(each), std::move(done)});
+      Serve();
+    });
+  }
   Status status() const {
     std::lock_guard lock(status_mutex_);
     Status status = status_;
@@ -107,6 +114,7 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   void HandOutSteps(int64_t now_ms);
   void HandOut(ApplyStep step);
   void OnStepDone(const StepRound& round);
+  void Observe();
   void NoteChanges(int64_t now_ms);
   void ArmTick();
   void RefreshStatus(int64_t now_ms);
@@ -127,6 +135,13 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   uint64_t attempt_ = 0;
   std::unique_ptr<LinkSocket> socket_;
   bool reading_ = true;
+
+  struct Observer {
+    std::function<void(ShardId)> each;
+    Observed done;
+  };
+  std::deque<Observer> observers_;  // While there are any, no step is handed out.
+  bool observing_ = false;          // The first one's cut is under way.
 
   asio::steady_timer tick_;
   int64_t tick_at_ms_ = kNever;
@@ -207,6 +222,7 @@ void ReplicaClient::Core::OnConnect(const asio::error_code& error) {
 // --- Steps ---
 
 void ReplicaClient::Core::HandOutSteps(int64_t now_ms) {
+  if (!observers_.empty()) return Observe();
   while (true) {
     absl::StatusOr<std::optional<ApplyStep>> step = applier_.NextStep();
     if (!step.ok()) return link_.Fail(wire::Goodbye::PROTOCOL, step.status(), now_ms);
@@ -255,6 +271,20 @@ void ReplicaClient::Core::OnStepDone(const StepRound& round) {
     if (!status.ok()) link_.Fail(wire::Goodbye::PROTOCOL, status, LinkLoop::NowMs());
   }
   Serve();
+}
+
+void ReplicaClient::Core::Observe() {
+  if (observing_ || !applier_.idle()) return;
+  observing_ = true;
+  calls_.at_cut(observers_.front().each, [this, loop = loop_.poster()] {
+    loop.Post([this] {
+      Observer observer = std::move(observers_.front());
+      observers_.pop_front();
+      observing_ = false;
+      observer.done(applier_.history(), applier_.applied());
+      Serve();
+    });
+  });
 }
 
 // --- Time and what others see ---
@@ -345,6 +375,9 @@ void ReplicaClient::Start(absl::AnyInvocable<void()> on_synced) {
   core_->Start(std::move(on_synced));
 }
 void ReplicaClient::Stop() { core_->Stop(); }
+void ReplicaClient::ObserveAtCut(std::function<void(ShardId)> each, Observed done) {
+  core_->ObserveAtCut(std::move(each), std::move(done));
+}
 bool ReplicaClient::FreeSome(ShardId shard, size_t max_entries) {
   return core_->FreeSome(shard, max_entries);
 }
