@@ -344,6 +344,7 @@ TEST(ApplierTest, ASnapshotIsSeenWhenItIsCompleteAndNotBefore) {
   node.Give(node.writers[0].Set(a, "old").Mutations());
   node.RunAll();
   node.applier.OnLinkLost();
+  node.RunAll();
   node.applier.OnPlan(node.SnapshotPlan());
   node.Give(node.writers[0].Set(a, "new").Chunk(kFrameFirst));
   node.Give(node.writers[0].Set(a, "newer").Mutations());
@@ -364,6 +365,7 @@ TEST(ApplierTest, AnUnfinishedSnapshotIsDroppedAndTheOldDataStay) {
   node.Give(node.writers[0].Set("key", "old").Mutations());
   node.RunAll();
   node.applier.OnLinkLost();
+  node.RunAll();
   const ReplicaPosition before = *node.applier.Position();
   node.applier.OnPlan(node.SnapshotPlan());
   node.Give(node.writers[0].Set("key", "new").Chunk(kFrameFirst));
@@ -374,6 +376,34 @@ TEST(ApplierTest, AnUnfinishedSnapshotIsDroppedAndTheOldDataStay) {
   EXPECT_EQ(node.Contents(), (std::map<std::string, std::string>{{"key", "old"}}));
   EXPECT_EQ(node.applier.Position()->shards, before.shards);
   EXPECT_EQ(node.applier.pending_bytes(), 0u);
+}
+
+TEST(ApplierTest, WhatALostLinkBroughtIsAppliedAsFarAsItIsWhole) {
+  Node node(2, 2);
+  node.Join();
+  const std::string free = KeyOn(0, 2), half = KeyOn(0, 2, 1), behind = KeyOn(0, 2, 2);
+  node.Give(node.writers[0].Set(free, "v").Mutations());
+  const ShardPosition reached = node.writers[0].position();
+  node.Give(node.writers[0].Transaction(9, 1, {0, 1}).Set(half, "v").Mutations());
+  node.Give(node.writers[0].Set(behind, "v").Mutations());
+  node.applier.OnLinkLost();
+  EXPECT_FALSE(node.applier.Position());
+  node.RunAll();
+  EXPECT_EQ(node.Contents(), (std::map<std::string, std::string>{{free, "v"}}));
+  ASSERT_TRUE(node.applier.Position());
+  EXPECT_EQ(node.applier.Position()->shards[0], reached);
+  EXPECT_EQ(node.applier.pending_bytes(), 0u);
+}
+
+TEST(ApplierTest, ASnapshotOfWhichNothingIsMissingOutlivesItsLink) {
+  Node node(1, 1);
+  node.applier.OnPlan(node.SnapshotPlan());
+  node.Give(node.writers[0].Set("key", "v").Chunk(kFrameFirst | kFrameLast));
+  node.applier.OnSnapshotEnd();
+  node.applier.OnLinkLost();
+  node.RunAll();
+  EXPECT_EQ(node.Contents(), (std::map<std::string, std::string>{{"key", "v"}}));
+  EXPECT_EQ(node.applier.Position()->history, kHistory);
 }
 
 TEST(ApplierTest, ASetThatHasExpiredReplacesTheOlderValueAndIsHidden) {
