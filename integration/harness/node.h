@@ -45,6 +45,7 @@ class Node {
 
   RedisClient Connect() const { return RedisClient(port()); }
   Process& process() { return *process_; }
+  const Process& process() const { return *process_; }
 
  private:
   Node(std::string program, bool opens_replication_port, Flags flags)
