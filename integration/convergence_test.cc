@@ -55,6 +55,17 @@ TEST_P(ConvergenceTest, AWriteIsReadOnEveryReplicaAfterWait) {
 INSTANTIATE_TEST_SUITE_P(PrimaryShards, ConvergenceTest, testing::Values(1, 2, 4),
                          testing::PrintToStringParamName());
 
+// The proof itself must be able to fail.
+TEST(AwaitConvergenceTest, ANodeOfAnotherHistoryIsNeverEqual) {
+  Node primary = Node::Primary({"--shards=1"});
+  Node stranger = Node::Primary({"--shards=1"});
+  ASSERT_TRUE(primary.AwaitReady() && stranger.AwaitReady());
+  Node replica = Node::Replica(primary, {"--shards=1"});
+  ASSERT_TRUE(replica.AwaitReady());
+  EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
+  EXPECT_FALSE(AwaitConvergence(stranger, {&replica}, Duration(200)));
+}
+
 TEST(ReplicaTest, RefusesWritesAndServesReads) {
   Node primary = Node::Primary({"--shards=1"});
   ASSERT_TRUE(primary.AwaitReady());

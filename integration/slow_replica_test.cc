@@ -28,47 +28,78 @@ void Overwrite(RedisClient& client, int rounds) {
   }
 }
 
-size_t StreamingReplicas(RedisClient& client) {
+size_t OnlineReplicas(RedisClient& client) {
   const absl::StatusOr<WatermarksReport> report = Watermarks(client);
   EXPECT_TRUE(report.ok()) << report.status();
-  size_t streaming = 0;
+  size_t online = 0;
   if (report.ok()) {
-    for (const ReplicaRow& row : report->replicas) streaming += row.state == "streaming" ? 1 : 0;
+    for (const ReplicaRow& row : report->replicas) online += row.state == "online" ? 1 : 0;
   }
-  return streaming;
+  return online;
 }
 
-class SlowReplicaTest : public testing::Test {
- protected:
-  // Stops one of two replicas, writes `rounds` times 32 MB, and continues it.
-  void StopAndContinue(int rounds) {
-    ASSERT_TRUE(primary_.AwaitReady());
-    Node stopped = Node::Replica(primary_, {"--shards=2"});
-    Node other = Node::Replica(primary_, {"--shards=1"});
-    ASSERT_TRUE(stopped.AwaitReady() && other.AwaitReady());
-    RedisClient client = primary_.Connect();
-    Overwrite(client, 1);
-    ASSERT_TRUE(AwaitConvergence(primary_, {&stopped, &other}));
-
-    stopped.process().Signal(SIGSTOP);
-    Overwrite(client, rounds);
-    EXPECT_TRUE(AwaitConvergence(primary_, {&other})) << "held up by the one that stands still";
-    EXPECT_TRUE(Eventually(kPatience, [&] { return StreamingReplicas(client) == 1; }))
-        << "the one that stands still is not cut";
-    const int64_t resident_bytes = primary_.process().ResidentBytes();
-
-    Overwrite(client, rounds);
-    EXPECT_LT(primary_.process().ResidentBytes(), resident_bytes + (int64_t{64} << 20))
-        << "what it does not take is kept";
-    stopped.process().Signal(SIGCONT);
-    EXPECT_TRUE(AwaitConvergence(primary_, {&stopped, &other}));
+// How often a replica has begun a snapshot, by its own log.
+size_t SnapshotsReceived(const Node& replica) {
+  constexpr std::string_view kLine = "receiving a snapshot";
+  const std::string log = replica.process().Errors();
+  size_t snapshots = 0;
+  for (size_t at = log.find(kLine); at != std::string::npos; at = log.find(kLine, at + 1)) {
+    ++snapshots;
   }
+  return snapshots;
+}
 
-  Node primary_ = Node::Primary({"--shards=2", "--subscriber_queue_bytes=4mb"});
+struct Return {
+  std::string name;
+  std::string backlog_flag;
+  size_t snapshots;  // That the replica needs to come back.
 };
 
-TEST_F(SlowReplicaTest, AReplicaStoppedPastItsQueueIsCutAndConvergesWhenItGoesOn) {
-  StopAndContinue(/*rounds=*/5);
+class SlowReplicaTest : public testing::TestWithParam<Return> {};
+
+TEST_P(SlowReplicaTest, AReplicaStoppedPastItsQueueIsCutAndConvergesWhenItGoesOn) {
+  Node primary =
+      Node::Primary({"--shards=2", "--subscriber_queue_bytes=40mb", GetParam().backlog_flag});
+  ASSERT_TRUE(primary.AwaitReady());
+  Node stopped = Node::Replica(primary, {"--shards=2"});
+  Node other = Node::Replica(primary, {"--shards=1"});
+  ASSERT_TRUE(stopped.AwaitReady() && other.AwaitReady());
+  RedisClient client = primary.Connect();
+  Overwrite(client, 1);
+  ASSERT_TRUE(AwaitConvergence(primary, {&stopped, &other}));
+  const size_t snapshots_before = SnapshotsReceived(stopped);
+
+  stopped.process().Signal(SIGSTOP);
+  Overwrite(client, 3);
+  EXPECT_TRUE(AwaitConvergence(primary, {&other})) << "held up by the one that stands still";
+  EXPECT_TRUE(Eventually(kPatience, [&] { return OnlineReplicas(client) == 1; }))
+      << "the one that stands still is not cut";
+
+  stopped.process().Signal(SIGCONT);
+  EXPECT_TRUE(AwaitConvergence(primary, {&stopped, &other}));
+  EXPECT_EQ(SnapshotsReceived(stopped) - snapshots_before, GetParam().snapshots);
+}
+
+INSTANTIATE_TEST_SUITE_P(Return, SlowReplicaTest,
+                         testing::Values(Return{"FromTheBacklog", "--backlog_bytes=256mb", 0},
+                                         Return{"BySnapshot", "--backlog_bytes=1mb", 1}),
+                         [](const testing::TestParamInfo<Return>& info) {
+                           return info.param.name;
+                         });
+
+// What a replica does not take is not kept: its queue is the bound.
+TEST(StoppedReplicaTest, CostsNoMemoryBeyondItsQueue) {
+  Node primary =
+      Node::Primary({"--shards=2", "--subscriber_queue_bytes=4mb", "--backlog_bytes=1mb"});
+  ASSERT_TRUE(primary.AwaitReady());
+  RedisClient client = primary.Connect();
+  Overwrite(client, 2);
+  Node replica = Node::Replica(primary, {"--shards=2"});
+  ASSERT_TRUE(replica.AwaitReady());
+  replica.process().Signal(SIGSTOP);
+  const int64_t resident_bytes = primary.process().ResidentBytes();
+  Overwrite(client, 10);
+  EXPECT_LT(primary.process().ResidentBytes(), resident_bytes + (int64_t{48} << 20));
 }
 
 }  // namespace

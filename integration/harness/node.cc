@@ -6,18 +6,22 @@
 
 namespace tidemark::integration {
 
-Node Node::Primary(const Flags& flags) { return Node(Runfile("server/primary"), flags); }
+Node Node::Primary(const Flags& flags) {
+  return Node(Runfile("server/primary"), /*opens_replication_port=*/true, flags);
+}
 
 Node Node::Replica(const Node& primary, const Flags& flags) {
   Flags all = {fmt::format("--primary=127.0.0.1:{}", primary.replication_port())};
   all.insert(all.end(), flags.begin(), flags.end());
-  return Node(Runfile("server/replica"), std::move(all));
+  return Node(Runfile("server/replica"), /*opens_replication_port=*/false, std::move(all));
 }
 
 void Node::Start() {
-  std::vector<std::string> command = {
-      program_, "--bind=127.0.0.1", fmt::format("--port={}", ready_.port),
-      fmt::format("--replication_port={}", ready_.replication_port.value_or(0))};
+  std::vector<std::string> command = {program_, "--bind=127.0.0.1",
+                                      fmt::format("--port={}", ready_.port)};
+  if (opens_replication_port_) {
+    command.push_back(fmt::format("--replication_port={}", ready_.replication_port.value_or(0)));
+  }
   command.insert(command.end(), flags_.begin(), flags_.end());
   process_ = std::make_unique<Process>(command);
 }

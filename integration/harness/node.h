@@ -45,14 +45,19 @@ class Node {
 
   RedisClient Connect() const { return RedisClient(port()); }
   Process& process() { return *process_; }
+  const Process& process() const { return *process_; }
 
  private:
-  Node(std::string program, Flags flags) : program_(std::move(program)), flags_(std::move(flags)) {
+  Node(std::string program, bool opens_replication_port, Flags flags)
+      : program_(std::move(program)),
+        opens_replication_port_(opens_replication_port),
+        flags_(std::move(flags)) {
     Start();
   }
   void Start();
 
   std::string program_;
+  bool opens_replication_port_;
   Flags flags_;
   ReadyLine ready_;  // Zeros until it was ready once.
   std::unique_ptr<Process> process_;

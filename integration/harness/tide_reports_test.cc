@@ -16,7 +16,7 @@ Reply Integers(std::initializer_list<int64_t> integers) {
 Reply PrimaryReply() {
   const Reply row = Reply::Array(
       {Reply::String("id"), Reply::Integer(7), Reply::String("addr"), Reply::String("127.0.0.1:1"),
-       Reply::String("state"), Reply::String("streaming"), Reply::String("acked"), Integers({4, 5}),
+       Reply::String("state"), Reply::String("online"), Reply::String("acked"), Integers({4, 5}),
        Reply::String("lag_records"), Reply::Integer(3), Reply::String("lag_ms"), Reply::Integer(2),
        Reply::String("queue_bytes"), Reply::Integer(100)});
   return Reply::Array({Reply::String("role"), Reply::String("primary"), Reply::String("history"),
@@ -33,7 +33,7 @@ TEST(TideReportsTest, ReadsAPrimarysWatermarks) {
   EXPECT_EQ(report->assigned, (Vector{6, 7}));
   EXPECT_EQ(report->emitted, (Vector{6, 6}));
   ASSERT_EQ(report->replicas.size(), 1u);
-  EXPECT_EQ(report->replicas[0].state, "streaming");
+  EXPECT_EQ(report->replicas[0].state, "online");
   EXPECT_EQ(report->replicas[0].acked, (Vector{4, 5}));
   EXPECT_EQ(report->replicas[0].lag_records, 3);
 }
