@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "base/key_hash.h"
 #include "server/node.h"
 #include "server/shard_node.h"
@@ -10,8 +12,21 @@
 namespace tidemark::server {
 namespace {
 
-// More than any command's name: what is longer is not remembered whole, and so never equal.
-constexpr size_t kLongestName = 64;
+// A name of 1 to 8 bytes as one number, different for different names of one length; 0 for any
+// other. Two overlapping loads cover it.
+template <typename Half>
+uint64_t Ends(std::string_view name) {
+  Half first;
+  Half last;
+  std::memcpy(&first, name.data(), sizeof(Half));
+  std::memcpy(&last, name.data() + name.size() - sizeof(Half), sizeof(Half));
+  return uint64_t{last} << 32 | first;
+}
+uint64_t Packed(std::string_view name) {
+  if (name.size() >= 4 && name.size() <= 8) return Ends<uint32_t>(name);
+  if (name.size() == 2 || name.size() == 3) return Ends<uint16_t>(name);
+  return 0;
+}
 
 }  // namespace
 
@@ -83,14 +98,21 @@ void Client::Kill() {
 void Client::Resume() { connection_.Resume(); }
 
 const Client::ResolvedName& Client::Look(std::string_view name) {
-  if (latest_name_.name == name) return latest_name_;
+  const uint64_t packed = Packed(name);
+  if (packed == 0 || packed != latest_name_.packed || name.size() != latest_name_.size) {
+    LookUp(name);
+    latest_name_.packed = packed;
+    latest_name_.size = name.size();
+  }
+  return latest_name_;
+}
+
+void Client::LookUp(std::string_view name) {
   const cache::CommandSpec* spec = node().commands().Find(name);
-  latest_name_.name = name.substr(0, kLongestName);
   latest_name_.spec = spec;
   latest_name_.plain = spec != nullptr && spec->subcommands.empty() &&
                        node().table().HandlerOf(*spec) == nullptr &&
                        !(spec->is_write() && node().is_replica());
-  return latest_name_;
 }
 
 void Client::Resolve(cache::Args args, Resolved& resolved) {

@@ -98,13 +98,15 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   };
   // The command that was looked up last: the next is often the same.
   struct ResolvedName {
-    std::string name;  // As the client wrote it.
+    uint64_t packed = 0;  // The name as the client wrote it; see Packed() in client.cc.
+    size_t size = 0;
     const cache::CommandSpec* spec = nullptr;
     bool plain = false;  // A data command that needs no look at this node's role or at subcommands.
   };
 
   void Resolve(cache::Args args, Resolved& resolved);
   const ResolvedName& Look(std::string_view name);
+  void LookUp(std::string_view name);
   // Whether plain commands may go straight to the session, until a command of the server's own
   // runs.
   bool NothingSpecial();

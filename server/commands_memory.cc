@@ -24,7 +24,7 @@ void MemoryStats(Client& client, Args) {
     const std::pair<std::string_view, uint64_t> rows[] = {
         {"peak.allocated", r.process.peak_rss_bytes},
         {"total.allocated", r.process.allocated_bytes},
-        {"replication.backlog", r.total.backlog_bytes},
+        {"replication.backlog", r.replication.backlog_bytes},
         {"clients.normal", r.total.client_output_bytes},
         {"overhead.total",
          r.process.allocated_bytes - std::min(r.process.allocated_bytes, r.total.keyspace_bytes)},

@@ -76,7 +76,7 @@ void Memory(const NodeReport& r, Out& out) {
                                   : static_cast<double>(r.process.rss_bytes) /
                                         static_cast<double>(r.process.allocated_bytes)));
   Field(out, "mem_clients_normal", r.total.client_output_bytes);
-  Field(out, "mem_replication_backlog", r.total.backlog_bytes);
+  Field(out, "mem_replication_backlog", r.replication.backlog_bytes);
   Field(out, "mem_allocator", kAllocator);
 }
 
@@ -151,7 +151,7 @@ void Replication(const NodeReport& r, Out& out) {
   Field(out, "second_repl_offset", -1);
   Field(out, "repl_backlog_active", r.replication.backlog_active ? 1 : 0);
   Field(out, "repl_backlog_size", r.replication.backlog_limit_bytes);
-  Field(out, "repl_backlog_histlen", r.total.backlog_bytes);
+  Field(out, "repl_backlog_histlen", r.replication.backlog_bytes);
 }
 
 void Cpu(const NodeReport& r, Out& out) {

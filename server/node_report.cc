@@ -31,7 +31,6 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::mesh_spills,
     &ShardReport::lock_waits,
     &ShardReport::transactions,
-    &ShardReport::backlog_bytes,
 };
 
 void Add(const CommandReport& from, CommandReport& to) {

@@ -53,7 +53,6 @@ struct ShardReport {
   uint64_t mesh_spills = 0;
   uint64_t lock_waits = 0;
   uint64_t transactions = 0;
-  uint64_t backlog_bytes = 0;
   std::map<std::string, uint64_t> errors;         // By the reply's first word.
   std::map<std::string, CommandReport> commands;  // Those called or rejected at least once.
 };
@@ -82,6 +81,7 @@ struct ReplicationView {
   bool sync_in_progress = false;
   int64_t link_silent_ms = -1;  // Since the last byte from the primary; -1: never heard.
   uint64_t lag_records = 0;
+  uint64_t backlog_bytes = 0;
   uint64_t backlog_limit_bytes = 0;
   bool backlog_active = false;
   std::map<std::string, uint64_t> counters;  // By metric name, without "tidemark_replication_".

@@ -121,7 +121,8 @@ ReplicationView PrimaryReplication::View() const {
     view.emitted.push_back(shard.publisher->published_emitted());
   }
   view.backlog_limit_bytes = backlog_budget_.max_bytes();
-  view.backlog_active = backlog_budget_.used_bytes() > 0;
+  view.backlog_bytes = backlog_budget_.used_bytes();
+  view.backlog_active = view.backlog_bytes > 0;
   const replication::ReplicationServer::Status status = server_->status();
   view.acked = status.acked;
   for (const replication::ReplicaStatus& replica : status.replicas) {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts beside this file share. Source it first:  . "$(dirname "$0")/lib.sh"
 #
 # Afterwards the current directory is the root of the tree and HOME is set.
@@ -26,6 +27,7 @@ die_usage() {
   exit 64
 }
 
+# shellcheck disable=SC2034  # For who sources this.
 processors=$(nproc)
 
 # Where Bazel puts what it builds with these options.

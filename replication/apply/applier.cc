@@ -84,7 +84,7 @@ Applier::Applier(const Options& options)
 // --- What ReplicaLink says ---
 
 std::optional<ReplicaPosition> Applier::Position() {
-  if (!under_way_.empty() || drop_staging_due_) return std::nullopt;
+  if (!under_way_.empty() || drop_staging_due_ || link_lost_) return std::nullopt;
   ReplicaPosition position;
   if (position_void_) return position;
   position.history = history_;
@@ -99,7 +99,7 @@ bool Applier::HoldsKeys() {
 }
 
 void Applier::OnPlan(const StreamPlan& plan) {
-  DCHECK(under_way_.empty() && queued_bytes_ == 0);
+  DCHECK(under_way_.empty() && queued_bytes_ == 0 && !link_lost_);
   plan_ = plan;
   streams_ = std::vector<Stream>(plan.shards.size());
   staging_ = plan.is_snapshot();
@@ -154,12 +154,19 @@ void Applier::OnSnapshotEnd() {
 }
 
 void Applier::OnLinkLost() {
+  link_lost_ = true;
+  // Half a snapshot is worth nothing. All else that has come is good, and is applied as far as it
+  // is whole: a primary that stops in good order has sent everything before its goodbye.
+  if (position_void_ || (staging_ && !swap_due_ && !swap_under_way_)) DropQueued();
+}
+
+void Applier::DropQueued() {
+  link_lost_ = false;
   for (Stream& stream : streams_) stream.frames.clear();
   transactions_.clear();
   pending_bytes_ -= queued_bytes_;
   queued_bytes_ = 0;
   swap_due_ = false;
-  // A swap that is under way takes place: all of the snapshot was here.
   if (!staging_ || swap_under_way_) return;
   staging_ = false;
   if (!std::exchange(begin_staging_due_, false)) {
@@ -241,7 +248,12 @@ absl::StatusOr<std::optional<ApplyStep>> Applier::NextStep() {
       return IssueForAll(ApplyStep::Kind::kSwapIn);
     }
     const Choice choice = Choose();
-    if (choice.empty) return std::nullopt;
+    if (choice.empty) {
+      if (!link_lost_ || !under_way_.empty()) return std::nullopt;
+      DropQueued();  // It waits for what the lost link would have brought.
+      if (drop_staging_due_) continue;
+      return std::nullopt;
+    }
     const bool at_cut = choice.needs_cut && !staging_;
     if (at_cut && !under_way_.empty()) return std::nullopt;
 
@@ -250,7 +262,10 @@ absl::StatusOr<std::optional<ApplyStep>> Applier::NextStep() {
     StepUnderWay under_way;
     under_way.to_staging = staging_;
     under_way.bytes = choice.bytes;
-    if (absl::Status status = MoveFrames(choice, &step, &under_way); !status.ok()) return status;
+    if (absl::Status status = MoveFrames(choice, &step, &under_way); !status.ok()) {
+      DropQueued();
+      return status;
+    }
     step.at_cut = at_cut && step.slices.size() > 1;
     under_way.at_cut = step.at_cut;
     under_way.shards_left =

@@ -140,6 +140,7 @@ class Applier final : public FrameReceiver {
   Choice Choose() const;
   absl::Status MoveFrames(const Choice& choice, ApplyStep* step, StepUnderWay* under_way);
   bool SwapBarrierReached() const;
+  void DropQueued();
   ApplyStep Issue(ApplyStep step, StepUnderWay under_way);
   ApplyStep IssueForAll(ApplyStep::Kind kind);
   void Finish(const StepUnderWay& step);
@@ -165,6 +166,7 @@ class Applier final : public FrameReceiver {
   bool swap_due_ = false;
   bool swap_under_way_ = false;
   bool drop_staging_due_ = false;
+  bool link_lost_ = false;  // Nothing more comes; what has come is still being applied.
 
   std::deque<StepUnderWay> under_way_;
   uint64_t next_step_id_ = 1;

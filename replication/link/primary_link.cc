@@ -103,7 +103,7 @@ void PrimaryLink::Handle(const ControlMessage& message, int64_t now_ms) {
     state_ = State::kClosed;
     cause_ = absl::UnavailableError(fmt::format("the replica said goodbye ({}): {}",
                                                 wire::Goodbye::Code_Name(goodbye->code()),
-                                                ForLog(goodbye->text())));
+                                                PeerText(goodbye->text())));
     return;
   }
   if (const auto* hello = std::get_if<wire::Hello>(&message); hello && state_ == State::kHello) {

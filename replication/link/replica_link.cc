@@ -196,7 +196,7 @@ ReplicaLink::MaybeFault ReplicaLink::Handle(LinkMessage message, int64_t now_ms)
   if (const auto* goodbye = std::get_if<wire::Goodbye>(&control)) {
     Drop(absl::UnavailableError(fmt::format("the primary said goodbye ({}): {}",
                                             wire::Goodbye::Code_Name(goodbye->code()),
-                                            ForLog(goodbye->text()))),
+                                            PeerText(goodbye->text()))),
          now_ms);
     return std::nullopt;
   }
@@ -221,7 +221,7 @@ void ReplicaLink::HandleRefuse(const wire::Refuse& refusal, int64_t now_ms) {
   not_before_ms_ = now_ms + std::min<int64_t>(refusal.retry_after_ms(), kLongestAdviceMs);
   Drop(absl::PermissionDeniedError(fmt::format("the primary refused ({}): {}",
                                                wire::Refuse::Code_Name(refusal.code()),
-                                               ForLog(refusal.text()))),
+                                               PeerText(refusal.text()))),
        now_ms);
 }
 

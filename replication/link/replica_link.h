@@ -53,8 +53,8 @@ class FrameReceiver {
   virtual absl::Status OnFrame(FrameRef frame, Sequence skip_through) = 0;
   // The last chunk of every shard has been given to OnFrame.
   virtual void OnSnapshotEnd() = 0;
-  // The connection ended: what it brought and is not yet on its way to the shards is to be dropped,
-  // an unfinished snapshot with it.
+  // The connection ended. What it brought may still be applied as far as it is whole; Position() is
+  // null until that has come to an end.
   virtual void OnLinkLost() = 0;
 };
 

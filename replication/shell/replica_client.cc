@@ -24,7 +24,7 @@ namespace {
 
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 constexpr auto kStopTimeout = std::chrono::milliseconds(1'000);
-// The least between two refreshes of what status() shows, but for those of the tick.
+// The least between two refreshes of what status() shows.
 constexpr int64_t kStatusMs = 5;
 
 std::string Text(const absl::Status& status) {
@@ -151,6 +151,7 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   mutable std::mutex status_mutex_;
   Status status_;             // Under the mutex.
   int64_t status_at_ms_ = 0;  // Written under the mutex, and read by the link thread without.
+  bool status_due_ = false;   // Something has happened since.
 };
 
 // Does whatever the link and the applier want by now. Called after every event.
@@ -289,8 +290,9 @@ void ReplicaClient::Core::Observe() {
 // --- Time and what others see ---
 
 void ReplicaClient::Core::ArmTick() {
-  const int64_t at_ms = link_.NextDeadlineMs();
-  if (at_ms == kNever || (at_ms >= tick_at_ms_)) return;
+  int64_t at_ms = link_.NextDeadlineMs();
+  if (status_due_) at_ms = std::min(at_ms, status_at_ms_ + kStatusMs);
+  if (at_ms >= tick_at_ms_) return;
   tick_at_ms_ = at_ms;
   tick_.expires_after(std::chrono::milliseconds(std::max<int64_t>(at_ms - LinkLoop::NowMs(), 0)));
   tick_.async_wait([this](const asio::error_code& cancelled) {
@@ -315,7 +317,8 @@ void ReplicaClient::Core::NoteChanges(int64_t now_ms) {
     Log(link_.refused() ? LogLevel::kError : LogLevel::kInfo, line);
     logged_ = std::move(line);
   }
-  if (now_ms - status_at_ms_ >= kStatusMs) RefreshStatus(now_ms);
+  status_due_ = now_ms - status_at_ms_ < kStatusMs;
+  if (!status_due_) RefreshStatus(now_ms);
   const bool gone = link_.state() == ReplicaLink::State::kStopped;
   if (gone && stopped_ != nullptr) std::exchange(stopped_, nullptr)->set_value();
 }

@@ -45,8 +45,9 @@ class ReplicaClient {
   // thread, from its background slices.
   bool FreeSome(ShardId shard, size_t max_entries);
 
-  // Runs `each` on every shard's thread at one cut of the keyspace that no step is half through, then `done`
-  // with the history and the applied watermarks of that cut, on the link thread. Any thread.
+  // Runs `each` on every shard's thread at one cut of the keyspace that no step is half through,
+  // then `done` with the history and the applied watermarks of that cut, on the link thread. Any
+  // thread.
   using Observed = absl::AnyInvocable<void(HistoryId, Watermarks)>;
   void ObserveAtCut(std::function<void(ShardId)> each, Observed done);
 

@@ -22,7 +22,7 @@ namespace tidemark::replication {
 namespace {
 
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-// The least between two refreshes of what status() shows, but for those of the tick.
+// The least between two refreshes of what status() shows.
 constexpr int64_t kStatusMs = 5;
 
 std::string_view Text(const absl::Status& status) {
@@ -121,6 +121,7 @@ class ReplicationServer::Core final : public LinkWaker {
   mutable std::mutex status_mutex_;
   Status status_;  // Under the mutex.
   int64_t status_at_ms_ = 0;
+  bool status_due_ = false;  // Something has happened since.
 };
 
 absl::Status ReplicationServer::Core::Start() {
@@ -154,7 +155,11 @@ void ReplicationServer::Core::After(Connection* connection) {
   const PrimaryLink& link = connection->session->link();
   if (link.streaming() && !connection->announced) Announce(connection);
   const int64_t now_ms = LinkLoop::NowMs();
-  if (now_ms - status_at_ms_ >= kStatusMs) RefreshStatus(now_ms);
+  if (now_ms - status_at_ms_ >= kStatusMs) {
+    RefreshStatus(now_ms);
+  } else if (!std::exchange(status_due_, true)) {
+    ArmTick();
+  }
   // Not here: this may be called from within the connection's own functions.
   if (link.closed() && !std::exchange(sweep_posted_, true)) loop_.Post([this] { Sweep(); });
 }
@@ -224,7 +229,8 @@ void ReplicationServer::Core::Round() {
 // --- Time ---
 
 void ReplicationServer::Core::ArmTick() {
-  const int64_t at_ms = hub_.NextDeadlineMs();
+  int64_t at_ms = hub_.NextDeadlineMs();
+  if (status_due_) at_ms = std::min(at_ms, status_at_ms_ + kStatusMs);
   if (at_ms >= tick_at_ms_) return;
   tick_at_ms_ = at_ms;
   tick_.expires_after(std::chrono::milliseconds(std::max<int64_t>(at_ms - LinkLoop::NowMs(), 0)));
@@ -281,6 +287,7 @@ void ReplicationServer::Core::BeginStop(std::shared_ptr<std::promise<void>> stop
 
 void ReplicationServer::Core::RefreshStatus(int64_t now_ms) {
   status_at_ms_ = now_ms;
+  status_due_ = false;
   Status status;
   status.replicas = hub_.Status(now_ms);
   status.sent = hub_.sent();

@@ -26,6 +26,7 @@ LTO_COPTS = select({
         "-flto",
         "-ffat-lto-objects",
         "-fno-semantic-interposition",
+        "-fomit-frame-pointer",
     ],
     "//conditions:default": [],
 })

@@ -11,6 +11,7 @@ namespace tidemark::tidectl {
 namespace {
 
 constexpr size_t kShardsShown = 8;
+constexpr size_t kHistoryShown = 16;
 
 // The records of `ahead` that `behind` does not have; -1 if the two do not compare.
 int64_t Lag(const NodeWatermarks& ahead, const NodeWatermarks& behind) {
@@ -20,6 +21,11 @@ int64_t Lag(const NodeWatermarks& ahead, const NodeWatermarks& behind) {
   int64_t lag = 0;
   for (size_t i = 0; i < from.size(); ++i) lag += std::max<int64_t>(0, from[i] - to[i]);
   return lag;
+}
+
+// Enough of a history's name to tell it from others: the end, which is never padding.
+std::string_view ShortHistory(std::string_view history) {
+  return history.size() > kHistoryShown ? history.substr(history.size() - kHistoryShown) : history;
 }
 
 const NodeWatermarks* FirstPrimary(std::span<const NodeStatus> nodes) {
@@ -40,8 +46,8 @@ std::string NodeRow(const NodeStatus& node, const NodeWatermarks* primary) {
     const int64_t records = Lag(*primary, marks);
     lag = records < 0 ? "other history" : std::to_string(records);
   }
-  return fmt::format("{:<22} {:<8} {:<18} {:>6} {:>13}  {}\n", node.name, marks.role, marks.history,
-                     marks.shards, lag, VectorText(marks.position()));
+  return fmt::format("{:<22} {:<8} {:<18} {:>6} {:>13}  {}\n", node.name, marks.role,
+                     ShortHistory(marks.history), marks.shards, lag, VectorText(marks.position()));
 }
 
 }  // namespace

@@ -1,0 +1,484 @@
+#include "replication/apply/applier.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/format/open_frame.h"
+#include "base/format/record.h"
+#include "base/key_hash.h"
+#include "cache/keyspace.h"
+#include "cache/keyspace_recorder.h"
+#include "fmt/format.h"
+#include "replication/apply/shard_applier.h"
+
+namespace tidemark::replication {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Kind = ApplyStep::Kind;
+
+constexpr HistoryId kHistory{5};
+
+// Frames of one of the primary's shards, written by hand.
+class Writer {
+ public:
+  Writer(int shard, int shard_count) : shard_(shard), shard_count_(shard_count) {}
+
+  Writer& Set(const std::string& key, const std::string& value, int64_t expire_at_ms = 0) {
+    return Add(EncodeSet(Room(key, value), key, value, expire_at_ms));
+  }
+  Writer& Delete(const std::string& key) { return Add(EncodeDelete(Room(key, ""), key, 0)); }
+  Writer& Flush() { return Add(EncodeFlush(Room("", ""))); }
+  // The next `records` records.
+  Writer& Transaction(uint64_t id, uint32_t records, const std::vector<uint16_t>& participants) {
+    std::vector<ShardId> shards;
+    for (const uint16_t shard : participants) shards.push_back(ShardId(shard));
+    char* count_at = nullptr;
+    return Add(EncodeTransaction(open_.Reserve(TransactionBytesBound(shards.size())), id, records,
+                                 shards, &count_at));
+  }
+  FrameRef Mutations() {
+    digest_ = StreamDigest(digest_, open_.payload());
+    FrameHeader header = Header();
+    header.first_sequence = Sequence(sequence_ + 1);
+    header.last_sequence = Sequence(sequence_ += records_);
+    header.stream_digest = digest_;
+    return Seal(header);
+  }
+  FrameRef Chunk(uint16_t flags) {
+    FrameHeader header = Header();
+    header.kind = FrameKind::kSnapshotChunk;
+    header.flags = flags;
+    header.first_sequence = header.last_sequence = Sequence(sequence_);
+    header.stream_digest = digest_;
+    return Seal(header);
+  }
+  ShardPosition position() const { return {Sequence(sequence_), digest_}; }
+
+ private:
+  char* Room(const std::string& key, const std::string& value) {
+    return open_.Reserve(RecordBytesBound(key.size(), value.size()));
+  }
+  Writer& Add(char* end) {
+    open_.Commit(end);
+    ++records_;
+    return *this;
+  }
+  FrameHeader Header() const {
+    FrameHeader header;
+    header.history = kHistory;
+    header.shard = ShardId(static_cast<uint16_t>(shard_));
+    header.shard_count = static_cast<uint16_t>(shard_count_);
+    header.record_count = records_;
+    return header;
+  }
+  FrameRef Seal(const FrameHeader& header) {
+    records_ = 0;
+    return open_.Seal(header);
+  }
+
+  const int shard_;
+  const int shard_count_;
+  OpenFrame open_;
+  uint32_t records_ = 0;
+  uint64_t sequence_ = 0;
+  uint64_t digest_ = 0;
+};
+
+// A replica with `own` shards of a primary with `primary` shards, whose steps run when told.
+class Node {
+ public:
+  Node(int own, int primary, Applier::Options options = {}) : applier(WithShards(options, own)) {
+    for (int i = 0; i < primary; ++i) writers.emplace_back(i, primary);
+    for (int i = 0; i < own; ++i) {
+      keyspaces.push_back(
+          std::make_unique<cache::Keyspace>(cache::Keyspace::Options{.effects_only = true}));
+      appliers.push_back(std::make_unique<ShardApplier>(keyspaces.back().get()));
+    }
+  }
+  static Applier::Options WithShards(Applier::Options options, int own) {
+    options.own_shards = own;
+    return options;
+  }
+
+  StreamPlan SnapshotPlan() const {
+    StreamPlan plan{.history = kHistory, .shards = {}};
+    for (const Writer& writer : writers) {
+      plan.shards.push_back(
+          {.source = CatchUpSource::kSnapshot, .at = writer.position(), .entries = 0});
+    }
+    return plan;
+  }
+  // Through a snapshot of nothing: from here on it streams.
+  void Join() {
+    applier.OnPlan(SnapshotPlan());
+    for (Writer& writer : writers) Give(writer.Chunk(kFrameFirst | kFrameLast));
+    applier.OnSnapshotEnd();
+    RunAll();
+    ASSERT_TRUE(applier.synced());
+    applier.TakeAppliedMoved();
+  }
+  void Give(FrameRef frame) {
+    const absl::Status status = applier.OnFrame(std::move(frame), Sequence());
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  std::optional<ApplyStep> Next() {
+    absl::StatusOr<std::optional<ApplyStep>> step = applier.NextStep();
+    EXPECT_TRUE(step.ok()) << step.status();
+    if (!step.ok()) return std::nullopt;
+    return *std::move(step);
+  }
+  absl::Status Run(const ApplyStep& step) {
+    absl::Status status;
+    for (size_t i = 0; i < keyspaces.size(); ++i) {
+      const Slice* mine = nullptr;
+      for (const Slice& slice : step.slices) {
+        if (slice.shard.value() == i) mine = &slice;
+      }
+      if (mine == nullptr && step.kind == Kind::kApply && !step.at_cut) continue;
+      const StepResult result = appliers[i]->Run(step, mine);
+      const absl::Status done =
+          applier.OnShardDone(step.id, ShardId(static_cast<uint16_t>(i)), result);
+      if (!done.ok()) status = done;
+    }
+    return status;
+  }
+  void RunAll() {
+    while (std::optional<ApplyStep> step = Next()) {
+      const absl::Status status = Run(*step);
+      ASSERT_TRUE(status.ok()) << status;
+    }
+  }
+  std::map<std::string, std::string> Contents() {
+    std::map<std::string, std::string> contents;
+    for (size_t i = 0; i < keyspaces.size(); ++i) {
+      for (const auto& [key, stored] : cache::StateOf(*keyspaces[i])) {
+        EXPECT_EQ(ShardOf(key, KeyHash(key), static_cast<int>(keyspaces.size())).value(), i) << key;
+        contents[key] = stored.value;
+      }
+    }
+    return contents;
+  }
+
+  std::deque<Writer> writers;
+  std::vector<std::unique_ptr<cache::Keyspace>> keyspaces;
+  std::vector<std::unique_ptr<ShardApplier>> appliers;
+  Applier applier;
+};
+
+// A key of one of the primary's shards.
+std::string KeyOn(int shard, int shard_count, int which = 0) {
+  for (int i = 0;; ++i) {
+    const std::string key = fmt::format("key:{}", i);
+    if (ShardOf(key, KeyHash(key), shard_count).value() == shard && which-- == 0) return key;
+  }
+}
+
+struct Shape {
+  int own;
+  int primary;
+};
+class AnyShapeTest : public testing::TestWithParam<Shape> {};
+
+TEST_P(AnyShapeTest, KeysGoToTheShardsThatOwnThemHere) {
+  const auto [own, primary] = GetParam();
+  Node node(own, primary);
+  node.Join();
+  std::map<std::string, std::string> expected;
+  for (int i = 0; i < 200; ++i) {
+    const std::string key = fmt::format("key:{}", i);
+    Writer& writer = node.writers[ShardOf(key, KeyHash(key), primary).value()];
+    writer.Set(key, "old");
+    if (i % 3 == 0) {
+      writer.Delete(key);
+    } else {
+      writer.Set(key, "new");
+      expected[key] = "new";
+    }
+    if (i % 7 == 0) node.Give(writer.Mutations());
+  }
+  for (int i = 0; i < primary; ++i) {
+    const std::string key = KeyOn(i, primary);
+    node.Give(node.writers[static_cast<size_t>(i)].Set(key, "last").Mutations());
+    expected[key] = "last";
+  }
+  node.RunAll();
+  EXPECT_EQ(node.Contents(), expected);
+  for (size_t i = 0; i < node.writers.size(); ++i) {
+    EXPECT_EQ(node.applier.applied()[i], node.writers[i].position().sequence);
+    EXPECT_EQ(node.applier.Position()->shards[i], node.writers[i].position());
+  }
+}
+
+TEST_P(AnyShapeTest, AFlushOfAllShardsLeavesOnlyWhatCameAfterIt) {
+  const auto [own, primary] = GetParam();
+  Node node(own, primary);
+  node.Join();
+  std::vector<uint16_t> all;
+  for (int i = 0; i < primary; ++i) all.push_back(static_cast<uint16_t>(i));
+  std::map<std::string, std::string> expected;
+  for (int i = 0; i < primary; ++i) {
+    Writer& writer = node.writers[static_cast<size_t>(i)];
+    writer.Set(KeyOn(i, primary, 0), "before");
+    writer.Transaction(1, 1, all).Flush();
+    writer.Set(KeyOn(i, primary, 1), "after");
+    expected[KeyOn(i, primary, 1)] = "after";
+    node.Give(writer.Mutations());
+    if (i + 1 < primary) node.RunAll();
+  }
+  node.RunAll();
+  EXPECT_EQ(node.Contents(), expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, AnyShapeTest,
+                         testing::Values(Shape{1, 1}, Shape{1, 2}, Shape{1, 4}, Shape{2, 1},
+                                         Shape{2, 2}, Shape{2, 3}, Shape{3, 2}, Shape{4, 1},
+                                         Shape{4, 4}),
+                         [](const auto& info) {
+                           return fmt::format("Own{}Primary{}", info.param.own, info.param.primary);
+                         });
+
+TEST(ApplierTest, AFrameStaysWholeWhereOneShardOwnsAllOfIt) {
+  for (const Shape shape : {Shape{1, 1}, Shape{1, 3}, Shape{3, 3}}) {
+    Node node(shape.own, shape.primary);
+    node.Join();
+    node.Give(node.writers[0].Set(KeyOn(0, shape.primary), "v").Mutations());
+    const std::optional<ApplyStep> step = node.Next();
+    ASSERT_TRUE(step);
+    ASSERT_EQ(step->slices.size(), 1u);
+    ASSERT_EQ(step->slices[0].parts.size(), 1u);
+    EXPECT_EQ(step->slices[0].parts[0].what, SlicePart::What::kFrame);
+  }
+}
+
+TEST(ApplierTest, ATransactionWaitsForItsPartsAndIsAppliedAtACut) {
+  Node node(2, 2);
+  node.Join();
+  const std::string a = KeyOn(0, 2), b = KeyOn(1, 2), later = KeyOn(0, 2, 1);
+  node.Give(node.writers[0].Set(later, "free").Mutations());
+  node.Give(node.writers[0].Transaction(9, 1, {0, 1}).Set(a, "both").Mutations());
+  node.Give(node.writers[0].Set(later, "held").Mutations());
+  node.RunAll();
+  EXPECT_EQ(node.Contents(), (std::map<std::string, std::string>{{later, "free"}}));
+  EXPECT_EQ(node.applier.applied()[0], Sequence(1)) << "the vector is closed";
+
+  node.Give(node.writers[1].Transaction(9, 1, {0, 1}).Set(b, "both").Mutations());
+  const std::optional<ApplyStep> step = node.Next();
+  ASSERT_TRUE(step);
+  EXPECT_TRUE(step->at_cut);
+  EXPECT_EQ(step->slices.size(), 2u);
+  ASSERT_TRUE(node.Run(*step).ok());
+  node.RunAll();
+  EXPECT_EQ(node.Contents(),
+            (std::map<std::string, std::string>{{a, "both"}, {b, "both"}, {later, "held"}}));
+}
+
+TEST(ApplierTest, AStepAtACutRunsAlone) {
+  Node node(2, 2, {.max_step_bytes = 1, .max_steps_under_way = 5});
+  node.Join();
+  const std::string a = KeyOn(0, 2), b = KeyOn(1, 2);
+  node.Give(node.writers[0].Set(a, "1").Mutations());
+  const std::optional<ApplyStep> before = node.Next();
+  ASSERT_TRUE(before);
+  for (int shard = 0; shard < 2; ++shard) {
+    node.Give(node.writers[static_cast<size_t>(shard)]
+                  .Transaction(9, 1, {0, 1})
+                  .Set(shard == 0 ? a : b, "2")
+                  .Mutations());
+  }
+  EXPECT_FALSE(node.Next()) << "what was handed out before is not done";
+  ASSERT_TRUE(node.Run(*before).ok());
+  const std::optional<ApplyStep> cut = node.Next();
+  ASSERT_TRUE(cut && cut->at_cut);
+  node.Give(node.writers[0].Set(a, "3").Mutations());
+  EXPECT_FALSE(node.Next()) << "the cut is not done";
+  ASSERT_TRUE(node.Run(*cut).ok());
+  EXPECT_TRUE(node.Next());
+}
+
+TEST(ApplierTest, ATransactionOfOneShardThereIsAppliedAtACutWhereItSpansShardsHere) {
+  Node node(2, 1);
+  node.Join();
+  Writer& writer = node.writers[0];
+  node.Give(writer.Transaction(9, 2, {0}).Set(KeyOn(0, 2), "v").Set(KeyOn(1, 2), "v").Mutations());
+  std::optional<ApplyStep> step = node.Next();
+  ASSERT_TRUE(step);
+  EXPECT_TRUE(step->at_cut);
+  ASSERT_TRUE(node.Run(*step).ok());
+  node.Give(
+      writer.Transaction(10, 2, {0}).Set(KeyOn(0, 2), "w").Set(KeyOn(0, 2, 1), "w").Mutations());
+  step = node.Next();
+  ASSERT_TRUE(step);
+  EXPECT_FALSE(step->at_cut);
+}
+
+TEST(ApplierTest, AppliedMovesWhenAllShardsHaveDoneAStepInTheOrderOfSteps) {
+  Node node(2, 1, {.max_step_bytes = 1, .max_steps_under_way = 2});
+  node.Join();
+  Writer& writer = node.writers[0];
+  node.Give(writer.Set(KeyOn(0, 2), "1").Set(KeyOn(1, 2), "1").Mutations());
+  node.Give(writer.Set(KeyOn(0, 2), "2").Mutations());
+  const std::optional<ApplyStep> first = node.Next(), second = node.Next();
+  ASSERT_TRUE(first && second);
+  EXPECT_FALSE(node.Next()) << "two are under way";
+  ASSERT_TRUE(node.applier.OnShardDone(first->id, ShardId(0), {}).ok());
+  ASSERT_TRUE(node.applier.OnShardDone(second->id, ShardId(0), {}).ok());
+  EXPECT_EQ(node.applier.applied()[0], Sequence(0));
+  EXPECT_FALSE(node.applier.Position()) << "something is under way";
+  ASSERT_TRUE(node.applier.OnShardDone(first->id, ShardId(1), {}).ok());
+  EXPECT_EQ(node.applier.applied()[0], Sequence(3));
+  EXPECT_TRUE(node.applier.TakeAppliedMoved());
+}
+
+TEST(ApplierTest, ASnapshotIsSeenWhenItIsCompleteAndNotBefore) {
+  Node node(2, 2);
+  node.Join();
+  const std::string a = KeyOn(0, 2), b = KeyOn(1, 2);
+  node.Give(node.writers[0].Set(a, "old").Mutations());
+  node.RunAll();
+  node.applier.OnLinkLost();
+  node.RunAll();
+  node.applier.OnPlan(node.SnapshotPlan());
+  node.Give(node.writers[0].Set(a, "new").Chunk(kFrameFirst));
+  node.Give(node.writers[0].Set(a, "newer").Mutations());
+  node.Give(node.writers[0].Chunk(kFrameLast));
+  node.RunAll();
+  EXPECT_EQ(node.Contents(), (std::map<std::string, std::string>{{a, "old"}}));
+  EXPECT_EQ(node.applier.AckableApplied(), (Watermarks{Sequence(), Sequence()}));
+  node.Give(node.writers[1].Set(b, "b").Chunk(kFrameFirst | kFrameLast));
+  node.applier.OnSnapshotEnd();
+  node.RunAll();
+  EXPECT_EQ(node.Contents(), (std::map<std::string, std::string>{{a, "newer"}, {b, "b"}}));
+  EXPECT_EQ(node.applier.applied()[0], node.writers[0].position().sequence);
+}
+
+TEST(ApplierTest, AnUnfinishedSnapshotIsDroppedAndTheOldDataStay) {
+  Node node(1, 1);
+  node.Join();
+  node.Give(node.writers[0].Set("key", "old").Mutations());
+  node.RunAll();
+  node.applier.OnLinkLost();
+  node.RunAll();
+  const ReplicaPosition before = *node.applier.Position();
+  node.applier.OnPlan(node.SnapshotPlan());
+  node.Give(node.writers[0].Set("key", "new").Chunk(kFrameFirst));
+  node.RunAll();
+  node.applier.OnLinkLost();
+  EXPECT_FALSE(node.applier.Position()) << "staging is still to be dropped";
+  node.RunAll();
+  EXPECT_EQ(node.Contents(), (std::map<std::string, std::string>{{"key", "old"}}));
+  EXPECT_EQ(node.applier.Position()->shards, before.shards);
+  EXPECT_EQ(node.applier.pending_bytes(), 0u);
+}
+
+TEST(ApplierTest, WhatALostLinkBroughtIsAppliedAsFarAsItIsWhole) {
+  Node node(2, 2);
+  node.Join();
+  const std::string free = KeyOn(0, 2), half = KeyOn(0, 2, 1), behind = KeyOn(0, 2, 2);
+  node.Give(node.writers[0].Set(free, "v").Mutations());
+  const ShardPosition reached = node.writers[0].position();
+  node.Give(node.writers[0].Transaction(9, 1, {0, 1}).Set(half, "v").Mutations());
+  node.Give(node.writers[0].Set(behind, "v").Mutations());
+  node.applier.OnLinkLost();
+  EXPECT_FALSE(node.applier.Position());
+  node.RunAll();
+  EXPECT_EQ(node.Contents(), (std::map<std::string, std::string>{{free, "v"}}));
+  ASSERT_TRUE(node.applier.Position());
+  EXPECT_EQ(node.applier.Position()->shards[0], reached);
+  EXPECT_EQ(node.applier.pending_bytes(), 0u);
+}
+
+TEST(ApplierTest, ASnapshotOfWhichNothingIsMissingOutlivesItsLink) {
+  Node node(1, 1);
+  node.applier.OnPlan(node.SnapshotPlan());
+  node.Give(node.writers[0].Set("key", "v").Chunk(kFrameFirst | kFrameLast));
+  node.applier.OnSnapshotEnd();
+  node.applier.OnLinkLost();
+  node.RunAll();
+  EXPECT_EQ(node.Contents(), (std::map<std::string, std::string>{{"key", "v"}}));
+  EXPECT_EQ(node.applier.Position()->history, kHistory);
+}
+
+TEST(ApplierTest, ASetThatHasExpiredReplacesTheOlderValueAndIsHidden) {
+  Node node(1, 1);
+  node.Join();
+  node.keyspaces[0]->set_now_ms(10'000);
+  node.Give(node.writers[0].Set("key", "old").Mutations());
+  node.RunAll();
+  node.Give(node.writers[0].Set("key", "new", 9'000).Mutations());
+  node.RunAll();
+  EXPECT_EQ(node.keyspaces[0]->Peek(cache::KeyRef::Of("key")), nullptr);
+  EXPECT_EQ(node.Contents(), (std::map<std::string, std::string>{{"key", "new"}}))
+      << "contents at a watermark do not depend on a clock";
+}
+
+TEST(ApplierTest, RecordsReceivedBeforeAreNotAppliedAgain) {
+  for (const int own : {1, 2}) {
+    Node node(own, 1);
+    node.Join();
+    const FrameRef frame =
+        node.writers[0].Set("a", "first").Set("b", "second").Set("c", "third").Mutations();
+    ASSERT_TRUE(node.applier.OnFrame(frame, Sequence(2)).ok());
+    node.RunAll();
+    EXPECT_EQ(node.Contents(), (std::map<std::string, std::string>{{"c", "third"}}));
+  }
+}
+
+TEST(ApplierTest, InputIsNotWantedWhileTooMuchIsPendingUnlessItIsWhatIsWaitedFor) {
+  Node node(2, 2, {.max_pending_bytes = 100, .max_held_bytes = 1'000});
+  node.Join();
+  node.Give(node.writers[0].Set(KeyOn(0, 2), std::string(200, 'v')).Mutations());
+  const std::optional<ApplyStep> step = node.Next();
+  ASSERT_TRUE(step);
+  EXPECT_FALSE(node.applier.wants_input());
+  ASSERT_TRUE(node.Run(*step).ok());
+  EXPECT_TRUE(node.applier.wants_input());
+
+  node.Give(node.writers[0].Transaction(9, 1, {0, 1}).Set(KeyOn(0, 2), "v").Mutations());
+  node.Give(node.writers[0].Set(KeyOn(0, 2), std::string(2'000, 'v')).Mutations());
+  EXPECT_FALSE(node.Next());
+  EXPECT_TRUE(node.applier.wants_input()) << "the other part is still to be read";
+  const absl::Status status =
+      node.applier.OnFrame(node.writers[0].Set(KeyOn(0, 2), "w").Mutations(), Sequence());
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << "but not for ever";
+}
+
+TEST(ApplierTest, ADamagedRecordVoidsThePosition) {
+  Node node(1, 1);
+  node.Join();
+  OpenFrame open;
+  open.Reserve(8);
+  open.Commit(EncodeDelete(open.mutable_payload(), "k", 0));
+  open.mutable_payload()[0] = 99;
+  FrameHeader header;
+  header.history = kHistory;
+  header.record_count = 1;
+  header.first_sequence = header.last_sequence = Sequence(1);
+  node.Give(open.Seal(header));
+  const std::optional<ApplyStep> step = node.Next();
+  ASSERT_TRUE(step);
+  EXPECT_EQ(node.Run(*step).code(), absl::StatusCode::kDataLoss);
+  node.applier.OnLinkLost();
+  EXPECT_EQ(node.applier.Position()->history, HistoryId()) << "only a snapshot helps";
+}
+
+TEST(ApplierTest, ATransactionWithImpossibleParticipantsIsRefused) {
+  Node node(2, 2);
+  node.Join();
+  for (const std::vector<uint16_t>& participants :
+       {std::vector<uint16_t>{1}, std::vector<uint16_t>{0, 7}}) {
+    const absl::Status status = node.applier.OnFrame(
+        node.writers[0].Transaction(9, 1, participants).Set("k", "v").Mutations(), Sequence());
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::replication

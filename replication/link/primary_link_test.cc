@@ -1,0 +1,243 @@
+#include "replication/link/primary_link.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/format/open_frame.h"
+
+namespace tidemark::replication {
+namespace {
+
+using testing::HasSubstr;
+using State = PrimaryLink::State;
+
+class FakeSource final : public StreamSource {
+ public:
+  std::optional<wire::Refuse> Admit(const ReplicaIdentity& replica) override {
+    admitted.push_back(replica.node_id);
+    return refusal;
+  }
+  void Subscribe(const ReplicaPosition& position) override { asked.push_back(position); }
+  Watermarks Emitted() override { return {Sequence(9), Sequence(4)}; }
+  int64_t UnixMillis() override { return 1'700'000'000'000; }
+
+  std::optional<wire::Refuse> refusal;
+  std::vector<std::string> admitted;
+  std::vector<ReplicaPosition> asked;
+};
+
+class PrimaryLinkTest : public testing::Test {
+ protected:
+  static PrimaryLink::Options WithToken() {
+    PrimaryLink::Options options;
+    options.tokens = {.current = "new", .previous = "old"};
+    return options;
+  }
+  static wire::Hello GoodHello() {
+    wire::Hello hello;
+    hello.set_min_version(1);
+    hello.set_max_version(1);
+    hello.set_role(wire::Hello::ROLE_REPLICA);
+    hello.set_node_id("node");
+    hello.set_token("new");
+    hello.set_history(5);
+    hello.set_shard_count(2);
+    for (const uint64_t sequence : {3, 4}) {
+      hello.add_applied(sequence);
+      hello.add_stream_digests(sequence * 11);
+    }
+    return hello;
+  }
+  void Say(const ControlMessage& message) { link_.OnBytes(EncodeControl(message), now_ms_); }
+  // Writes out all there is and returns the control messages of it.
+  std::vector<ControlMessage> Heard() {
+    std::string bytes;
+    while (link_.output_bytes() > 0) {
+      std::vector<std::string_view> pieces;
+      link_.Gather(1, &pieces);
+      bytes += pieces[0];
+      link_.OnWritten(pieces[0].size(), now_ms_);
+    }
+    MessageReader reader({});
+    std::vector<ControlMessage> messages;
+    std::string_view input = bytes;
+    LinkMessage message;
+    while (*reader.Next(&input, &message)) {
+      if (auto* control = std::get_if<ControlMessage>(&message)) messages.push_back(*control);
+    }
+    return messages;
+  }
+  wire::Refuse::Code Refusal() {
+    const std::vector<ControlMessage> heard = Heard();
+    EXPECT_TRUE(link_.closed());
+    if (heard.size() != 1 || !std::holds_alternative<wire::Refuse>(heard[0])) {
+      return wire::Refuse::CODE_UNKNOWN;
+    }
+    return std::get<wire::Refuse>(heard[0]).code();
+  }
+  void Stream() {
+    Say(GoodHello());
+    StreamPlan plan{.history = HistoryId(5), .shards = {}};
+    for (const uint64_t sequence : {3, 4}) {
+      plan.shards.push_back({.source = CatchUpSource::kBacklog,
+                             .at = {Sequence(sequence), sequence * 11},
+                             .entries = 0});
+    }
+    link_.OnPlan(plan, now_ms_);
+    Heard();
+  }
+  static wire::Ack AckOf(uint64_t received, uint64_t applied) {
+    wire::Ack ack;
+    ack.add_received(received);
+    ack.add_received(4);
+    ack.add_applied(applied);
+    ack.add_applied(4);
+    return ack;
+  }
+
+  int64_t now_ms_ = 1'000;
+  FakeSource source_;
+  PrimaryLink link_{WithToken(), &source_, now_ms_};
+};
+
+TEST_F(PrimaryLinkTest, AGoodHelloIsAdmittedAndSubscribedFromItsPosition) {
+  Say(GoodHello());
+  EXPECT_EQ(link_.state(), State::kDeciding);
+  ASSERT_EQ(source_.asked.size(), 1u);
+  EXPECT_EQ(source_.asked[0].history, HistoryId(5));
+  EXPECT_EQ(source_.asked[0].shards[1], (ShardPosition{Sequence(4), 44}));
+}
+
+TEST_F(PrimaryLinkTest, ThePreviousTokenIsGoodWhileTokensRotate) {
+  wire::Hello hello = GoodHello();
+  hello.set_token("old");
+  Say(hello);
+  EXPECT_EQ(link_.state(), State::kDeciding);
+}
+
+TEST_F(PrimaryLinkTest, EachFaultOfAHelloHasItsOwnRefusal) {
+  link_.Tick(now_ms_ += 500);
+  EXPECT_EQ(Refusal(), wire::Refuse::NO_HELLO);
+
+  const auto refusal_of = [&](const wire::Hello& hello) {
+    link_.~PrimaryLink();
+    new (&link_) PrimaryLink(WithToken(), &source_, now_ms_);
+    Say(hello);
+    return Refusal();
+  };
+  wire::Hello hello = GoodHello();
+  hello.set_min_version(2);
+  hello.set_max_version(3);
+  EXPECT_EQ(refusal_of(hello), wire::Refuse::VERSION);
+  for (const char* token : {"", "new ", "neW", "ne"}) {
+    hello = GoodHello();
+    hello.set_token(token);
+    EXPECT_EQ(refusal_of(hello), wire::Refuse::TOKEN) << token;
+  }
+  hello = GoodHello();
+  hello.add_applied(1);
+  EXPECT_EQ(refusal_of(hello), wire::Refuse::BAD_HELLO);
+  hello = GoodHello();
+  hello.set_role(wire::Hello::ROLE_UNKNOWN);
+  EXPECT_EQ(refusal_of(hello), wire::Refuse::BAD_HELLO);
+  EXPECT_TRUE(source_.admitted.empty());
+  source_.refusal.emplace().set_code(wire::Refuse::TOO_MANY_REPLICAS);
+  EXPECT_EQ(refusal_of(GoodHello()), wire::Refuse::TOO_MANY_REPLICAS);
+}
+
+TEST_F(PrimaryLinkTest, AnAckMovesTheVectors) {
+  Stream();
+  Say(AckOf(3, 3));
+  EXPECT_EQ(link_.applied(), (Watermarks{Sequence(3), Sequence(4)}));
+  EXPECT_EQ(link_.acks(), 1u);
+}
+
+TEST_F(PrimaryLinkTest, AnAckOfMoreThanWasSentEndsTheLink) {
+  Stream();
+  Say(AckOf(4, 3));
+  EXPECT_EQ(link_.state(), State::kClosing);
+  EXPECT_EQ(std::get<wire::Goodbye>(Heard().at(0)).code(), wire::Goodbye::PROTOCOL);
+}
+
+TEST_F(PrimaryLinkTest, AnAckThatGoesBackEndsTheLink) {
+  Stream();
+  Say(AckOf(3, 3));
+  Say(AckOf(3, 2));
+  EXPECT_EQ(link_.state(), State::kClosing);
+}
+
+TEST_F(PrimaryLinkTest, HeartbeatsCarryTheEmittedVectorAlsoWhileDeciding) {
+  Say(GoodHello());
+  link_.Tick(now_ms_ += 100);
+  const std::vector<ControlMessage> heard = Heard();
+  ASSERT_EQ(heard.size(), 1u);
+  EXPECT_EQ(std::get<wire::Heartbeat>(heard[0]).emitted(0), 9u);
+}
+
+TEST_F(PrimaryLinkTest, AReplicaThatIsSilentIsTold) {
+  Stream();
+  link_.Tick(now_ms_ += 4'999);
+  EXPECT_TRUE(link_.streaming());
+  Heard();
+  link_.Tick(now_ms_ += 1);
+  EXPECT_FALSE(link_.streaming());
+  EXPECT_EQ(std::get<wire::Goodbye>(Heard().at(0)).code(), wire::Goodbye::SILENCE);
+}
+
+TEST_F(PrimaryLinkTest, OutputThatDoesNotMoveClosesTheLink) {
+  Stream();
+  link_.Tick(now_ms_ += 100);  // Queues a heartbeat, which nobody takes.
+  for (int i = 0; i < 49; ++i) {
+    Say(AckOf(3, 3));
+    link_.Tick(now_ms_ += 100);
+    EXPECT_FALSE(link_.closed());
+  }
+  link_.Tick(now_ms_ += 100);
+  EXPECT_TRUE(link_.closed());
+  EXPECT_THAT(link_.cause().ToString(), HasSubstr("no byte could be sent"));
+}
+
+TEST_F(PrimaryLinkTest, TheEndOfAShardsSnapshotFollowsItsLastChunk) {
+  Say(GoodHello());
+  StreamPlan plan{.history = HistoryId(5), .shards = {}};
+  for (int i = 0; i < 2; ++i) {
+    plan.shards.push_back(
+        {.source = CatchUpSource::kSnapshot, .at = {Sequence(9), 1}, .entries = 0});
+  }
+  link_.OnPlan(plan, now_ms_);
+  for (const uint16_t shard : {1, 0}) {
+    Heard();
+    EXPECT_EQ(link_.state(), State::kSnapshot);
+    OpenFrame open;
+    FrameRef chunk = open.Seal({.kind = FrameKind::kSnapshotChunk,
+                                .flags = kFrameFirst | kFrameLast,
+                                .history = HistoryId(5),
+                                .shard = ShardId(shard),
+                                .shard_count = 2,
+                                .record_count = 0,
+                                .first_sequence = Sequence(9),
+                                .last_sequence = Sequence(9),
+                                .stream_digest = 1});
+    const Frame* same = chunk.get();
+    link_.Send(std::move(chunk), same);
+    const auto end = std::get<wire::SnapshotEnd>(Heard().at(0));
+    EXPECT_EQ(end.shard(), shard);
+    EXPECT_EQ(end.chunks(), 1u);
+  }
+  EXPECT_EQ(link_.state(), State::kStreaming);
+}
+
+TEST_F(PrimaryLinkTest, NothingIsReadAfterGoodbye) {
+  Stream();
+  link_.Close(wire::Goodbye::STOPPING, "bye", now_ms_);
+  Say(AckOf(3, 3));
+  EXPECT_EQ(link_.acks(), 0u);
+  Heard();
+  EXPECT_TRUE(link_.closed());
+}
+
+}  // namespace
+}  // namespace tidemark::replication
