@@ -48,6 +48,7 @@ std::vector<int> WantedIds(const CommandTable& table, const std::vector<std::str
 void Histogram(Client& client, Args args) {
   std::vector<std::string> names;
   for (std::string_view name : args.subspan(2)) names.push_back(ToLower(name));
+  if (!client.node().settings().Bool(Setting::kLatencyTracking)) return client.reply().MapHeader(0);
   const CommandTable& table = client.node().commands();
   GatherThenReply<CommandStats>(
       client, [](ShardNode& shard) { return shard.shard().command_stats(); },

@@ -176,6 +176,7 @@ void ErrorStats(const NodeReport& r, Out& out) {
 }
 
 void LatencyStats(const NodeReport& r, Out& out) {
+  if (!r.latency_tracking) return;
   for (const auto& [name, c] : r.total.commands) {
     if (c.calls == 0) continue;
     Field(out, fmt::format("latency_percentiles_usec_{}", name),

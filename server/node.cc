@@ -32,6 +32,14 @@ int ShardCount(const Settings& settings) {
   return static_cast<int>(wanted > 0 ? wanted : std::min(CoresAllowed(), kMaxShards));
 }
 
+PressureThresholds ThresholdsFrom(const Settings& settings) {
+  const auto percent = [&](Setting id) { return static_cast<int>(settings.Int(id)); };
+  return {.throttle_enter = percent(Setting::kThrottleEnterPercent),
+          .throttle_exit = percent(Setting::kThrottleExitPercent),
+          .suspend_enter = percent(Setting::kSuspendEnterPercent),
+          .suspend_exit = percent(Setting::kSuspendExitPercent)};
+}
+
 std::unique_ptr<NodeReplication> MakeReplication(const Settings& settings, int shards) {
   if (settings.role() == NodeRole::kPrimary) {
     return std::make_unique<PrimaryReplication>(settings, shards);
@@ -51,6 +59,8 @@ Node::Node(Settings& settings)
 Node::~Node() { Stop(); }
 
 absl::Status Node::Start() {
+  pressure_thresholds_ = ThresholdsFrom(settings_);
+  if (const absl::Status valid = Validate(pressure_thresholds_); !valid.ok()) return valid;
   const int shards = ShardCount(settings_);
   for (int i = 0; i < shards; ++i) io_loops_.push_back(std::make_unique<net::IoLoop>());
   replication_ = MakeReplication(settings_, shards);
@@ -104,6 +114,9 @@ absl::Status Node::Listen() {
 }
 
 void Node::FollowSettings() {
+  SetLogLevel(settings_.Choice<LogLevel>(Setting::kLogLevel));
+  settings_.OnChange(Setting::kLogLevel,
+                     [this] { SetLogLevel(settings_.Choice<LogLevel>(Setting::kLogLevel)); });
   settings_.OnChange(Setting::kRequirepass,
                      [this] { password_.Set(settings_.String(Setting::kRequirepass)); });
   settings_.OnChange(Setting::kMaxclients,
@@ -178,6 +191,7 @@ NodeReport Node::MakeReport(std::vector<ShardReport>& shards) const {
   report.uptime_ms = (clock_.MonotonicNanos() - started_ns_) / 1'000'000;
   report.config_file = settings_.String(Setting::kConfig);
   report.max_clients = static_cast<uint64_t>(settings_.Int(Setting::kMaxclients));
+  report.latency_tracking = settings_.Bool(Setting::kLatencyTracking);
   report.process = MeasureProcess();
   report.system_memory_bytes = SystemMemoryBytes();
   report.ops_per_second = command_rate_.per_second();

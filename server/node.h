@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/backpressure.h"
 #include "base/clock.h"
 #include "base/settings/settings.h"
 #include "cache/engine.h"
@@ -68,6 +69,7 @@ class Node {
   net::ConnectionLimit& connection_limit() { return connection_limit_; }
   const Password& password() const { return password_; }
   PauseGate& pause_gate() { return pause_gate_; }
+  const PressureThresholds& pressure_thresholds() const { return pressure_thresholds_; }
   DigestService& digests() { return *digests_; }
   NodeReplication& replication() { return *replication_; }
 
@@ -92,6 +94,7 @@ class Node {
   net::ConnectionLimit connection_limit_;
   Password password_;
   PauseGate pause_gate_;
+  PressureThresholds pressure_thresholds_;  // From Start() on.
   StopRequest stop_;
   std::atomic<bool> serving_{false};
   RateMeter command_rate_, input_rate_, output_rate_;

@@ -95,6 +95,7 @@ struct NodeReport {
   int64_t uptime_ms = 0;
   std::string config_file;
   uint64_t max_clients = 0;
+  bool latency_tracking = true;
   ProcessUsage process;
   uint64_t system_memory_bytes = 0;
   double ops_per_second = 0;

@@ -23,6 +23,7 @@ replication::BatchLimits LimitsFrom(const Settings& settings) {
   replication::BatchLimits limits;
   limits.max_records = static_cast<uint32_t>(settings.Int(Setting::kBatchMaxRecords));
   limits.max_bytes = static_cast<size_t>(settings.Int(Setting::kBatchMaxBytes));
+  limits.max_delay_ns = settings.Int(Setting::kBatchMaxDelayUs) * 1000;
   if (settings.Choice<SendPolicy>(Setting::kSendPolicy) == SendPolicy::kImmediate) {
     limits.max_records = 1;
   }
@@ -85,7 +86,10 @@ void PrimaryReplication::OnTurnEnd(ShardId shard, int64_t now_ms) {
 }
 
 bool PrimaryReplication::DoSlice(ShardId shard) {
-  return shards_[shard.value()].snapshots->DoSlice();
+  PerShard& mine = shards_[shard.value()];
+  // A batch that waits for more is looked at every turn: the shard does not park on it.
+  const bool batch_open = mine.publisher->assigned() != mine.publisher->published_emitted();
+  return mine.snapshots->DoSlice() || batch_open;
 }
 
 bool PrimaryReplication::WritesRefused(ShardId shard) const {

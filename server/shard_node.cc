@@ -28,7 +28,11 @@ size_t ReadLimit(Pressure pressure) {
 }  // namespace
 
 ShardNode::ShardNode(Node& node, net::IoLoop& io, cache::Shard& shard)
-    : node_(node), io_(io), shard_(shard), connections_(io, node.connection_limit()) {
+    : node_(node),
+      io_(io),
+      shard_(shard),
+      mesh_pressure_(node.pressure_thresholds()),
+      connections_(io, node.connection_limit()) {
   shard.AddHook(this);
 }
 

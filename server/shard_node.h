@@ -85,7 +85,7 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   cache::Shard& shard_;
   DigestWalk digest_walk_;
   ErrorCounts errors_;
-  BackpressureController mesh_pressure_{PressureThresholds()};
+  BackpressureController mesh_pressure_;
   bool held_back_ = false;  // As of the last tick: commands wait for a pause to end.
 
   absl::flat_hash_map<uint64_t, std::unique_ptr<Client>> clients_;

@@ -28,7 +28,6 @@ enum class Setting : uint8_t {
   kTimeout,
   kTcpKeepalive,
   kProtoMaxBulkLen,
-  kMaxMultibulkLen,
   kClientQueryBufferLimit,
   kClientOutputBufferLimit,
   // Seeing what happens.

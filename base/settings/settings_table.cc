@@ -110,7 +110,6 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .default_text = "300",
      .max = kInt32Max,
      .unit = "seconds",
-     .change = kLive,
      .help = "Probes an idle connection after so long, to find peers that are gone; 0 does not. "
              "Applies "
              "to new connections."},
@@ -121,14 +120,6 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .min = kMb,
      .change = kLive,
      .help = "The longest single string in a command, and the longest value."},
-    {.id = Setting::kMaxMultibulkLen,
-     .name = "max_multibulk_len",
-     .type = kInt,
-     .default_text = "1048576",
-     .min = 1024,
-     .max = kInt32Max,
-     .change = kLive,
-     .help = "Arguments in one command."},
     {.id = Setting::kClientQueryBufferLimit,
      .name = "client_query_buffer_limit",
      .type = kBytes,
@@ -170,8 +161,7 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .type = kBool,
      .default_text = "yes",
      .change = kLive,
-     .help =
-         "Whether each command's duration is counted for LATENCY HISTOGRAM and INFO latencystats."},
+     .help = "Whether INFO latencystats and LATENCY HISTOGRAM show how long commands took."},
 
     // The replication link.
     {.id = Setting::kReplicationPort,
@@ -194,14 +184,12 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .name = "replication_token",
      .type = kSecret,
      .default_text = "",
-     .change = kLive,
      .help = "The secret that a replica shows its primary. A primary with an empty one admits any "
              "replica."},
     {.id = Setting::kReplicationTokenPrevious,
      .name = "replication_token_previous",
      .type = kSecret,
      .default_text = "",
-     .change = kLive,
      .roles = SettingRoles::kPrimary,
      .help = "A second token that a primary accepts while its replicas change to a new one."},
     {.id = Setting::kAcceptForeignHistory,
@@ -291,10 +279,12 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
     {.id = Setting::kBatchMaxDelayUs,
      .name = "batch_max_delay_us",
      .type = kInt,
-     .default_text = "750",
+     .default_text = "0",
      .max = 1'000'000,
      .unit = "microseconds",
-     .help = "A frame is sealed when its first write is so old, if the turn has not ended before."},
+     .help = "How long a batch may stay open past the turn that began it, to gather more writes; 0 "
+             "sends it "
+             "when the turn ends."},
     {.id = Setting::kCompression,
      .name = "compression",
      .type = kChoice,
