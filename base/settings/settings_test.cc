@@ -76,11 +76,10 @@ TEST_F(SettingsTest, ABadStartValueIsExplained) {
 }
 
 TEST_F(SettingsTest, ConfigSetChangesAll) {
-  EXPECT_EQ(ConfigSet({{"maxclients", "10"}, {"SLOWLOG-MAX-LEN", "7"}, {"tcp_keepalive", "1"}}),
-            "");
+  EXPECT_EQ(ConfigSet({{"maxclients", "10"}, {"SLOWLOG-MAX-LEN", "7"}, {"timeout", "1"}}), "");
   EXPECT_EQ(settings_.Int(Setting::kMaxclients), 10);
   EXPECT_EQ(settings_.Int(Setting::kSlowlogMaxLen), 7);
-  EXPECT_EQ(settings_.Int(Setting::kTcpKeepalive), 1);
+  EXPECT_EQ(settings_.Int(Setting::kTimeout), 1);
 }
 
 TEST_F(SettingsTest, ConfigSetChangesNothingIfAnythingIsWrong) {
