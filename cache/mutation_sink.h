@@ -1,9 +1,9 @@
-// MutationSink receives every change of one shard's keyspace, in order, as the effect that a replica must
-// apply: never "now", never random, never relative. It is the one way out of the engine for writes: the
-// log, the backlog, replicas and change feeds all hang behind it.
+// MutationSink receives every change of one shard's keyspace, in order, as the effect that a
+// replica must apply: never "now", never random, never relative. It is the one way out of the
+// engine for writes: the log, the backlog, replicas and change feeds all hang behind it.
 //
-// Called on the shard's thread only, right after the keyspace changed. An implementation must not fail:
-// what cannot be accepted (a record too large) is refused before the keyspace changes.
+// Called on the shard's thread only, right after the keyspace changed. An implementation must not
+// fail: what cannot be accepted (a record too large) is refused before the keyspace changes.
 
 #ifndef TIDEMARK_CACHE_MUTATION_SINK_H_
 #define TIDEMARK_CACHE_MUTATION_SINK_H_
@@ -35,13 +35,14 @@ class MutationSink {
   virtual void Delete(std::string_view key, DeleteCause cause) = 0;
   // kNoExpiry removes the expiry.
   virtual void Expire(std::string_view key, int64_t expire_at_ms) = 0;
-  // Overwrites the value from `offset` on, after padding it with zero bytes up to there (APPEND, SETRANGE).
+  // Overwrites the value from `offset` on, after padding it with zero bytes up to there (APPEND,
+  // SETRANGE).
   virtual void SetRange(std::string_view key, uint64_t offset, std::string_view bytes) = 0;
   // Deletes every key of this shard.
   virtual void Flush() = 0;
 
-  // Every mutation between the two belongs to one transaction, and stays within one frame. They do not
-  // nest. A transaction without mutations on this shard still counts it as a participant.
+  // Every mutation between the two belongs to one transaction, and stays within one frame. They do
+  // not nest. A transaction without mutations on this shard still counts it as a participant.
   virtual void BeginTransaction(const TransactionInfo& info) = 0;
   virtual void EndTransaction() = 0;
 

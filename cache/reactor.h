@@ -1,5 +1,5 @@
-// Reactor is what a shard thread waits on: sockets in a server, a bare event in an embedding program.
-// The engine owns this interface and never sees what is behind it.
+// Reactor is what a shard thread waits on: sockets in a server, a bare event in an embedding
+// program. The engine owns this interface and never sees what is behind it.
 
 #ifndef TIDEMARK_CACHE_REACTOR_H_
 #define TIDEMARK_CACHE_REACTOR_H_

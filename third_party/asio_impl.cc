@@ -1,2 +1,3 @@
-// The one place where Asio's non-template code is compiled: every other file then builds much faster.
+// The one place where Asio's non-template code is compiled: every other file then builds much
+// faster.
 #include <asio/impl/src.hpp>

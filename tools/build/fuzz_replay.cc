@@ -1,5 +1,6 @@
-// The main of a fuzz target in an ordinary build: feeds the target every corpus file named in argv, then
-// a fixed number of mutations of each. Seeded by the file's place in argv, so that a failure repeats.
+// The main of a fuzz target in an ordinary build: feeds the target every corpus file named in argv,
+// then a fixed number of mutations of each. Seeded by the file's place in argv, so that a failure
+// repeats.
 
 #include <cstddef>
 #include <cstdint>
@@ -25,11 +26,21 @@ std::string Mutate(std::string bytes, std::mt19937_64& random) {
     if (bytes.empty()) bytes.push_back(static_cast<char>(random()));
     const size_t at = random() % bytes.size();
     switch (random() % 5) {
-      case 0: bytes[at] = static_cast<char>(bytes[at] ^ (1 << (random() % 8))); break;
-      case 1: bytes[at] = static_cast<char>(random()); break;
-      case 2: bytes.resize(at); break;
-      case 3: bytes.insert(at, bytes.substr(at, random() % 16)); break;
-      default: bytes[at] = "\x00\xff\x7f\x80\r\n"[random() % 6]; break;
+      case 0:
+        bytes[at] = static_cast<char>(bytes[at] ^ (1 << (random() % 8)));
+        break;
+      case 1:
+        bytes[at] = static_cast<char>(random());
+        break;
+      case 2:
+        bytes.resize(at);
+        break;
+      case 3:
+        bytes.insert(at, bytes.substr(at, random() % 16));
+        break;
+      default:
+        bytes[at] = "\x00\xff\x7f\x80\r\n"[random() % 6];
+        break;
     }
   }
   return bytes;
