@@ -21,27 +21,36 @@ constexpr int kStrings = 1'000'000;
 constexpr int kCheckEvery = 50'000;
 constexpr int kPatienceMs = 30'000;
 
-// Connects, sends `bytes`, says that no more will come, and reads until the peer closes. False if
-// the peer cannot be reached or does not close in time.
-bool SendUntilClosed(int port, const std::string& bytes) {
+void Send(int peer, const std::string& bytes) {
+  // A peer that has seen enough may close before it has read all: that is as good.
+  send(peer, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
+
+// Connects; says `greeting`, unless it is empty, and waits until the peer speaks; sends `bytes`,
+// says that no more will come, and reads until the peer closes. False if it cannot be reached, is
+// silent, or does not close in time.
+bool SendUntilClosed(int port, const std::string& greeting, const std::string& bytes) {
   const int peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  bool closed = false;
-  if (connect(peer, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) {
-    // A peer that has seen enough may close before it has read all: that is as good.
-    send(peer, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  pollfd readable = {.fd = peer, .events = POLLIN, .revents = 0};
+  bool well = connect(peer, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  if (well && !greeting.empty()) {
+    Send(peer, greeting);
+    well = poll(&readable, 1, kPatienceMs) == 1;
+  }
+  if (well) {
+    Send(peer, bytes);
     shutdown(peer, SHUT_WR);
-    pollfd readable = {.fd = peer, .events = POLLIN, .revents = 0};
     char buffer[16 << 10];
-    while (!closed && poll(&readable, 1, kPatienceMs) == 1) {
-      closed = recv(peer, buffer, sizeof(buffer), 0) <= 0;
-    }
+    do {
+      well = poll(&readable, 1, kPatienceMs) == 1;
+    } while (well && recv(peer, buffer, sizeof(buffer), 0) > 0);
   }
   close(peer);
-  return closed;
+  return well;
 }
 
 // Strings that are nearly right, or not at all. The same seed gives the same strings.
@@ -56,6 +65,9 @@ class BadStrings {
     for (size_t mutations = 1 + Draw(3); mutations > 0; --mutations) Mutate(bytes);
     return bytes;
   }
+
+  // What to say before the strings of the next connection.
+  std::string Greeting() { return ""; }
 
   size_t Draw(size_t below) { return random_() % below; }
 
@@ -158,23 +170,17 @@ std::vector<std::string> LinkMessages() {
   };
 }
 
-// As BadStrings, but half of the messages have a right checksum around a bad body, so that they are
-// read to the end; some come after a good Hello.
+// As BadStrings, but half of the messages have a right checksum around a bad body, and some
+// connections are those of an accepted replica: what they say is read to the end.
 class BadLinkMessages {
  public:
   explicit BadLinkMessages(uint64_t seed)
       : raw_(seed, LinkMessages()), bodies_(seed + 1, {HelloBody(), AckBody()}) {}
 
   std::string Next() {
-    switch (Draw(4)) {
-      case 0:
-        return Sealed(kHello, bodies_.Next());
-      case 1:
-        return Sealed(kHello, HelloBody()) + Sealed(static_cast<char>(Draw(9)), bodies_.Next());
-      default:
-        return raw_.Next();
-    }
+    return Draw(2) == 0 ? Sealed(static_cast<char>(Draw(9)), bodies_.Next()) : raw_.Next();
   }
+  std::string Greeting() { return Draw(1000) == 0 ? Sealed(kHello, HelloBody()) : ""; }
 
   size_t Draw(size_t below) { return raw_.Draw(below); }
 
@@ -196,9 +202,10 @@ class BadInputTest : public testing::Test {
     for (int sent = 0; sent < kStrings;) {
       const int next_check = sent + kCheckEvery;
       while (sent < next_check) {
+        const std::string greeting = strings.Greeting();
         std::string bytes;
         for (size_t i = 1 + strings.Draw(8); i > 0; --i, ++sent) bytes += strings.Next();
-        ASSERT_TRUE(SendUntilClosed(port, bytes)) << "after " << sent << " strings";
+        ASSERT_TRUE(SendUntilClosed(port, greeting, bytes)) << "after " << sent << " strings";
       }
       // Mutated keys are keys; without them nothing may remain.
       ASSERT_EQ(observer.Do({"FLUSHALL"}), Reply::Status("OK"));

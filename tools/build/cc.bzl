@@ -38,8 +38,15 @@ LTO_LINKOPTS = select({
     "//conditions:default": [],
 })
 
+# Tests take the ordinary code.
+TEST_LINKOPTS = select({
+    "//tools/build:optimised": ["-fno-lto"],
+    "//conditions:default": [],
+})
+
 def cc_library(name, copts = [], **kwargs):
-    native.cc_library(name = name, copts = COPTS + LTO_COPTS + copts, **kwargs)
+    # Static alone: a shared library for each would be linked for nothing.
+    native.cc_library(name = name, copts = COPTS + LTO_COPTS + copts, linkstatic = True, **kwargs)
 
 def cc_binary(name, copts = [], linkopts = [], **kwargs):
     native.cc_binary(
@@ -54,6 +61,7 @@ def cc_test(name, copts = [], deps = [], tags = [], size = "small", **kwargs):
     native.cc_test(
         name = name,
         copts = COPTS + copts,
+        linkopts = TEST_LINKOPTS,
         deps = deps + ["//third_party:googletest", "//tools/build:test_main"],
         tags = tags,
         size = size,
@@ -84,7 +92,7 @@ def cc_fuzz(name, srcs, corpus, deps = [], **kwargs):
         linkopts = select({
             "//tools/build:fuzz": ["-fsanitize=fuzzer"],
             "//conditions:default": [],
-        }),
+        }) + TEST_LINKOPTS,
         deps = deps + select({
             "//tools/build:fuzz": [],
             "//conditions:default": ["//tools/build:fuzz_replay"],
