@@ -134,7 +134,9 @@ void SimulatedReplica::HandOut(ApplyStep step) {
                     [&](const Slice& slice) { return slice.shard.value() == shard; });
     if (!takes_part) continue;
     int64_t& busy_until_us = shards_[shard]->busy_until_us;
-    busy_until_us = std::max(busy_until_us + 1, sim_->now_us() + sim_->Between(1, 3'000));
+    // Now and then a shard is so busy that a link is lost and back before it comes to the step.
+    const int64_t delay_us = sim_->Between(1, sim_->Chance(2) ? 60'000 : 3'000);
+    busy_until_us = std::max(busy_until_us + 1, sim_->now_us() + delay_us);
     In(busy_until_us - sim_->now_us(), [run, shard] { run(shard); });
   }
 }
