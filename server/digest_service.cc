@@ -11,8 +11,8 @@ namespace tidemark::server {
 struct DigestService::Attempt {
   std::vector<Done> askers;
   DigestResult result;
-  std::atomic<bool> busy{false};
-  std::atomic<int> open{0};  // Shards still walking, and the cut itself.
+  std::atomic<bool> busy{false};  // Some shard could not walk, or not to the end.
+  std::atomic<int> open{0};       // Shards still walking, and the cut itself.
 };
 
 DigestService::DigestService(int shard_count, AtCut at_cut, BeginWalk begin_walk)
@@ -52,8 +52,12 @@ void DigestService::Start(std::vector<Done> askers) {
   };
   at_cut_(
       [this, attempt, close_one](ShardId shard) {
-        const bool began = begin_walk_(shard, [=](const cache::ContentDigest& digest) {
-          attempt->result.shards[shard.value()] = digest;
+        const bool began = begin_walk_(shard, [=](const cache::ContentDigest* digest) {
+          if (digest != nullptr) {
+            attempt->result.shards[shard.value()] = *digest;
+          } else {
+            attempt->busy = true;
+          }
           close_one();
         });
         if (began) return;

@@ -26,7 +26,13 @@ class DigestServiceTest : public testing::Test {
   void FinishWalk(uint16_t shard, uint64_t low) {
     const auto done = std::move(walks[ShardId(shard)]);
     walks.erase(ShardId(shard));
-    done({.low = low, .keys = 1});
+    const cache::ContentDigest digest{.low = low, .keys = 1};
+    done(&digest);
+  }
+  void CutWalkShort(uint16_t shard) {
+    const auto done = std::move(walks[ShardId(shard)]);
+    walks.erase(ShardId(shard));
+    done(nullptr);
   }
   void Ask() {
     service.Request([this](const DigestResult& result) { answers.push_back(result); });
@@ -79,6 +85,18 @@ TEST_F(DigestServiceTest, ABusyShardMakesTheAttemptVoidAndATickRepeatsIt) {
   FinishWalk(0, 5);
   FinishWalk(1, 6);
   ASSERT_EQ(answers.size(), 2);
+  EXPECT_EQ(answers[0].total.low, 11);
+}
+
+TEST_F(DigestServiceTest, AWalkCutShortMakesTheAttemptVoid) {
+  Ask();
+  FinishWalk(0, 1);
+  CutWalkShort(1);
+  EXPECT_TRUE(answers.empty());
+  service.Tick();
+  FinishWalk(0, 5);
+  FinishWalk(1, 6);
+  ASSERT_EQ(answers.size(), 1);
   EXPECT_EQ(answers[0].total.low, 11);
 }
 

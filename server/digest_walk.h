@@ -17,12 +17,13 @@ namespace tidemark::server {
 
 class DigestWalk {
  public:
-  using Done = std::function<void(const cache::ContentDigest&)>;
+  // Null: the walk was cut short, because what it walked was replaced (a replica's snapshot).
+  using Done = std::function<void(const cache::ContentDigest*)>;
 
-  // Calls `done` when the digest is complete. False if another walk is under way on this keyspace:
+  // Calls `done` when the walk has ended. False if another walk is under way on this keyspace:
   // nothing was begun.
   bool Begin(cache::Keyspace& keyspace, Done done) {
-    if (keyspace.walking()) return false;
+    if (keyspace_ != nullptr || keyspace.walking()) return false;
     done_ = std::move(done);
     keyspace_ = &keyspace;
     digester_.emplace();
@@ -33,10 +34,11 @@ class DigestWalk {
   // Shows some entries more. True while there are more.
   bool Step() {
     if (keyspace_ == nullptr) return false;
-    if (!keyspace_->WalkSome(kEntriesPerSlice)) return true;
+    const bool complete = keyspace_->walking();
+    if (complete && !keyspace_->WalkSome(kEntriesPerSlice)) return true;
     keyspace_ = nullptr;
     const Done done = std::exchange(done_, nullptr);
-    done(digester_->digest());
+    done(complete ? &digester_->digest() : nullptr);
     return false;
   }
 

@@ -169,15 +169,19 @@ void PrimaryReplication::AddCounters(const replication::ReplicationServer::Statu
   }
   view.counters["sent_bytes_compressed_total"] = status.sent.sent_bytes;
   view.counters["sent_chunks_total"] = status.sent.sent_chunks;
+  view.counters["compression_ns_total"] = status.compression.nanos;
   view.counters["refused_total"] = status.refused;
   uint64_t queued = 0;
   uint64_t deepest = 0;
+  uint64_t highest = 0;
   for (const replication::ReplicaStatus& replica : status.replicas) {
     queued += replica.queue_bytes;
     deepest = std::max<uint64_t>(deepest, replica.queue_bytes);
+    highest = std::max<uint64_t>(highest, replica.queue_high_bytes);
   }
   view.counters["queue_bytes"] = queued;
   view.counters["queue_largest_bytes"] = deepest;
+  view.counters["queue_high_watermark_bytes"] = highest;
 }
 
 void PrimaryReplication::AtCut(std::function<void(ShardId)> each,

@@ -89,6 +89,7 @@ ReplicationView ReplicaReplication::View() const {
   view.counters = {
       {"applied_records_total", status.applier.applied_records},
       {"skipped_records_total", status.link.skipped_records},
+      {"apply_ns_total", status.apply_ns},
       {"apply_steps_total", status.applier.steps},
       {"apply_steps_at_cut_total", status.applier.steps_at_cut},
       {"snapshots_swapped_in_total", status.applier.snapshots_swapped_in},

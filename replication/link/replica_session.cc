@@ -119,6 +119,7 @@ ReplicaStatus ReplicaSession::Status(const Watermarks& emitted, int64_t now_ms) 
   status.acked = link_.applied();
   status.queue_bytes =
       link_.output_bytes() + (subscriber_ != nullptr ? subscriber_->queued_bytes() : 0);
+  if (subscriber_ != nullptr) status.queue_high_bytes = subscriber_->high_watermark_bytes();
   for (size_t i = 0; i < status.acked.size(); ++i) {
     if (emitted[i] > status.acked[i]) {
       status.lag_records += emitted[i].value() - status.acked[i].value();

@@ -34,8 +34,9 @@ struct ReplicaStatus {
   std::string_view state;  // "handshake", "wait", "sync", "online" or "closing".
   Watermarks acked;        // Applied, as last acknowledged; empty before the stream begins.
   uint64_t lag_records = 0;
-  int64_t lag_ms = 0;      // Since it was last known to hold everything; 0 if it does.
-  size_t queue_bytes = 0;  // Waiting to be sent.
+  int64_t lag_ms = 0;           // Since it was last known to hold everything; 0 if it does.
+  size_t queue_bytes = 0;       // Waiting to be sent.
+  size_t queue_high_bytes = 0;  // The most that has been waiting in its subscription.
 };
 
 class ReplicaSession final : private StreamSource {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log/log.h"
 #include "fmt/format.h"
 #include "replication/apply/shard_applier.h"
@@ -41,7 +42,8 @@ struct StepRound {
   ApplyStep step;
   std::vector<const Slice*> slices;  // Of each shard; null: none.
   std::vector<ShardId> shards;       // That take part.
-  std::vector<StepResult> results;   // Each shard writes its own; read when `left` is 0.
+  std::vector<StepResult> results;   // Each shard writes its own, as below; read when `left` is 0.
+  std::vector<int64_t> nanos;
   std::atomic<size_t> left{0};
 };
 
@@ -125,6 +127,7 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   std::vector<std::unique_ptr<ShardApplier>> shards_;  // Each used on its shard's thread.
   Applier applier_;
   ReplicaLink link_;
+  uint64_t apply_ns_ = 0;
   absl::AnyInvocable<void()> on_synced_;  // Null once called.
   bool started_ = false;
   std::shared_ptr<std::promise<void>> stopped_;  // Set while stopping.
@@ -236,6 +239,7 @@ void ReplicaClient::Core::HandOut(ApplyStep step) {
   round->step = std::move(step);
   round->slices.resize(shards_.size());
   round->results.resize(shards_.size());
+  round->nanos.resize(shards_.size());
   for (const Slice& slice : round->step.slices) round->slices[slice.shard.value()] = &slice;
   const bool all = round->step.at_cut || round->step.kind != ApplyStep::Kind::kApply;
   for (size_t i = 0; i < shards_.size(); ++i) {
@@ -246,7 +250,9 @@ void ReplicaClient::Core::HandOut(ApplyStep step) {
   round->left = round->shards.size();
   const auto run = [this, round](ShardId shard) {
     const size_t i = shard.value();
+    const int64_t began_ns = Clock::System().MonotonicNanos();
     round->results[i] = shards_[i]->Run(round->step, round->slices[i]);
+    round->nanos[i] = Clock::System().MonotonicNanos() - began_ns;
   };
   if (round->step.at_cut) {
     calls_.at_cut(run, [this, round, loop = loop_.poster()] {
@@ -266,6 +272,7 @@ void ReplicaClient::Core::HandOut(ApplyStep step) {
 
 void ReplicaClient::Core::OnStepDone(const StepRound& round) {
   for (const ShardId shard : round.shards) {
+    apply_ns_ += static_cast<uint64_t>(round.nanos[shard.value()]);
     const absl::Status status =
         applier_.OnShardDone(round.step.id, shard, round.results[shard.value()]);
     if (!status.ok()) link_.Fail(wire::Goodbye::PROTOCOL, status, LinkLoop::NowMs());
@@ -344,6 +351,7 @@ void ReplicaClient::Core::RefreshStatus(int64_t now_ms) {
   if (link_.last_heard_ms() > 0) status.silent_ms = now_ms - link_.last_heard_ms();
   if (link_.current_as_of_ms() > 0) status.stale_ms = now_ms - link_.current_as_of_ms();
   status.last_failure = Text(link_.last_failure());
+  status.apply_ns = apply_ns_;
   status.link = link_.counters();
   status.applier = applier_.counters();
   std::lock_guard lock(status_mutex_);

@@ -63,6 +63,7 @@ class ReplicaClient {
     int64_t silent_ms = -1;        // Since the last byte from the primary; -1: never heard.
     int64_t stale_ms = -1;         // Since what is served was known to be current; -1: never was.
     std::string last_failure;      // Why the last connection or attempt ended; empty: none has.
+    uint64_t apply_ns = 0;         // Spent by the shards on steps, all shards together.
     ReplicaLink::Counters link;
     Applier::Counters applier;
   };
