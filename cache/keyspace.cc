@@ -9,6 +9,17 @@
 namespace tidemark::cache {
 namespace {
 
+// Whether `bytes` lie in the key or value of `entry`, which may be null.
+bool IsViewOf(const Entry* entry, std::string_view bytes) {
+  const auto within = [bytes](std::string_view whole) {
+    // Pointers into different objects compare as numbers.
+    const auto at = reinterpret_cast<uintptr_t>(bytes.data());
+    const auto begin = reinterpret_cast<uintptr_t>(whole.data());
+    return at >= begin && at <= begin + whole.size();
+  };
+  return entry != nullptr && (within(entry->key()) || within(entry->value()));
+}
+
 // What a flush frees on the spot: below this, handing over to Housekeeping() costs more than it
 // saves.
 constexpr size_t kFreedAtOnce = 128;
@@ -131,9 +142,15 @@ size_t Keyspace::memory_bytes() const {
 // --- Writing ---
 
 void Keyspace::Set(KeyRef key, std::string_view value, int64_t expire_at_ms) {
-  const Entry* entry = Store(key, Present(key), value, expire_at_ms);
-  // From here on only the entry's own bytes are sure to exist: `value` may have been a view of it.
-  if (sink_ != nullptr) sink_->Set(entry->key(), entry->value(), expire_at_ms);
+  Entry* present = Present(key);
+  const bool own = IsViewOf(present, key.key) || IsViewOf(present, value);
+  const Entry* entry = Store(key, present, value, expire_at_ms);
+  if (sink_ == nullptr) return;
+  // What was a view of the entry that was replaced is gone with it. Anything else is told as it
+  // came: to read back what was just written would wait for its cache line to arrive, for most keys
+  // from memory.
+  if (own) return sink_->Set(entry->key(), entry->value(), expire_at_ms);
+  sink_->Set(key.key, value, expire_at_ms);
 }
 
 void Keyspace::SetKeepExpiry(KeyRef key, std::string_view value) {
