@@ -212,7 +212,7 @@ class BadInputTest : public testing::Test {
       ASSERT_EQ(observer.Do({"SET", "key", "value"}), Reply::Status("OK"));
       const int64_t resident_bytes = primary_.process().ResidentBytes();
       if (settled_bytes == 0) settled_bytes = resident_bytes;
-      ASSERT_LT(resident_bytes, settled_bytes + (int64_t{48} << 20)) << "after " << sent;
+      ASSERT_LT(resident_bytes, settled_bytes + kAllocatorSlackBytes) << "after " << sent;
     }
   }
 

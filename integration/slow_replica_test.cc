@@ -99,7 +99,7 @@ TEST(StoppedReplicaTest, CostsNoMemoryBeyondItsQueue) {
   replica.process().Signal(SIGSTOP);
   const int64_t resident_bytes = primary.process().ResidentBytes();
   Overwrite(client, 10);
-  EXPECT_LT(primary.process().ResidentBytes(), resident_bytes + (int64_t{48} << 20));
+  EXPECT_LT(primary.process().ResidentBytes(), resident_bytes + kAllocatorSlackBytes);
 }
 
 }  // namespace
