@@ -1,30 +1,34 @@
 #include "server/client_settings.h"
 
-#include <sstream>
-#include <string>
+#include "base/check.h"
+#include "base/settings/output_buffer_limits.h"
 
 namespace tidemark::server {
 namespace {
 
-// "normal 0 0 0 replica 268435456 67108864 60 ...", as the setting keeps it: class, hard and soft
-// bytes, soft seconds.
-void ReadOutputLimits(const std::string& text, net::ConnectionSettings& settings) {
-  std::istringstream words(text);
-  std::string name;
-  net::OutputLimit limit;
-  while (words >> name >> limit.hard_bytes >> limit.soft_bytes >> limit.soft_seconds) {
-    const net::OutputClass output_class = name == "normal"   ? net::OutputClass::kNormal
-                                          : name == "pubsub" ? net::OutputClass::kPubSub
-                                                             : net::OutputClass::kReplica;
-    settings.output_limits[static_cast<size_t>(output_class)] = limit;
-  }
+net::OutputLimit LimitFrom(const OutputBufferLimit& limit) {
+  return {.hard_bytes = static_cast<size_t>(limit.hard_bytes),
+          .soft_bytes = static_cast<size_t>(limit.soft_bytes),
+          .soft_seconds = limit.soft_seconds};
+}
+
+void ReadOutputLimits(const Settings& settings, net::ConnectionSettings& connections) {
+  const auto limits = ParseOutputBufferLimits(OutputBufferLimits(),
+                                              settings.String(Setting::kClientOutputBufferLimit));
+  CHECK(limits.ok());  // The setting keeps nothing else.
+  const auto set = [&](net::OutputClass output_class, const OutputBufferLimit& limit) {
+    connections.output_limits[static_cast<size_t>(output_class)] = LimitFrom(limit);
+  };
+  set(net::OutputClass::kNormal, limits->normal);
+  set(net::OutputClass::kReplica, limits->replica);
+  set(net::OutputClass::kPubSub, limits->pubsub);
 }
 
 }  // namespace
 
 ClientSettings ClientSettings::From(const Settings& settings) {
   ClientSettings result;
-  ReadOutputLimits(settings.String(Setting::kClientOutputBufferLimit), result.connections);
+  ReadOutputLimits(settings, result.connections);
   result.connections.query_buffer_limit_bytes =
       static_cast<size_t>(settings.Int(Setting::kClientQueryBufferLimit));
   result.connections.max_bulk_bytes = settings.Int(Setting::kProtoMaxBulkLen);

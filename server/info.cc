@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "server/text.h"
 #include "server/version.h"
 
 namespace tidemark::server {
@@ -230,11 +231,6 @@ constexpr Section kSections[] = {
     {"keyspace", "Keyspace", true, Keyspace},
     {"tidemark", "Tidemark", true, Tidemark},
 };
-
-bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](unsigned char x, unsigned char y) { return tolower(x) == tolower(y); });
-}
 
 bool Wanted(const Section& section, std::span<const std::string_view> wanted) {
   if (wanted.empty()) return section.by_default;
