@@ -138,6 +138,7 @@ void PrimaryLink::HandleHello(const wire::Hello& hello, int64_t now_ms) {
   }
   state_ = State::kDeciding;
   heartbeat_ms_ = now_ms;
+  asked_to_resume_ = hello.history() != 0;
   source_->Subscribe(PositionOf(hello));
 }
 
@@ -161,10 +162,13 @@ void PrimaryLink::OnPlan(const StreamPlan& plan, int64_t now_ms) {
   received_.assign(plan.shards.size(), Sequence());
   applied_.assign(plan.shards.size(), Sequence());
   if (plan.is_snapshot()) {
+    ++counters_.plans_with_snapshot;
+    if (asked_to_resume_) ++counters_.positions_refused;
     snapshot_.resize(plan.shards.size());
     snapshot_shards_left_ = plan.shards.size();
     state_ = State::kSnapshot;
   } else {
+    ++counters_.plans_without_snapshot;
     state_ = State::kStreaming;
   }
   last_heard_ms_ = now_ms;

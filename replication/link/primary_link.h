@@ -132,6 +132,10 @@ class PrimaryLink {
     uint64_t sent_bytes = 0;  // As they travel.
     uint64_t sent_bytes_uncompressed = 0;
     uint64_t sent_chunks = 0;
+    uint64_t plans_with_snapshot = 0;
+    uint64_t plans_without_snapshot = 0;
+    uint64_t positions_refused =
+        0;  // Of plans_with_snapshot: the replica had something to build on.
   };
   const Counters& counters() const { return counters_; }
 
@@ -157,6 +161,7 @@ class PrimaryLink {
   MessageReader reader_;
   OutputQueue output_;
   ReplicaIdentity identity_;
+  bool asked_to_resume_ = false;  // Hello named a history.
   StreamPlan plan_;
 
   const int64_t opened_ms_;
