@@ -63,6 +63,8 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
 
   uint16_t port() const { return port_; }  // The one that the kernel chose, if it did.
+  // Options::keepalive_seconds of connections that come from now on.
+  void set_keepalive_seconds(int seconds) { keepalive_seconds_ = seconds; }
   // Accepts no more. Connections that exist stay.
   void Stop();
 
@@ -81,7 +83,7 @@ class Listener {
   ConnectionSet& connections_;
   ConnectionLimit& limit_;
   ConnectionAcceptor* const acceptor_;
-  const int keepalive_seconds_;
+  int keepalive_seconds_;
   // Asio may still call back for what was cancelled, after the listener is gone.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   asio::ip::tcp::acceptor socket_;
