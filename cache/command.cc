@@ -5,21 +5,15 @@
 #include <algorithm>
 #include <string>
 
+#include "base/text.h"
+
 namespace tidemark::cache {
 namespace {
 
 // How much of what a client sent an error message repeats.
 constexpr size_t kMaxEchoedBytes = 128;
 
-constexpr char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-constexpr char Upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c & ~0x20) : c; }
-
 }  // namespace
-
-bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return Lower(x) == Lower(y); });
-}
 
 std::vector<int> KeyPositions(const KeyRange& keys, Args args) {
   std::vector<int> positions;
@@ -44,10 +38,14 @@ void UnknownCommand(Args args, ReplyBuilder& reply) {
 }
 
 void UnknownSubcommand(const CommandSpec& spec, Args args, ReplyBuilder& reply) {
-  std::string container(spec.name);
-  std::transform(container.begin(), container.end(), container.begin(), Upper);
   reply.Error(fmt::format("ERR unknown subcommand '{}'. Try {} HELP.",
-                          args[1].substr(0, kMaxEchoedBytes), container));
+                          args[1].substr(0, kMaxEchoedBytes), ToUpper(spec.name)));
+}
+
+void UnknownSubcommandOrArity(Args args, ReplyBuilder& reply) {
+  reply.Error(
+      fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.",
+                  args[1].substr(0, kMaxEchoedBytes), ToUpper(args[0])));
 }
 
 }  // namespace tidemark::cache

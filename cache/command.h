@@ -102,6 +102,7 @@ struct ArgumentDoc {
   uint32_t flags = 0;                           // kOptional, kMultiple, kMultipleToken.
   std::span<const ArgumentDoc> arguments = {};  // Of a oneof or a block.
   std::string_view since = {};                  // Empty: as old as the command.
+  std::string_view deprecated_since = {};       // Empty: it is not.
   int key_spec = 0;  // Of a key: which of the command's key specs it is in.
 
   static constexpr uint32_t kOptional = 1, kMultiple = 2, kMultipleToken = 4;
@@ -178,9 +179,6 @@ class CommandTable {
   std::vector<Slot> slots_;  // Open addressing; a power of two, at most a quarter full.
 };
 
-// Whether two names are the same in ASCII, upper and lower case alike.
-bool EqualsIgnoreCase(std::string_view a, std::string_view b);
-
 // The positions of the keys in `args`, ascending.
 std::vector<int> KeyPositions(const KeyRange& keys, Args args);
 inline std::vector<int> KeyPositions(const CommandSpec& spec, Args args) {
@@ -191,6 +189,8 @@ inline std::vector<int> KeyPositions(const CommandSpec& spec, Args args) {
 void WrongArity(const CommandSpec& spec, ReplyBuilder& reply);
 void UnknownCommand(Args args, ReplyBuilder& reply);
 void UnknownSubcommand(const CommandSpec& spec, Args args, ReplyBuilder& reply);
+// What a subcommand answers that judges the number of its arguments itself.
+void UnknownSubcommandOrArity(Args args, ReplyBuilder& reply);
 
 }  // namespace tidemark::cache
 

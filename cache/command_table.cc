@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "cache/command.h"
 
 namespace tidemark::cache {

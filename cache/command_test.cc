@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.h"
 #include "cache/commands/recorded_reply.h"
 
 namespace tidemark::cache {

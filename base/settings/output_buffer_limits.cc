@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "base/settings/setting_value.h"
+#include "base/text.h"
 
 namespace tidemark {
 namespace {
@@ -24,11 +25,11 @@ std::vector<std::string_view> Words(std::string_view text) {
 }
 
 OutputBufferLimit* ClassNamed(std::string_view name, OutputBufferLimits& limits) {
-  if (EqualsIgnoringCase(name, "normal")) return &limits.normal;
-  if (EqualsIgnoringCase(name, "replica") || EqualsIgnoringCase(name, "slave")) {
+  if (EqualsIgnoreCase(name, "normal")) return &limits.normal;
+  if (EqualsIgnoreCase(name, "replica") || EqualsIgnoreCase(name, "slave")) {
     return &limits.replica;
   }
-  if (EqualsIgnoringCase(name, "pubsub")) return &limits.pubsub;
+  if (EqualsIgnoreCase(name, "pubsub")) return &limits.pubsub;
   return nullptr;
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "base/check.h"
+#include "base/text.h"
 
 namespace tidemark {
 namespace {
@@ -33,10 +34,10 @@ std::optional<int64_t> ParseInteger(std::string_view text) {
 
 std::optional<bool> ParseBool(std::string_view text, BoolWords words) {
   const bool any = words == BoolWords::kAny;
-  if (EqualsIgnoringCase(text, "yes")) return true;
-  if (EqualsIgnoringCase(text, "no")) return false;
-  if (any && (EqualsIgnoringCase(text, "true") || text == "1")) return true;
-  if (any && (EqualsIgnoringCase(text, "false") || text == "0")) return false;
+  if (EqualsIgnoreCase(text, "yes")) return true;
+  if (EqualsIgnoreCase(text, "no")) return false;
+  if (any && (EqualsIgnoreCase(text, "true") || text == "1")) return true;
+  if (any && (EqualsIgnoreCase(text, "false") || text == "0")) return false;
   return std::nullopt;
 }
 
@@ -55,7 +56,7 @@ absl::StatusOr<SettingValue> NumberIn(const SettingSpec& spec, std::optional<int
 
 absl::StatusOr<SettingValue> ParseChoice(const SettingSpec& spec, std::string_view text) {
   for (size_t i = 0; i < spec.choices.size(); ++i) {
-    if (!EqualsIgnoringCase(text, spec.choices[i])) continue;
+    if (!EqualsIgnoreCase(text, spec.choices[i])) continue;
     return SettingValue{.number = static_cast<int64_t>(i), .text = std::string(spec.choices[i])};
   }
   return absl::InvalidArgumentError(
@@ -81,7 +82,7 @@ absl::StatusOr<SettingValue> ParseSetting(const SettingSpec& spec, std::string_v
       return SettingValue{.number = *on, .text = *on ? "yes" : "no"};
     }
     case SettingType::kInt:
-      if (spec.may_be_none && EqualsIgnoringCase(text, "none")) {
+      if (spec.may_be_none && EqualsIgnoreCase(text, "none")) {
         return SettingValue{.number = -1, .text = "none"};
       }
       return NumberIn(spec, ParseInteger(text), "argument couldn't be parsed into an integer");
@@ -119,18 +120,12 @@ std::string Expectation(const SettingSpec& spec) {
   CHECK(false);
 }
 
-bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 std::optional<int64_t> ParseBytes(std::string_view text) {
   const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   const std::optional<int64_t> number = ParseInteger(text.substr(0, digits));
   if (!number) return std::nullopt;
   for (const Suffix& suffix : kSuffixes) {
-    if (!EqualsIgnoringCase(text.substr(digits), suffix.text)) continue;
+    if (!EqualsIgnoreCase(text.substr(digits), suffix.text)) continue;
     if (*number > INT64_MAX / suffix.bytes) return std::nullopt;
     return *number * suffix.bytes;
   }

@@ -33,8 +33,6 @@ absl::StatusOr<SettingValue> ParseSetting(const SettingSpec& spec, std::string_v
 // What would be right: "a whole number from 0 to 65535".
 std::string Expectation(const SettingSpec& spec);
 
-bool EqualsIgnoringCase(std::string_view a, std::string_view b);
-
 // A size as Redis reads it, without regard to case: b, k (1000), kb (1024), m, mb, g, gb. No sign.
 // None if it is not one or does not fit.
 std::optional<int64_t> ParseBytes(std::string_view text);

@@ -8,9 +8,10 @@
 
 #include "absl/status/statusor.h"
 #include "base/check.h"
-#include "base/settings/glob.h"
+#include "base/glob.h"
 #include "base/settings/redis_constants.h"
 #include "base/settings/toml_file.h"
+#include "base/text.h"
 
 namespace tidemark {
 namespace {
@@ -26,7 +27,7 @@ std::string ConfigName(const SettingSpec& spec) {
 const SettingSpec* FindByConfigName(std::string_view name, NodeRole role) {
   for (const SettingSpec& spec : SettingTable()) {
     if (!AppliesTo(spec, role)) continue;
-    if (EqualsIgnoringCase(name, ConfigName(spec)) || EqualsIgnoringCase(name, spec.name)) {
+    if (EqualsIgnoreCase(name, ConfigName(spec)) || EqualsIgnoreCase(name, spec.name)) {
       return &spec;
     }
   }
@@ -35,7 +36,7 @@ const SettingSpec* FindByConfigName(std::string_view name, NodeRole role) {
 
 const RedisConstant* FindConstant(std::string_view name) {
   for (const RedisConstant& constant : RedisConstants()) {
-    if (EqualsIgnoringCase(name, constant.name)) return &constant;
+    if (EqualsIgnoreCase(name, constant.name)) return &constant;
   }
   return nullptr;
 }
@@ -132,8 +133,8 @@ std::vector<std::pair<std::string, std::string>> Settings::ConfigGet(
   // Shows one setting if a pattern matches it and moves on: each is shown once.
   const auto add_if_wanted = [&](const std::string& name, const auto& read) {
     for (std::string_view pattern : patterns) {
-      if (!GlobMatchesIgnoringCase(pattern, name)) continue;
-      const bool is_name = EqualsIgnoringCase(pattern, name);
+      if (!GlobMatch(pattern, name, GlobCase::kInsensitive)) continue;
+      const bool is_name = EqualsIgnoreCase(pattern, name);
       result.emplace_back(is_name ? std::string(pattern) : name, read());
       return;
     }
@@ -161,7 +162,7 @@ absl::Status Settings::ConfigSet(
           fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", name));
     }
     const bool immutable = spec != nullptr ? spec->change == SettingChange::kAtStart
-                                           : !EqualsIgnoringCase(text, constant->value);
+                                           : !EqualsIgnoreCase(text, constant->value);
     if (immutable) return SetFailed(name, "can't set immutable config");
     if (!seen.insert(spec != nullptr ? ConfigName(*spec) : std::string(constant->name)).second) {
       return SetFailed(name, "duplicate parameter");

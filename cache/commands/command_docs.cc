@@ -4,9 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "base/glob.h"
+#include "base/text.h"
 #include "cache/commands/command_reply.h"
 #include "cache/commands/errors.h"
-#include "cache/glob.h"
 
 namespace tidemark::cache {
 namespace {
@@ -33,7 +34,7 @@ void Info(const CommandTable& table, Args names, ReplyBuilder& reply) {
   for (const std::string_view name : names) {
     const CommandSpec* spec = FindByFullName(table, name);
     if (spec == nullptr) {
-      reply.NullArray();
+      reply.Null();
     } else {
       AnswerInfo(*spec, reply);
     }

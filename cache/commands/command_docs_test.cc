@@ -28,7 +28,7 @@ TEST_F(CommandDocsTest, InfoHasSetsAndMaps) {
             R"(~[%["flags", ~[+RO, +access], )"
             R"("begin_search", %["type", "index", "spec", %["index", :1]], )"
             R"("find_keys", %["type", "range", )"
-            R"("spec", %["lastkey", :0, "keystep", :1, "limit", :0]]]], []], nil])");
+            R"("spec", %["lastkey", :0, "keystep", :1, "limit", :0]]]], ~[]], nil])");
 }
 
 TEST_F(CommandDocsTest, DocsIsAMapByName) {

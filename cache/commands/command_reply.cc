@@ -109,13 +109,16 @@ void AnswerArguments(std::span<const ArgumentDoc> arguments, ReplyBuilder& reply
   for (const ArgumentDoc& argument : arguments) {
     const bool is_key = argument.type == "key";
     reply.MapHeader(2 + (is_key ? 1 : 0) + (argument.token.empty() ? 0 : 1) +
-                    (argument.since.empty() ? 0 : 1) + (argument.flags == 0 ? 0 : 1) +
-                    (argument.arguments.empty() ? 0 : 1));
+                    (argument.since.empty() ? 0 : 1) + (argument.deprecated_since.empty() ? 0 : 1) +
+                    (argument.flags == 0 ? 0 : 1) + (argument.arguments.empty() ? 0 : 1));
     Pair("name", argument.name, reply);
     Pair("type", argument.type, reply);
     if (is_key) Pair("key_spec_index", argument.key_spec, reply);
     if (!argument.token.empty()) Pair("token", argument.token, reply);
     if (!argument.since.empty()) Pair("since", argument.since, reply);
+    if (!argument.deprecated_since.empty()) {
+      Pair("deprecated_since", argument.deprecated_since, reply);
+    }
     if (argument.flags != 0) {
       reply.Bulk("flags");
       FlagSet(argument.flags, kArgumentFlagNames, reply);
@@ -145,7 +148,7 @@ void AnswerInfo(const CommandSpec& spec, ReplyBuilder& reply) {
   ForEachWord(spec.tips, [&](std::string_view tip) { reply.Bulk(tip); });
   reply.SetHeader(spec.key_specs.size());
   for (const KeySpec& keys : spec.key_specs) AnswerKeySpec(keys, reply);
-  reply.ArrayHeader(spec.subcommands.size());
+  reply.SetHeader(spec.subcommands.size());
   for (const CommandSpec& subcommand : spec.subcommands) AnswerInfo(subcommand, reply);
 }
 

@@ -7,22 +7,49 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
+
 namespace tidemark::cache {
 namespace {
 
 constexpr std::string_view kIntroduction =
-    R"(<!-- Written by `bazel run //cache/commands:write_commands_page`: change the command table instead. -->
+    R"(<!-- Written by `bazel run //server:write_commands_page`: change the command table instead. -->
 # Commands
 
-What this server answers of the commands on keys and values. They behave as in Redis 7.0, replies and errors
-included (`cache/commands/differential_test.cc` compares them with a real `redis-server`), except:
+What this server answers. Replies and errors are those of Redis 7.0, held to it by two comparisons with a real
+`redis-server`: of the commands on keys and values (`cache/commands/differential_test.cc`) and of the server's
+own (`integration/server_commands_test.cc`). What differs, and why:
 
-- There is one database: `COPY ... DB n` takes 0 only.
+Keys and values:
+
+- There is one database: `SELECT` and `COPY ... DB n` take 0 only.
 - `OBJECT ENCODING` names what Redis would use, judged by the value alone: after `INCRBYFLOAT` or `COPY` Redis
   may keep another. `OBJECT FREQ` always answers that frequencies are not tracked.
 - `MEMORY USAGE` tells the bytes of this store. `UNLINK` is `DEL`, and `ASYNC` and `SYNC` make no difference:
   memory is given back in slices.
 - A `SCAN` cursor carries the shard, so cursors are large numbers. Every call visits one shard.
+
+Not here, and answered as unknown: transactions (`MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`), `PUBLISH` and
+`SUBSCRIBE` with their kin, scripts and functions, `MONITOR`, `ACL`, `CLUSTER`, `CLIENT TRACKING` with its kin,
+`REPLICAOF` (what a node follows is a setting), and all types of values but strings.
+
+The server's own commands:
+
+- A `HELLO` that fails changes nothing; Redis keeps the name of a `SETNAME` before the fault.
+- `CLIENT PAUSE` holds back no command of an administrator, so that `CLIENT UNPAUSE` can end it; under
+  `CLIENT PAUSE ... ALL` Redis holds it back as well.
+- `CLIENT LIST` shows `lib-name` and `lib-ver`, and `CLIENT SETINFO` and `CLIENT NO-TOUCH` are here: as in Redis
+  7.2.
+- `QUIT` closes the connection even if its reply is not wanted (`CLIENT REPLY`); Redis leaves it half dead.
+- A command that asks all shards is counted when it begins: `SLOWLOG GET` and `LATENCY HISTOGRAM` see their own
+  call, and `CONFIG RESETSTAT` leaves none of its own. `SLOWLOG` orders by the second; its ids carry the shard.
+- `CONFIG GET` knows the settings of this server (configuration.md) and those of Redis that clients ask for.
+  Where Redis takes any value for something that this server has not (`save`, `appendonly`, `maxmemory` and its
+  policy, `notify-keyspace-events`), `CONFIG SET` takes the value that holds and refuses others, rather than
+  promise what does not happen.
+- `DEBUG` has `SLEEP` alone, which takes only numbers and stops one shard. `LOLWUT`, the texts of `HELP`, and
+  `LATENCY DOCTOR` are our own; `MEMORY STATS` and `INFO` leave out what has no meaning here.
+- `SHUTDOWN SAVE` is refused.
 
 The column "shards" says how a command comes about whose keys are on several of them; whatever it says, no
 client ever sees a half of it.
@@ -59,10 +86,10 @@ std::string SyntaxOf(const ArgumentDoc& argument) {
   return text;
 }
 
-std::string_view ShardsOf(Scatter scatter) {
-  switch (scatter) {
+std::string_view ShardsOf(const CommandSpec& spec) {
+  switch (spec.scatter) {
     case Scatter::kNone:
-      return "one";
+      return spec.keys.first == 0 ? "" : "one";
     case Scatter::kSum:
       return "those of the keys; counts are added";
     case Scatter::kGather:
@@ -88,17 +115,14 @@ void AppendRow(const CommandSpec& spec, std::string& page) {
   std::string summary(spec.summary);
   if (!spec.replaced_by.empty()) summary += fmt::format(" Deprecated: use {}.", spec.replaced_by);
   page += fmt::format("| `{}` | {} | {} | {} | {} |\n", syntax, summary, spec.complexity,
-                      ShardsOf(spec.scatter), spec.since);
+                      ShardsOf(spec), spec.since);
 }
 
 }  // namespace
 
 std::string SyntaxOf(const CommandSpec& spec) {
-  std::string text(spec.name);
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    if (c == '|') return ' ';
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  });
+  std::string text = ToUpper(spec.name);
+  std::replace(text.begin(), text.end(), '|', ' ');
   for (const ArgumentDoc& argument : spec.arguments) text += " " + SyntaxOf(argument);
   return text;
 }

@@ -1,7 +1,8 @@
 #include "cache/commands/coordination.h"
 
+#include "base/glob.h"
+#include "base/text.h"
 #include "cache/commands/numbers.h"
-#include "cache/glob.h"
 
 namespace tidemark::cache {
 

@@ -14,8 +14,10 @@
 #include <regex>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "cache/commands/local_shard.h"
 #include "cache/commands/redis_oracle.h"
+#include "cache/commands/split_line.h"
 
 namespace tidemark::cache {
 namespace {
@@ -24,32 +26,6 @@ constexpr char kSequences[] = "cache/commands/testdata/sequences.txt";
 
 // Both sides read their own clock, and the machine may be busy.
 constexpr int64_t kClockToleranceMs = 5000;
-
-// Splits a line of the table: words separated by spaces; "..." holds spaces, \xHH bytes and \".
-Words Split(std::string_view line) {
-  Words words;
-  for (size_t i = 0; i < line.size();) {
-    if (line[i] == ' ') {
-      ++i;
-      continue;
-    }
-    std::string& word = words.emplace_back();
-    const bool quoted = line[i] == '"';
-    if (quoted) ++i;
-    for (; i < line.size() && line[i] != (quoted ? '"' : ' '); ++i) {
-      if (quoted && line[i] == '\\' && line[i + 1] == 'x') {
-        word += static_cast<char>(std::stoi(std::string(line.substr(i + 2, 2)), nullptr, 16));
-        i += 3;
-      } else if (quoted && line[i] == '\\') {
-        word += line[++i];
-      } else {
-        word += line[i];
-      }
-    }
-    if (quoted) ++i;
-  }
-  return words;
-}
 
 bool NameIsOneOf(const Words& command, std::initializer_list<std::string_view> names) {
   return std::any_of(names.begin(), names.end(),
@@ -134,7 +110,7 @@ TEST_F(DifferentialTest, AnswersEverySequenceAsRedisDoes) {
     ++number;
     if (line.starts_with('#')) continue;
     SCOPED_TRACE(fmt::format("{}:{}", kSequences, number));
-    const Words command = Split(line);
+    const Words command = SplitLine(line);
     Both(command.empty() ? Words{"FLUSHALL"} : command);  // An empty line ends a sequence.
     ++commands;
   }

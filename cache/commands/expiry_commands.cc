@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/text.h"
 #include "cache/commands/access.h"
 #include "cache/commands/expiry_options.h"
 #include "cache/commands/handlers.h"

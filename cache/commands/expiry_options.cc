@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "base/text.h"
 #include "cache/commands/errors.h"
 #include "cache/commands/numbers.h"
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "cache/commands/errors.h"
 #include "cache/commands/numbers.h"
 

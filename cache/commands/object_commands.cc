@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "base/text.h"
 #include "cache/commands/access.h"
 #include "cache/commands/handlers.h"
 #include "cache/commands/numbers.h"

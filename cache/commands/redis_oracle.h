@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "cache/commands/split_line.h"
+
 struct redisContext;
 
 namespace tidemark::cache {
-
-using Words = std::vector<std::string>;
 
 class RedisOracle {
  public:

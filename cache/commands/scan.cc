@@ -4,10 +4,11 @@
 
 #include <charconv>
 
+#include "base/glob.h"
+#include "base/text.h"
 #include "cache/commands/access.h"
 #include "cache/commands/errors.h"
 #include "cache/commands/numbers.h"
-#include "cache/glob.h"
 
 namespace tidemark::cache {
 namespace {

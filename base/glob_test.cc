@@ -1,10 +1,10 @@
-#include "cache/glob.h"
+#include "base/glob.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace tidemark::cache {
+namespace tidemark {
 namespace {
 
 struct Case {
@@ -63,4 +63,4 @@ TEST(GlobTest, ManyStarsTakeNoExponentialTime) {
 }
 
 }  // namespace
-}  // namespace tidemark::cache
+}  // namespace tidemark

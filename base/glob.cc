@@ -1,16 +1,17 @@
-#include "cache/glob.h"
+#include "base/glob.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <utility>
 
-namespace tidemark::cache {
+#include "base/text.h"
+
+namespace tidemark {
 namespace {
 
 // Signed, so that a range with an end beyond ASCII means what it means to Redis.
 signed char Fold(char c, GlobCase letter_case) {
-  const bool upper = c >= 'A' && c <= 'Z';
-  return static_cast<signed char>(upper && letter_case == GlobCase::kInsensitive ? c | 0x20 : c);
+  return static_cast<signed char>(letter_case == GlobCase::kInsensitive ? LowerCase(c) : c);
 }
 
 // Matches `byte` against the class that begins at pattern[at] == '['. Moves `at` past the class.
@@ -75,4 +76,4 @@ bool GlobMatch(std::string_view pattern, std::string_view text, GlobCase letter_
   return p == pattern.size();
 }
 
-}  // namespace tidemark::cache
+}  // namespace tidemark

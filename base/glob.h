@@ -11,12 +11,12 @@
 // the end is itself, an escaped letter in a class keeps its case. (But here "**" matches an empty
 // text.)
 
-#ifndef TIDEMARK_CACHE_GLOB_H_
-#define TIDEMARK_CACHE_GLOB_H_
+#ifndef TIDEMARK_BASE_GLOB_H_
+#define TIDEMARK_BASE_GLOB_H_
 
 #include <string_view>
 
-namespace tidemark::cache {
+namespace tidemark {
 
 enum class GlobCase { kSensitive, kInsensitive };
 
@@ -24,6 +24,6 @@ enum class GlobCase { kSensitive, kInsensitive };
 bool GlobMatch(std::string_view pattern, std::string_view text,
                GlobCase letter_case = GlobCase::kSensitive);
 
-}  // namespace tidemark::cache
+}  // namespace tidemark
 
-#endif  // TIDEMARK_CACHE_GLOB_H_
+#endif  // TIDEMARK_BASE_GLOB_H_

@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "cache/glob.h"
+#include "base/glob.h"
 
-namespace tidemark::cache {
+namespace tidemark {
 namespace {
 
 // The definition as a recursion on stars; elements of one byte are the matcher's own.
@@ -40,11 +40,11 @@ bool Reference(std::string_view pattern, std::string_view text) {
 }
 
 }  // namespace
-}  // namespace tidemark::cache
+}  // namespace tidemark
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using tidemark::cache::GlobCase;
-  using tidemark::cache::GlobMatch;
+  using tidemark::GlobCase;
+  using tidemark::GlobMatch;
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const size_t zero = std::min(input.find('\0'), input.size());
   const std::string_view pattern = input.substr(0, zero);
@@ -52,6 +52,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool matches = GlobMatch(pattern, text);
   GlobMatch(pattern, text, GlobCase::kInsensitive);
   // The reference takes exponential time: small inputs only.
-  if (input.size() <= 24) CHECK(matches == tidemark::cache::Reference(pattern, text));
+  if (input.size() <= 24) CHECK(matches == tidemark::Reference(pattern, text));
   return 0;
 }
