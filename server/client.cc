@@ -5,9 +5,10 @@
 #include <cstring>
 
 #include "base/key_hash.h"
+#include "base/log/log.h"
+#include "base/text.h"
 #include "server/node.h"
 #include "server/shard_node.h"
-#include "server/text.h"
 
 namespace tidemark::server {
 namespace {
@@ -65,7 +66,12 @@ void Client::ResetState() {
 
 void Client::set_reply_mode(ReplyMode mode) {
   reply_mode_ = mode;
+  skipping_ = false;
   resp_.set_muted(mode != ReplyMode::kOn);
+}
+
+void Client::SkipNextReply() {
+  if (reply_mode_ != ReplyMode::kOff) set_reply_mode(ReplyMode::kSkipNext);
 }
 
 std::function<void(Client::Answer)> Client::Defer() {
@@ -163,7 +169,6 @@ bool Client::MustWait() {
   if (blocked_ || !session_.ready()) return true;
   if (skipping_) [[unlikely]] {
     if (session_.pending() > 0) return true;
-    skipping_ = false;
     set_reply_mode(ReplyMode::kOn);
   }
   return false;
@@ -171,17 +176,34 @@ bool Client::MustWait() {
 
 bool Client::Run(const Resolved& resolved, cache::Args args) {
   if (MustWait()) return false;
+  uint64_t key_hash = resolved.key_hash;
+  const cache::CommandSpec* spec = FindRow(resolved, args, key_hash);
+  if (spec != nullptr && HeldBack(*spec)) return false;
+  // Cleared again by CLIENT REPLY SKIP, which is about the command after it.
+  skipping_ = reply_mode_ == ReplyMode::kSkipNext;
+  if (spec == nullptr || Refuse(*spec)) return true;
+
+  last_command_ = spec;
+  if (const ServerHandler handler = node().table().HandlerOf(*spec); handler != nullptr) {
+    RunServerCommand(*spec, handler, args);
+  } else {
+    session_.Dispatch(*spec, args, key_hash);
+  }
+  return true;
+}
+
+const cache::CommandSpec* Client::FindRow(const Resolved& resolved, cache::Args args,
+                                          uint64_t& key_hash) {
   const cache::CommandSpec* spec = resolved.spec;
   if (spec == nullptr) {
-    cache::UnknownCommand(args, session_.OrderedReply());
-    return true;
+    AnswerUnknown(args);
+    return nullptr;
   }
-  uint64_t key_hash = resolved.key_hash;
   if (!spec->subcommands.empty() && args.size() > 1) {
     const cache::CommandSpec* sub = cache::CommandTable::FindSubcommand(*spec, args);
     if (sub == nullptr) {
       cache::UnknownSubcommand(*spec, args, session_.OrderedReply());
-      return true;
+      return nullptr;
     }
     if (sub != spec && sub->keys.first > 0 && static_cast<size_t>(sub->keys.first) < args.size()) {
       key_hash = KeyHash(args[static_cast<size_t>(sub->keys.first)]);
@@ -190,26 +212,30 @@ bool Client::Run(const Resolved& resolved, cache::Args args) {
   }
   if (!spec->ArityFits(args.size())) {
     cache::WrongArity(*spec, session_.OrderedReply());
+    return nullptr;
+  }
+  return spec;
+}
+
+void Client::AnswerUnknown(cache::Args args) {
+  // A page in somebody's browser may send a request to any address, and what its body holds would
+  // be read as commands. As Redis does, end the conversation where HTTP shows.
+  if (EqualsIgnoreCase(args[0], "post") || EqualsIgnoreCase(args[0], "host:")) {
+    Log(LogLevel::kDebug, fmt::format("{} speaks HTTP and is disconnected", connection_.address()));
+    closing_ = true;
+    return connection_.Close(net::CloseReason::kProtocolError);
+  }
+  cache::UnknownCommand(args, session_.OrderedReply());
+}
+
+bool Client::HeldBack(const cache::CommandSpec& spec) {
+  if (node().pause_gate().Holds(spec.is_write(), shard_.now_ms()) &&
+      (spec.flags & cache::kAdmin) == 0) {
+    shard_.ResumeAfterPause();
     return true;
   }
-  if (node().pause_gate().Holds(spec->is_write(), shard_.now_ms()) &&
-      (spec->flags & cache::kAdmin) == 0) {
-    return false;
-  }
   // What is muted, and what is not, must not overlap.
-  if (spec->handler == nullptr && spec->name == "client|reply" && session_.pending() > 0) {
-    return false;
-  }
-  if (Refuse(*spec)) return true;
-
-  last_command_ = spec;
-  if (const ServerHandler handler = node().table().HandlerOf(*spec); handler != nullptr) {
-    RunServerCommand(*spec, handler, args);
-  } else {
-    session_.Dispatch(*spec, args, key_hash);
-  }
-  if (reply_mode_ == ReplyMode::kSkipNext && spec->name != "client|reply") skipping_ = true;
-  return true;
+  return spec.handler == nullptr && spec.name == "client|reply" && session_.pending() > 0;
 }
 
 void Client::RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler,

@@ -68,6 +68,8 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
 
   enum class ReplyMode { kOn, kOff, kSkipNext };
   void set_reply_mode(ReplyMode mode);
+  // CLIENT REPLY SKIP: the command after the running one is not answered.
+  void SkipNextReply();
 
   void CloseAfterReplies();
   // Closes now, or, for the client that runs the command itself, after its replies.
@@ -114,6 +116,12 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   bool MustWait();
   // False if the command must wait: nothing was done.
   bool Run(const Resolved& resolved, cache::Args args);
+  // The row of the command (a subcommand's own), and its key's hash; null if it has been answered
+  // with what is wrong with its form.
+  const cache::CommandSpec* FindRow(const Resolved& resolved, cache::Args args, uint64_t& key_hash);
+  void AnswerUnknown(cache::Args args);
+  // Whether the command must wait although the session could take it.
+  bool HeldBack(const cache::CommandSpec& spec);
   void RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler, cache::Args args);
   // Answers the error that keeps `spec` from running, if there is one.
   bool Refuse(const cache::CommandSpec& spec);
@@ -134,7 +142,7 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   bool blocked_ = false;
   bool closing_ = false;
   ReplyMode reply_mode_ = ReplyMode::kOn;
-  bool skipping_ = false;  // The one command after CLIENT REPLY SKIP has been started.
+  bool skipping_ = false;  // The one command that kSkipNext is about has been started.
 };
 
 }  // namespace tidemark::server

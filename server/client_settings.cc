@@ -33,6 +33,7 @@ ClientSettings ClientSettings::From(const Settings& settings) {
       static_cast<size_t>(settings.Int(Setting::kClientQueryBufferLimit));
   result.connections.max_bulk_bytes = settings.Int(Setting::kProtoMaxBulkLen);
   result.connections.idle_timeout_ms = settings.Int(Setting::kTimeout) * 1000;
+  result.keepalive_seconds = static_cast<int>(settings.Int(Setting::kTcpKeepalive));
   result.slow_log_threshold_us = settings.Int(Setting::kSlowlogLogSlowerThan);
   result.slow_log_max_length = static_cast<size_t>(settings.Int(Setting::kSlowlogMaxLen));
   return result;

@@ -13,6 +13,7 @@ namespace tidemark::server {
 
 struct ClientSettings {
   net::ConnectionSettings connections;
+  int keepalive_seconds = 300;  // Of new connections; 0: off.
   int64_t slow_log_threshold_us = 10'000;
   size_t slow_log_max_length = 128;
 

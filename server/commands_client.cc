@@ -3,15 +3,20 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <map>
+#include <numeric>
 
+#include "base/text.h"
+#include "cache/commands/errors.h"
 #include "cache/commands/numbers.h"
+#include "server/argument_docs.h"
 #include "server/client.h"
+#include "server/client_name.h"
 #include "server/gather.h"
 #include "server/help.h"
 #include "server/node.h"
 #include "server/server_command.h"
 #include "server/shard_node.h"
-#include "server/text.h"
 
 namespace tidemark::server {
 namespace {
@@ -59,45 +64,53 @@ void List(Client& client, Args args) {
   } else if (args.size() > 3 && EqualsIgnoreCase(args[2], "ID")) {
     for (std::string_view arg : args.subspan(3)) {
       const std::optional<int64_t> id = ParseInteger(arg);
-      if (!id || *id <= 0) return client.reply().Error("ERR Invalid client ID");
+      if (!id) return client.reply().Error("ERR Invalid client ID");
       filter.ids.push_back(static_cast<uint64_t>(*id));
     }
   } else if (args.size() != 2) {
     return client.reply().Error(kSyntaxError);
   }
-  GatherThenReply<std::string>(
+  using Lines = std::map<uint64_t, std::string>;  // By the clients' ids: the oldest comes first.
+  GatherThenReply<Lines>(
       client,
       [filter](ShardNode& shard) {
-        std::string lines;
+        Lines lines;
         shard.ForEachClient([&](Client& each) {
-          if (filter.Matches(each)) lines += each.Describe() + "\n";
+          if (filter.Matches(each)) lines[each.id()] = each.Describe() + "\n";
         });
         return lines;
       },
-      [](std::vector<std::string>& lines, ReplyBuilder& reply) {
+      [](std::vector<Lines>& parts, ReplyBuilder& reply) {
+        Lines lines;
+        for (Lines& part : parts) lines.merge(part);
         std::string all;
-        for (const std::string& part : lines) all += part;
+        for (const auto& [id, line] : lines) all += line;
         reply.Verbatim("txt", all);
       });
 }
 
 void KillMatching(Client& client, ClientFilter filter, bool old_form) {
-  GatherThenReply<int64_t>(
-      client,
-      [filter](ShardNode& shard) {
+  // What the client sent behind this must not run if it dies of it.
+  Gather<int64_t>(
+      client.shard(),
+      [filter, killer = client.id()](ShardNode& shard) {
         std::vector<Client*> victims;
         shard.ForEachClient([&](Client& each) {
           if (filter.Matches(each)) victims.push_back(&each);
         });
-        for (Client* victim : victims) victim->Kill();
+        for (Client* victim : victims) {
+          // Who kills itself is told so first.
+          victim->id() == killer ? victim->CloseAfterReplies() : victim->Kill();
+        }
         return static_cast<int64_t>(victims.size());
       },
-      [old_form](std::vector<int64_t>& counts, ReplyBuilder& reply) {
-        int64_t killed = 0;
-        for (int64_t count : counts) killed += count;
-        if (!old_form) return reply.Integer(killed);
-        if (killed == 0) return reply.Error("ERR No such client");
-        reply.Ok();
+      [old_form, complete = client.Block()](std::vector<int64_t>& counts) {
+        const int64_t killed = std::accumulate(counts.begin(), counts.end(), int64_t{0});
+        complete([&](ReplyBuilder& reply) {
+          if (!old_form) return reply.Integer(killed);
+          if (killed == 0) return reply.Error("ERR No such client");
+          reply.Ok();
+        });
       });
 }
 
@@ -145,9 +158,7 @@ void Kill(Client& client, Args args) {
 }
 
 void SetName(Client& client, Args args) {
-  for (unsigned char c : args[2]) {
-    if (c < '!' || c > '~') return client.reply().Error(kBadClientName);
-  }
+  if (!IsOneVisibleWord(args[2])) return client.reply().Error(kBadClientName);
   client.set_name(args[2]);
   client.reply().Ok();
 }
@@ -162,12 +173,10 @@ void SetInfo(Client& client, Args args) {
   if (!is_name && !EqualsIgnoreCase(args[2], "LIB-VER")) {
     return client.reply().Error(fmt::format("ERR Unrecognized option '{}'", args[2]));
   }
-  for (unsigned char c : args[3]) {
-    if (c < '!' || c > '~') {
-      return client.reply().Error(
-          fmt::format("ERR {} cannot contain spaces, newlines or special characters.",
-                      is_name ? "lib-name" : "lib-ver"));
-    }
+  if (!IsOneVisibleWord(args[3])) {
+    return client.reply().Error(
+        fmt::format("ERR {} cannot contain spaces, newlines or special characters.",
+                    is_name ? "lib-name" : "lib-ver"));
   }
   (is_name ? client.library_name : client.library_version) = std::string(args[3]);
   client.reply().Ok();
@@ -202,26 +211,27 @@ void Reply(Client& client, Args args) {
   } else if (EqualsIgnoreCase(args[2], "OFF")) {
     client.set_reply_mode(Client::ReplyMode::kOff);
   } else if (EqualsIgnoreCase(args[2], "SKIP")) {
-    client.set_reply_mode(Client::ReplyMode::kSkipNext);
+    client.SkipNextReply();
   } else {
     client.reply().Error(kSyntaxError);
   }
 }
 
 void Pause(Client& client, Args args) {
+  if (args.size() > 4) return UnknownSubcommandOrArity(args, client.reply());
   bool writes_only = false;
   if (args.size() == 4) {
     writes_only = EqualsIgnoreCase(args[3], "WRITE");
     if (!writes_only && !EqualsIgnoreCase(args[3], "ALL")) {
       return client.reply().Error("ERR CLIENT PAUSE mode must be WRITE or ALL");
     }
-  } else if (args.size() != 3) {
-    return client.reply().Error(kSyntaxError);
   }
   const std::optional<int64_t> ms = ParseInteger(args[2]);
   if (!ms) return client.reply().Error("ERR timeout is not an integer or out of range");
   if (*ms < 0) return client.reply().Error("ERR timeout is negative");
-  client.node().pause_gate().Pause(client.shard().now_ms() + *ms, writes_only);
+  const int64_t now_ms = client.shard().now_ms();
+  if (*ms > INT64_MAX - now_ms) return client.reply().Error("ERR timeout is out of range");
+  client.node().pause_gate().Pause(now_ms, *ms, writes_only);
   client.reply().Ok();
 }
 
@@ -233,14 +243,14 @@ void Unpause(Client& client, Args) {
 void GetRedir(Client& client, Args) { client.reply().Integer(-1); }
 
 void Unblock(Client& client, Args args) {
-  const std::optional<int64_t> id = ParseInteger(args[2]);
-  if (!id) return client.reply().Error(kNotAnInteger);
-  if (args.size() > 4 || (args.size() == 4 && !EqualsIgnoreCase(args[3], "TIMEOUT") &&
-                          !EqualsIgnoreCase(args[3], "ERROR"))) {
+  if (args.size() > 4) return UnknownSubcommandOrArity(args, client.reply());
+  if (args.size() == 4 && !EqualsIgnoreCase(args[3], "TIMEOUT") &&
+      !EqualsIgnoreCase(args[3], "ERROR")) {
     return client.reply().Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }
-  client.reply().Integer(
-      0);  // Nothing that blocks here can be unblocked: WAIT ends by its timeout.
+  if (!ParseInteger(args[2])) return client.reply().Error(kNotAnInteger);
+  // Nothing that blocks here can be unblocked: WAIT ends by its timeout.
+  client.reply().Integer(0);
 }
 
 constexpr std::string_view kHelp[] = {
@@ -272,30 +282,42 @@ constexpr std::string_view kHelp[] = {
 
 void Help(Client& client, Args) { AnswerHelp("CLIENT", kHelp, client.reply()); }
 
+constexpr std::string_view kByClients = "O(N) in the number of connections";
+
 constexpr uint32_t kOpen = kNoScript | kLoading | kStale;
 
 constexpr RowFamily kOwn = {"@slow @connection", "connection", kOpen};
 constexpr RowFamily kOthers = {"@admin @slow @dangerous @connection", "connection", kAdmin | kOpen};
+constexpr RowFamily kHelpFamily = {"@slow @connection", "connection", kLoading | kStale};
 constexpr RowFamily kContainerFamily = {"@slow", "connection"};
 
 constexpr std::array kSubcommands = {
     Row(kOwn, "client|getname", 2, GetName, "2.6.9", "The name of the connection."),
     Row(kOwn, "client|getredir", 2, GetRedir, "6.0.0",
         "The connection that gets this one's invalidations: none here."),
-    Row(kOwn, "client|help", 2, Help, "5.0.0", "The subcommands in brief."),
+    Row(kHelpFamily, "client|help", 2, Help, "5.0.0", "The subcommands in brief."),
     Row(kOwn, "client|id", 2, Id, "5.0.0", "The id of the connection."),
-    Row(kOwn, "client|info", 2, Info, "6.2.0", "One line about the connection."),
-    Row(kOthers, "client|kill", -3, Kill, "2.4.0", "Closes connections that match a filter."),
-    Row(kOthers, "client|list", -2, List, "2.4.0", "One line about each connection."),
+    WithTips(Row(kOwn, "client|info", 2, Info, "6.2.0", "One line about the connection."),
+             kChanges),
+    Row(kOthers, "client|kill", -3, Kill, "2.4.0", "Closes connections that match a filter.",
+        kByClients, arguments::kClientKill),
+    WithTips(Row(kOthers, "client|list", -2, List, "2.4.0", "One line about each connection.",
+                 kByClients, arguments::kClientList),
+             kChanges),
     Row(kOthers, "client|no-evict", 3, NoEvict, "7.0.0",
-        "Whether the connection is spared by client eviction."),
+        "Whether the connection is spared by client eviction.", "O(1)", arguments::kOnOff),
     Row(kOwn, "client|no-touch", 3, NoTouch, "7.2.0",
-        "Whether the connection's reads leave access times alone."),
-    Row(kOthers, "client|pause", -3, Pause, "2.9.50", "Holds back commands for a time."),
-    Row(kOwn, "client|reply", 3, Reply, "3.2.0", "Whether the connection's commands are answered."),
-    Row(kOwn, "client|setinfo", 4, SetInfo, "7.2.0", "Notes which client library this is."),
-    Row(kOwn, "client|setname", 3, SetName, "2.6.9", "Names the connection."),
-    Row(kOthers, "client|unblock", -3, Unblock, "5.0.0", "Ends another connection's wait."),
+        "Whether the connection's reads leave access times alone.", "O(1)", arguments::kOnOff),
+    Row(kOthers, "client|pause", -3, Pause, "2.9.50", "Holds back commands for a time.", "O(1)",
+        arguments::kClientPause),
+    Row(kOwn, "client|reply", 3, Reply, "3.2.0", "Whether the connection's commands are answered.",
+        "O(1)", arguments::kClientReply),
+    Row(kOwn, "client|setinfo", 4, SetInfo, "7.2.0", "Notes which client library this is.", "O(1)",
+        arguments::kClientSetInfo),
+    Row(kOwn, "client|setname", 3, SetName, "2.6.9", "Names the connection.", "O(1)",
+        arguments::kClientSetName),
+    Row(kOthers, "client|unblock", -3, Unblock, "5.0.0", "Ends another connection's wait.", "O(1)",
+        arguments::kClientUnblock),
     Row(kOthers, "client|unpause", 2, Unpause, "6.2.0", "Ends a pause."),
 };
 

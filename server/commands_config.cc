@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/settings/settings.h"
+#include "cache/commands/errors.h"
+#include "server/argument_docs.h"
 #include "server/client.h"
 #include "server/gather.h"
 #include "server/help.h"
@@ -29,20 +31,26 @@ void Get(Client& client, Args args) {
   }
 }
 
-void AnswerStatus(const absl::Status& status, ReplyBuilder& reply) {
-  if (status.ok()) return reply.Ok();
-  reply.Error(std::string(status.message()));
+void AnswerError(const absl::Status& status, ReplyBuilder& reply) {
+  reply.Error({status.message().data(), status.message().size()});
 }
 
 void Set(Client& client, Args args) {
-  if (args.size() % 2 != 0) return WrongArity(client.command(), client.reply());
+  if (args.size() % 2 != 0) return client.reply().Error(kSyntaxError);
   std::vector<std::pair<std::string_view, std::string_view>> changes;
   for (size_t i = 2; i < args.size(); i += 2) changes.emplace_back(args[i], args[i + 1]);
-  AnswerStatus(client.node().settings().ConfigSet(changes), client.reply());
+  const absl::Status set = client.node().settings().ConfigSet(changes);
+  if (!set.ok()) return AnswerError(set, client.reply());
+  // The shards have been told. Asking each of them comes behind that: by the answer all obey.
+  GatherThenReply<int>(
+      client, [](ShardNode&) { return 0; },
+      [](std::vector<int>&, ReplyBuilder& reply) { reply.Ok(); });
 }
 
 void Rewrite(Client& client, Args) {
-  AnswerStatus(client.node().settings().ConfigRewrite(), client.reply());
+  const absl::Status written = client.node().settings().ConfigRewrite();
+  if (!written.ok()) return AnswerError(written, client.reply());
+  client.reply().Ok();
 }
 
 void ResetStat(Client& client, Args) {
@@ -74,12 +82,15 @@ constexpr RowFamily kHelpFamily = {"@slow", "server", kLoading | kStale};
 constexpr RowFamily kContainerFamily = {"@slow", "server"};
 
 constexpr std::array kSubcommands = {
-    Row(kFamily, "config|get", -3, Get, "2.0.0", "The settings whose names match.", kByResults),
+    Row(kFamily, "config|get", -3, Get, "2.0.0", "The settings whose names match.", kByResults,
+        arguments::kConfigGet),
     Row(kHelpFamily, "config|help", 2, Help, "5.0.0", "The subcommands in brief."),
     Row(kFamily, "config|resetstat", 2, ResetStat, "2.0.0", "Sets INFO's counters back to zero."),
     Row(kFamily, "config|rewrite", 2, Rewrite, "2.8.0",
         "Writes changes into the configuration file."),
-    Row(kFamily, "config|set", -4, Set, "2.0.0", "Changes settings: all of them or none."),
+    WithTips(Row(kFamily, "config|set", -4, Set, "2.0.0", "Changes settings: all of them or none.",
+                 "O(N) in the number of settings", arguments::kConfigSet),
+             kAllNodesMustSucceed),
 };
 
 constexpr std::array kRows = {Container(kContainerFamily, "config", "2.0.0",

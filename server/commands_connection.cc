@@ -5,11 +5,14 @@
 
 #include <array>
 
+#include "base/text.h"
+#include "cache/commands/errors.h"
 #include "cache/commands/numbers.h"
+#include "server/argument_docs.h"
 #include "server/client.h"
+#include "server/client_name.h"
 #include "server/node.h"
 #include "server/server_command.h"
-#include "server/text.h"
 #include "server/version.h"
 
 namespace tidemark::server {
@@ -29,7 +32,7 @@ void Echo(Client& client, Args args) { client.reply().Bulk(args[1]); }
 void Select(Client& client, Args args) {
   ReplyBuilder& reply = client.reply();
   const std::optional<int64_t> index = ParseInteger(args[1]);
-  if (!index) return reply.Error("ERR value is not an integer or out of range");
+  if (!index) return reply.Error(kNotAnInteger);
   if (*index != 0) return reply.Error("ERR DB index is out of range");
   reply.Ok();
 }
@@ -62,18 +65,11 @@ std::optional<std::string_view> CheckPassword(Client& client, std::string_view u
 
 void Auth(Client& client, Args args) {
   ReplyBuilder& reply = client.reply();
-  if (args.size() > 3) return reply.Error("ERR syntax error");
+  if (args.size() > 3) return reply.Error(kSyntaxError);
   if (args.size() == 2 && !client.node().password().required()) return reply.Error(kNoPassword);
   const std::string_view user = args.size() == 3 ? args[1] : "default";
   if (auto error = CheckPassword(client, user, args.back())) return reply.Error(*error);
   reply.Ok();
-}
-
-bool ValidClientName(std::string_view name) {
-  for (unsigned char c : name) {
-    if (c < '!' || c > '~') return false;
-  }
-  return true;
 }
 
 void Hello(Client& client, Args args) {
@@ -97,7 +93,7 @@ void Hello(Client& client, Args args) {
       next += 2;
     } else if (EqualsIgnoreCase(args[next], "SETNAME") && left >= 1) {
       name = args[++next];
-      if (!ValidClientName(*name)) return reply.Error(kBadClientName);
+      if (!IsOneVisibleWord(*name)) return reply.Error(kBadClientName);
     } else {
       return reply.Error(
           fmt::format("ERR Syntax error in HELLO option '{}'", args[next].substr(0, 128)));
@@ -106,10 +102,8 @@ void Hello(Client& client, Args args) {
   if (!client.authenticated()) {
     return reply.Error(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
-        "<proto> "
         "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
-        "protocol "
-        "version at the same time");
+        "protocol version at the same time");
   }
   if (name) client.set_name(*name);
   client.set_protocol(protocol);
@@ -133,42 +127,25 @@ void Hello(Client& client, Args args) {
 
 constexpr uint32_t kAnyTime = kNoScript | kLoading | kStale | kFast | kNoAuth | kAllowBusy;
 
-constexpr std::array kHelloArguments = {
-    ArgumentDoc{.name = "protover", .type = "integer"},
-    ArgumentDoc{.name = "username_password",
-                .type = "string",
-                .token = "AUTH",
-                .flags = ArgumentDoc::kOptional},
-    ArgumentDoc{.name = "clientname",
-                .type = "string",
-                .token = "SETNAME",
-                .flags = ArgumentDoc::kOptional},
-};
-constexpr std::array kMessageArgument = {
-    ArgumentDoc{.name = "message", .type = "string", .flags = ArgumentDoc::kOptional}};
-constexpr std::array kAuthArguments = {
-    ArgumentDoc{.name = "username", .type = "string", .flags = ArgumentDoc::kOptional},
-    ArgumentDoc{.name = "password", .type = "string"}};
-constexpr std::array kIndexArgument = {ArgumentDoc{.name = "index", .type = "integer"}};
-
 constexpr std::string_view kCategories = "@fast @connection";
 constexpr RowFamily kPingFamily = {kCategories, "connection", kFast};
 constexpr RowFamily kOpenFamily = {kCategories, "connection", kLoading | kStale | kFast};
 constexpr RowFamily kAnyTimeFamily = {kCategories, "connection", kAnyTime};
 
 constexpr std::array kRows = {
-    Row(kPingFamily, "ping", -1, Ping, "1.0.0", "Answers PONG, or the message it was given.",
-        "O(1)", kMessageArgument),
-    Row(kOpenFamily, "echo", 2, Echo, "1.0.0", "Answers its argument.", "O(1)", kMessageArgument),
+    WithTips(Row(kPingFamily, "ping", -1, Ping, "1.0.0",
+                 "Answers PONG, or the message it was given.", "O(1)", arguments::kPing),
+             "request_policy:all_shards response_policy:all_succeeded"),
+    Row(kOpenFamily, "echo", 2, Echo, "1.0.0", "Answers its argument.", "O(1)", arguments::kEcho),
     Row(kOpenFamily, "select", 2, Select, "1.0.0", "Chooses the database; there is one, number 0.",
-        "O(1)", kIndexArgument),
+        "O(1)", arguments::kSelect),
     Row(kAnyTimeFamily, "quit", -1, Quit, "1.0.0", "Closes the connection after its replies."),
     Row(kAnyTimeFamily, "reset", 1, Reset, "6.2.0", "Puts the connection back to how it began."),
     Row(kAnyTimeFamily, "hello", -1, Hello, "6.0.0",
         "Chooses the protocol, and may authenticate and name the connection.", "O(1)",
-        kHelloArguments),
+        arguments::kHello),
     Row(kAnyTimeFamily, "auth", -2, Auth, "1.0.0", "Authenticates the connection.", "O(1)",
-        kAuthArguments),
+        arguments::kAuth),
 };
 
 }  // namespace

@@ -7,12 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "cache/commands/command_docs.h"
+#include "cache/commands/errors.h"
+#include "server/argument_docs.h"
 #include "server/client.h"
 #include "server/info.h"
 #include "server/node.h"
 #include "server/server_command.h"
-#include "server/text.h"
 #include "server/version.h"
 
 namespace tidemark::server {
@@ -47,17 +49,26 @@ void Time(Client& client, Args) {
 }
 
 void Shutdown(Client& client, Args args) {
+  bool abort = false, save = false, no_save = false, other = false;
   for (std::string_view option : args.subspan(1)) {
     if (EqualsIgnoreCase(option, "ABORT")) {
-      return client.reply().Error("ERR No shutdown in progress.");
-    }
-    if (!EqualsIgnoreCase(option, "NOSAVE") && !EqualsIgnoreCase(option, "SAVE") &&
-        !EqualsIgnoreCase(option, "NOW") && !EqualsIgnoreCase(option, "FORCE")) {
+      abort = true;
+    } else if (EqualsIgnoreCase(option, "SAVE")) {
+      save = true;
+    } else if (EqualsIgnoreCase(option, "NOSAVE")) {
+      no_save = true;
+    } else if (EqualsIgnoreCase(option, "NOW") || EqualsIgnoreCase(option, "FORCE")) {
+      other = true;
+    } else {
       return client.reply().Error(kSyntaxError);
     }
-    if (EqualsIgnoreCase(option, "SAVE")) {
-      return client.reply().Error("ERR SHUTDOWN SAVE needs a place to save to: this node has none");
-    }
+  }
+  if ((save && no_save) || (abort && (save || no_save || other))) {
+    return client.reply().Error(kSyntaxError);
+  }
+  if (abort) return client.reply().Error("ERR No shutdown in progress.");
+  if (save) {
+    return client.reply().Error("ERR SHUTDOWN SAVE needs a place to save to: this node has none");
   }
   client.node().RequestStop("SHUTDOWN from " + std::string(client.connection().address()));
 }
@@ -74,7 +85,7 @@ constexpr RowFamily kInfoFamily = {"@slow @dangerous", "server", kOpen};
 constexpr RowFamily kTimeFamily = {"@fast", "server", kOpen | kFast};
 constexpr RowFamily kLolwutFamily = {"@read @fast", "server", kReadOnly | kFast};
 constexpr RowFamily kShutdownFamily = {"@admin @slow @dangerous", "server",
-                                       kAdmin | kNoScript | kOpen | kAllowBusy};
+                                       kAdmin | kNoScript | kOpen | kNoMulti | kAllowBusy};
 
 constexpr NamedHandler kCommandHandlers[] = {
     {"command", Command},
@@ -88,11 +99,16 @@ constexpr NamedHandler kCommandHandlers[] = {
 };
 
 constexpr std::array kRows = {
-    Row(kInfoFamily, "info", -1, Info, "1.0.0", "The state of the node, as text."),
-    Row(kTimeFamily, "time", 1, Time, "2.6.0", "Seconds since 1970, and microseconds."),
-    Row(kLolwutFamily, "lolwut", -1, Lolwut, "5.0.0", "A picture and the version."),
+    WithTips(Row(kInfoFamily, "info", -1, Info, "1.0.0", "The state of the node, as text.", "O(1)",
+                 arguments::kInfo),
+             "nondeterministic_output request_policy:all_shards response_policy:special"),
+    WithTips(Row(kTimeFamily, "time", 1, Time, "2.6.0", "Seconds since 1970, and microseconds."),
+             kChanges),
+    Row(kLolwutFamily, "lolwut", -1, Lolwut, "5.0.0", "A picture and the version.", "O(1)",
+        arguments::kLolwut),
     Row(kShutdownFamily, "shutdown", -1, Shutdown, "1.0.0",
-        "Stops the node after its clients and replicas have what is theirs."),
+        "Stops the node after its clients and replicas have what is theirs.",
+        "O(N) in what is still to be sent", arguments::kShutdown),
 };
 
 }  // namespace

@@ -1,17 +1,20 @@
 // LATENCY: how long commands took, over all shards.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
 
+#include "base/text.h"
+#include "server/argument_docs.h"
 #include "server/client.h"
 #include "server/gather.h"
 #include "server/help.h"
 #include "server/node.h"
 #include "server/server_command.h"
 #include "server/shard_node.h"
-#include "server/text.h"
 
 namespace tidemark::server {
 namespace {
@@ -70,6 +73,9 @@ void Histogram(Client& client, Args args) {
 void LatencyReset(Client& client, Args) { client.reply().Integer(0); }
 void LatencyLatest(Client& client, Args) { client.reply().ArrayHeader(0); }
 void LatencyHistory(Client& client, Args) { client.reply().ArrayHeader(0); }
+void LatencyGraph(Client& client, Args args) {
+  client.reply().Error(fmt::format("ERR No samples available for event '{}'", args[2]));
+}
 void LatencyDoctor(Client& client, Args) {
   client.reply().Verbatim(
       "txt",
@@ -80,6 +86,8 @@ void LatencyDoctor(Client& client, Args) {
 constexpr std::string_view kLatencyHelp[] = {
     "DOCTOR",
     "    Where to look for what is slow.",
+    "GRAPH <event>",
+    "    A picture of an event's samples: none are kept.",
     "HISTOGRAM [<command> ...]",
     "    The distribution of the commands' durations, in microseconds.",
     "HISTORY <event>",
@@ -97,13 +105,25 @@ constexpr RowFamily kHelpFamily = {"@slow", "server", kLoading | kStale};
 constexpr RowFamily kContainerFamily = {"@slow", "server"};
 
 constexpr std::array kSubcommands = {
-    Row(kFamily, "latency|doctor", 2, LatencyDoctor, "2.8.13", "Where to look for what is slow."),
+    WithTips(Row(kFamily, "latency|doctor", 2, LatencyDoctor, "2.8.13",
+                 "Where to look for what is slow."),
+             kAllNodesDiffer),
+    WithTips(Row(kFamily, "latency|graph", 3, LatencyGraph, "2.8.13",
+                 "A picture of one event's samples.", "O(1)", arguments::kLatencyEvent),
+             kAllNodesDiffer),
     Row(kHelpFamily, "latency|help", 2, LatencyHelp, "2.8.13", "The subcommands in brief."),
-    Row(kFamily, "latency|histogram", -2, Histogram, "7.0.0",
-        "How long commands took, as a distribution.", kByResults),
-    Row(kFamily, "latency|history", 3, LatencyHistory, "2.8.13", "Samples of one event."),
-    Row(kFamily, "latency|latest", 2, LatencyLatest, "2.8.13", "The latest samples."),
-    Row(kFamily, "latency|reset", -2, LatencyReset, "2.8.13", "Forgets samples."),
+    WithTips(
+        Row(kFamily, "latency|histogram", -2, Histogram, "7.0.0",
+            "How long commands took, as a distribution.", kByResults, arguments::kLatencyHistogram),
+        kAllNodesDiffer),
+    WithTips(Row(kFamily, "latency|history", 3, LatencyHistory, "2.8.13", "Samples of one event.",
+                 "O(1)", arguments::kLatencyEvent),
+             kAllNodesDiffer),
+    WithTips(Row(kFamily, "latency|latest", 2, LatencyLatest, "2.8.13", "The latest samples."),
+             kAllNodesDiffer),
+    WithTips(Row(kFamily, "latency|reset", -2, LatencyReset, "2.8.13", "Forgets samples.", "O(1)",
+                 arguments::kLatencyEvents),
+             kAllNodesMustSucceed),
 };
 
 constexpr std::array kRows = {Container(kContainerFamily, "latency", "2.8.13",

@@ -19,34 +19,54 @@ namespace {
 
 using namespace cache;  // CommandFlag's names, for the rows.
 
-void MemoryStats(Client& client, Args) {
-  client.node().AnswerReport(client, [](const NodeReport& r, ReplyBuilder& reply) {
-    const std::pair<std::string_view, uint64_t> rows[] = {
-        {"peak.allocated", r.process.peak_rss_bytes},
-        {"total.allocated", r.process.allocated_bytes},
-        {"replication.backlog", r.replication.backlog_bytes},
-        {"clients.normal", r.total.client_output_bytes},
-        {"overhead.total",
-         r.process.allocated_bytes - std::min(r.process.allocated_bytes, r.total.keyspace_bytes)},
-        {"keys.count", r.total.keys},
-        {"keys.bytes-per-key", r.total.keys == 0 ? 0 : r.total.keyspace_bytes / r.total.keys},
-        {"dataset.bytes", r.total.keyspace_bytes},
-        {"allocator.resident", r.process.rss_bytes},
-    };
-    reply.MapHeader(std::size(rows));
-    for (const auto& [name, value] : rows) {
-      reply.Bulk(name);
-      reply.Integer(static_cast<int64_t>(value));
-    }
-  });
+void AnswerStats(const NodeReport& r, ReplyBuilder& reply) {
+  const ProcessUsage& p = r.process;
+  const auto excess = [](uint64_t more, uint64_t less) {
+    return static_cast<int64_t>(more) - static_cast<int64_t>(less);
+  };
+  // std::pair converts: no figure here is beyond an int64_t.
+  const std::pair<std::string_view, int64_t> figures[] = {
+      {"peak.allocated", p.peak_rss_bytes},
+      {"total.allocated", p.allocated_bytes},
+      {"startup.allocated", r.startup_bytes},
+      {"replication.backlog", r.replication.backlog_bytes},
+      {"clients.slaves", QueuedBytes(r.replication)},
+      {"clients.normal", r.total.client_output_bytes},
+      {"overhead.total", p.allocated_bytes - std::min(p.allocated_bytes, r.total.keyspace_bytes)},
+      {"keys.count", r.total.keys},
+      {"keys.bytes-per-key", r.total.keys == 0 ? 0 : r.total.keyspace_bytes / r.total.keys},
+      {"dataset.bytes", r.total.keyspace_bytes},
+      {"allocator.allocated", p.allocated_bytes},
+      {"allocator.active", p.allocator_active_bytes},
+      {"allocator.resident", p.allocator_resident_bytes},
+      {"allocator-fragmentation.bytes", excess(p.allocator_active_bytes, p.allocated_bytes)},
+      {"allocator-rss.bytes", excess(p.allocator_resident_bytes, p.allocator_active_bytes)},
+      {"rss-overhead.bytes", excess(p.rss_bytes, p.allocator_resident_bytes)},
+      {"fragmentation.bytes", excess(p.rss_bytes, p.allocated_bytes)},
+  };
+  const std::pair<std::string_view, double> ratios[] = {
+      {"dataset.percentage", 100 * Ratio(r.total.keyspace_bytes, p.allocated_bytes)},
+      {"allocator-fragmentation.ratio", Ratio(p.allocator_active_bytes, p.allocated_bytes)},
+      {"allocator-rss.ratio", Ratio(p.allocator_resident_bytes, p.allocator_active_bytes)},
+      {"rss-overhead.ratio", Ratio(p.rss_bytes, p.allocator_resident_bytes)},
+      {"fragmentation", Ratio(p.rss_bytes, p.allocated_bytes)},
+  };
+  reply.MapHeader(std::size(figures) + std::size(ratios));
+  for (const auto& [name, figure] : figures) {
+    reply.Bulk(name);
+    reply.Integer(figure);
+  }
+  for (const auto& [name, ratio] : ratios) {
+    reply.Bulk(name);
+    reply.Double(ratio);
+  }
 }
+
+void MemoryStats(Client& client, Args) { client.node().AnswerReport(client, AnswerStats); }
 
 void MemoryDoctor(Client& client, Args) {
   client.node().AnswerReport(client, [](const NodeReport& r, ReplyBuilder& reply) {
-    const double ratio = r.process.allocated_bytes == 0
-                             ? 1.0
-                             : static_cast<double>(r.process.rss_bytes) /
-                                   static_cast<double>(r.process.allocated_bytes);
+    const double ratio = Ratio(r.process.rss_bytes, r.process.allocated_bytes);
     if (r.process.allocated_bytes < (5u << 20)) {
       return reply.Verbatim("txt", "There is next to nothing in memory yet.\n");
     }

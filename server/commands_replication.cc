@@ -4,25 +4,20 @@
 
 #include <array>
 
+#include "cache/commands/errors.h"
 #include "cache/commands/numbers.h"
+#include "server/argument_docs.h"
 #include "server/client.h"
 #include "server/help.h"
 #include "server/history_text.h"
 #include "server/metrics_page.h"
 #include "server/node.h"
 #include "server/server_command.h"
-#include "server/text.h"
 
 namespace tidemark::server {
 namespace {
 
 using namespace cache;  // CommandFlag's names, for the rows.
-
-uint64_t SumOf(const Watermarks& watermarks) {
-  uint64_t sum = 0;
-  for (Sequence s : watermarks) sum += s.value();
-  return sum;
-}
 
 void AnswerVector(const Watermarks& watermarks, ReplyBuilder& reply) {
   reply.ArrayHeader(watermarks.size());
@@ -38,19 +33,19 @@ void Role(Client& client, Args) {
     reply.Bulk(view.primary_host);
     reply.Integer(view.primary_port);
     reply.Bulk(view.link_state);
-    reply.Integer(static_cast<int64_t>(SumOf(view.applied)));
+    reply.Integer(static_cast<int64_t>(ReplicationOffset(view.applied)));
     return;
   }
   reply.ArrayHeader(3);
   reply.Bulk("master");
-  reply.Integer(static_cast<int64_t>(SumOf(view.emitted)));
+  reply.Integer(static_cast<int64_t>(ReplicationOffset(view.emitted)));
   reply.ArrayHeader(view.replicas.size());
   for (const ReplicaReport& replica : view.replicas) {
-    const size_t colon = replica.address.rfind(':');
+    const HostAndPort address = SplitAddress(replica.address);
     reply.ArrayHeader(3);
-    reply.Bulk(replica.address.substr(0, colon));
-    reply.Bulk(colon == std::string::npos ? "0" : replica.address.substr(colon + 1));
-    reply.Bulk(std::to_string(SumOf(replica.acked)));
+    reply.Bulk(address.host);
+    reply.Bulk(address.port);
+    reply.Bulk(std::to_string(ReplicationOffset(replica.acked)));
   }
 }
 
@@ -63,10 +58,8 @@ void Wait(Client& client, Args args) {
   if (client.node().is_replica()) {
     return client.reply().Error(
         "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if "
-        "a "
-        "replica is configured to be writable (which is not the default) writes to replicas are "
-        "just "
-        "local and are not propagated.");
+        "a replica is configured to be writable (which is not the default) writes to replicas are "
+        "just local and are not propagated.");
   }
   // Replies come on the link thread; the client's own thread gives them.
   client.node().replication().WaitFor(
@@ -183,8 +176,9 @@ constexpr std::array kTideSubcommands = {
 constexpr std::array kRows = {
     Row(kRoleFamily, "role", 1, Role, "2.8.12",
         "Whether the node is a primary or a replica, and of what."),
-    Row(kWaitFamily, "wait", 3, Wait, "3.0.0",
-        "Waits until replicas have what this connection wrote."),
+    WithTips(Row(kWaitFamily, "wait", 3, Wait, "3.0.0",
+                 "Waits until replicas have what this connection wrote.", "O(1)", arguments::kWait),
+             "request_policy:all_shards response_policy:agg_min"),
     Container(kContainerFamily, "tide", "0.1.0", "Container of the commands about watermarks.",
               kTideSubcommands),
 };

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <numeric>
 #include <vector>
 
 #include "cache/commands/numbers.h"
+#include "server/argument_docs.h"
 #include "server/client.h"
 #include "server/gather.h"
 #include "server/help.h"
@@ -30,7 +32,7 @@ void AnswerEntry(const SlowLog::Entry& entry, ReplyBuilder& reply) {
 }
 
 void SlowLogGet(Client& client, Args args) {
-  if (args.size() > 3) return WrongArity(client.command(), client.reply());
+  if (args.size() > 3) return UnknownSubcommandOrArity(args, client.reply());
   size_t limit = 10;
   if (args.size() == 3) {
     const std::optional<int64_t> count = ParseInteger(args[2]);
@@ -62,17 +64,13 @@ void SlowLogGet(Client& client, Args args) {
       });
 }
 
-int64_t Total(const std::vector<int64_t>& parts) {
-  int64_t sum = 0;
-  for (int64_t part : parts) sum += part;
-  return sum;
-}
-
 void SlowLogLen(Client& client, Args) {
   GatherThenReply<int64_t>(
       client,
       [](ShardNode& shard) { return static_cast<int64_t>(shard.slow_log().entries().size()); },
-      [](std::vector<int64_t>& parts, ReplyBuilder& reply) { reply.Integer(Total(parts)); });
+      [](std::vector<int64_t>& parts, ReplyBuilder& reply) {
+        reply.Integer(std::accumulate(parts.begin(), parts.end(), int64_t{0}));
+      });
 }
 
 void SlowLogReset(Client& client, Args) {
@@ -101,10 +99,15 @@ constexpr RowFamily kHelpFamily = {"@slow", "server", kLoading | kStale};
 constexpr RowFamily kContainerFamily = {"@slow", "server"};
 
 constexpr std::array kSubcommands = {
-    Row(kFamily, "slowlog|get", -2, SlowLogGet, "2.2.12", "The newest slow commands.", kByResults),
+    WithTips(Row(kFamily, "slowlog|get", -2, SlowLogGet, "2.2.12", "The newest slow commands.",
+                 kByResults, arguments::kSlowLogGet),
+             "request_policy:all_nodes nondeterministic_output"),
     Row(kHelpFamily, "slowlog|help", 2, SlowLogHelp, "6.2.0", "The subcommands in brief."),
-    Row(kFamily, "slowlog|len", 2, SlowLogLen, "2.2.12", "How many slow commands are kept."),
-    Row(kFamily, "slowlog|reset", 2, SlowLogReset, "2.2.12", "Forgets the slow commands."),
+    WithTips(
+        Row(kFamily, "slowlog|len", 2, SlowLogLen, "2.2.12", "How many slow commands are kept."),
+        "request_policy:all_nodes response_policy:agg_sum nondeterministic_output"),
+    WithTips(Row(kFamily, "slowlog|reset", 2, SlowLogReset, "2.2.12", "Forgets the slow commands."),
+             kAllNodesMustSucceed),
 };
 
 constexpr std::array kRows = {Container(kContainerFamily, "slowlog", "2.2.12",

@@ -1,13 +1,14 @@
 #include "server/info.h"
 
 #include <fmt/format.h>
+#include <limits.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <numeric>
 
-#include "server/text.h"
+#include "base/text.h"
 #include "server/version.h"
 
 namespace tidemark::server {
@@ -25,6 +26,28 @@ void SizeField(Out& out, std::string_view name, uint64_t bytes) {
   Field(out, fmt::format("{}_human", name), HumanBytes(bytes));
 }
 
+int64_t Excess(uint64_t more, uint64_t less) {
+  return static_cast<int64_t>(more) - static_cast<int64_t>(less);
+}
+
+// "name_ratio" and "name_bytes": how much more `more` is than `less`.
+void RatioFields(Out& out, std::string_view name, uint64_t more, uint64_t less) {
+  Field(out, fmt::format("{}_ratio", name), fmt::format("{:.2f}", Ratio(more, less)));
+  Field(out, fmt::format("{}_bytes", name), Excess(more, less));
+}
+
+// A counter of replication; nothing is written by a role that does not count it.
+void CounterField(Out& out, std::string_view name, const NodeReport& r, const char* counter) {
+  const auto found = r.replication.counters.find(counter);
+  if (found != r.replication.counters.end()) Field(out, name, found->second);
+}
+
+std::string ExecutablePath() {
+  char path[PATH_MAX];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof(path));
+  return size < 0 ? "" : std::string(path, static_cast<size_t>(size));
+}
+
 void Server(const NodeReport& r, Out& out) {
   utsname os{};
   uname(&os);
@@ -33,6 +56,7 @@ void Server(const NodeReport& r, Out& out) {
   Field(out, "redis_mode", "standalone");
   Field(out, "os", fmt::format("{} {} {}", os.sysname, os.release, os.machine));
   Field(out, "arch_bits", sizeof(void*) * 8);
+  Field(out, "monotonic_clock", "POSIX clock_gettime");
   Field(out, "multiplexing_api", "epoll");
   Field(out, "gcc_version", fmt::format("{}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__));
   Field(out, "process_id", getpid());
@@ -45,6 +69,7 @@ void Server(const NodeReport& r, Out& out) {
   Field(out, "hz", 10);
   Field(out, "configured_hz", 10);
   Field(out, "lru_clock", (r.now_ms / 1000) & 0xFFFFFF);
+  Field(out, "executable", ExecutablePath());
   Field(out, "config_file", r.config_file);
   Field(out, "io_threads_active", 0);
   Field(out, "shards", r.by_shard.size());
@@ -65,20 +90,28 @@ void Memory(const NodeReport& r, Out& out) {
   SizeField(out, "used_memory", r.process.allocated_bytes);
   SizeField(out, "used_memory_rss", r.process.rss_bytes);
   SizeField(out, "used_memory_peak", r.process.peak_rss_bytes);
+  const uint64_t allocated = r.process.allocated_bytes;
+  Field(out, "used_memory_overhead", allocated - std::min(allocated, r.total.keyspace_bytes));
+  Field(out, "used_memory_startup", r.startup_bytes);
   Field(out, "used_memory_dataset", r.total.keyspace_bytes);
-  Field(out, "used_memory_overhead",
-        r.process.allocated_bytes - std::min(r.process.allocated_bytes, r.total.keyspace_bytes));
+  Field(out, "used_memory_dataset_perc",
+        fmt::format("{:.2f}%", 100 * Ratio(r.total.keyspace_bytes, allocated)));
+  Field(out, "allocator_allocated", allocated);
+  Field(out, "allocator_active", r.process.allocator_active_bytes);
+  Field(out, "allocator_resident", r.process.allocator_resident_bytes);
   SizeField(out, "total_system_memory", r.system_memory_bytes);
   SizeField(out, "maxmemory", uint64_t{0});
   Field(out, "maxmemory_policy", "noeviction");
-  Field(out, "mem_fragmentation_ratio",
-        fmt::format("{:.2f}", r.process.allocated_bytes == 0
-                                  ? 0.0
-                                  : static_cast<double>(r.process.rss_bytes) /
-                                        static_cast<double>(r.process.allocated_bytes)));
+  RatioFields(out, "allocator_frag", r.process.allocator_active_bytes, allocated);
+  RatioFields(out, "allocator_rss", r.process.allocator_resident_bytes,
+              r.process.allocator_active_bytes);
+  RatioFields(out, "rss_overhead", r.process.rss_bytes, r.process.allocator_resident_bytes);
+  RatioFields(out, "mem_fragmentation", r.process.rss_bytes, allocated);
+  Field(out, "mem_clients_slaves", QueuedBytes(r.replication));
   Field(out, "mem_clients_normal", r.total.client_output_bytes);
   Field(out, "mem_replication_backlog", r.replication.backlog_bytes);
   Field(out, "mem_allocator", kAllocator);
+  Field(out, "active_defrag_running", 0);
 }
 
 void Persistence(const NodeReport& r, Out& out) {
@@ -95,9 +128,14 @@ void Stats(const NodeReport& r, Out& out) {
   Field(out, "instantaneous_ops_per_sec", static_cast<uint64_t>(r.ops_per_second));
   Field(out, "total_net_input_bytes", r.total.net_input_bytes);
   Field(out, "total_net_output_bytes", r.total.net_output_bytes);
+  CounterField(out, "total_net_repl_input_bytes", r, "received_bytes_total");
+  CounterField(out, "total_net_repl_output_bytes", r, "sent_bytes_compressed_total");
   Field(out, "instantaneous_input_kbps", fmt::format("{:.2f}", r.input_kbps));
   Field(out, "instantaneous_output_kbps", fmt::format("{:.2f}", r.output_kbps));
   Field(out, "rejected_connections", r.total.rejected_connections);
+  CounterField(out, "sync_full", r, "full_syncs_total");
+  CounterField(out, "sync_partial_ok", r, "partial_syncs_total");
+  CounterField(out, "sync_partial_err", r, "partial_syncs_refused_total");
   Field(out, "expired_keys", r.total.expired_keys);
   Field(out, "evicted_keys", 0);
   Field(out, "evicted_clients", 0);
@@ -105,19 +143,15 @@ void Stats(const NodeReport& r, Out& out) {
   Field(out, "keyspace_misses", r.total.keyspace_misses);
   Field(out, "pubsub_channels", 0);
   Field(out, "pubsub_patterns", 0);
+  Field(out, "pubsubshard_channels", 0);
   Field(out, "total_error_replies", r.total.error_replies);
+  Field(out, "total_reads_processed", r.total.reads);
+  Field(out, "total_writes_processed", r.total.writes);
   Field(out, "client_query_buffer_limit_disconnections", r.total.clients_cut_by_query_limit);
   Field(out, "client_output_buffer_limit_disconnections", r.total.clients_cut_by_output_limit);
   Field(out, "accept_failures", r.total.accept_failures);
 }
 
-uint64_t SumOf(const Watermarks& watermarks) {
-  uint64_t sum = 0;
-  for (Sequence s : watermarks) sum += s.value();
-  return sum;
-}
-
-// Redis counts one stream's bytes; the nearest here is the number of mutations over all shards.
 void Replication(const NodeReport& r, Out& out) {
   Field(out, "role", r.replica ? "slave" : "master");
   if (r.replica) {
@@ -127,8 +161,8 @@ void Replication(const NodeReport& r, Out& out) {
     Field(out, "master_last_io_seconds_ago",
           r.replication.link_silent_ms < 0 ? -1 : r.replication.link_silent_ms / 1000);
     Field(out, "master_sync_in_progress", r.replication.sync_in_progress ? 1 : 0);
-    Field(out, "slave_read_repl_offset", SumOf(r.replication.applied));
-    Field(out, "slave_repl_offset", SumOf(r.replication.applied));
+    Field(out, "slave_read_repl_offset", ReplicationOffset(r.replication.applied));
+    Field(out, "slave_repl_offset", ReplicationOffset(r.replication.applied));
     Field(out, "slave_lag_records", r.replication.lag_records);
     Field(out, "slave_priority", 100);
     Field(out, "slave_read_only", 1);
@@ -137,18 +171,17 @@ void Replication(const NodeReport& r, Out& out) {
   Field(out, "connected_slaves", r.replication.replicas.size());
   for (size_t i = 0; i < r.replication.replicas.size(); ++i) {
     const ReplicaReport& replica = r.replication.replicas[i];
-    const size_t colon = replica.address.rfind(':');
+    const HostAndPort address = SplitAddress(replica.address);
     Field(out, fmt::format("slave{}", i),
-          fmt::format("ip={},port={},state={},offset={},lag={}", replica.address.substr(0, colon),
-                      colon == std::string::npos ? "0" : replica.address.substr(colon + 1),
-                      replica.state == "online" ? "online" : "wait_bgsave", SumOf(replica.acked),
-                      replica.lag_ms / 1000));
+          fmt::format("ip={},port={},state={},offset={},lag={}", address.host, address.port,
+                      replica.state == "online" ? "online" : "wait_bgsave",
+                      ReplicationOffset(replica.acked), replica.lag_ms / 1000));
   }
   Field(out, "master_failover_state", "no-failover");
   Field(out, "master_replid", r.replication.history_hex);
   Field(out, "master_replid2", std::string(40, '0'));
   Field(out, "master_repl_offset",
-        SumOf(r.replica ? r.replication.applied : r.replication.emitted));
+        ReplicationOffset(r.replica ? r.replication.applied : r.replication.emitted));
   Field(out, "second_repl_offset", -1);
   Field(out, "repl_backlog_active", r.replication.backlog_active ? 1 : 0);
   Field(out, "repl_backlog_size", r.replication.backlog_limit_bytes);
@@ -158,12 +191,16 @@ void Replication(const NodeReport& r, Out& out) {
 void Cpu(const NodeReport& r, Out& out) {
   Field(out, "used_cpu_sys", fmt::format("{:.6f}", r.process.cpu_system_s));
   Field(out, "used_cpu_user", fmt::format("{:.6f}", r.process.cpu_user_s));
+  Field(out, "used_cpu_sys_children", fmt::format("{:.6f}", r.process.cpu_children_system_s));
+  Field(out, "used_cpu_user_children", fmt::format("{:.6f}", r.process.cpu_children_user_s));
 }
+
+// There are none, but some look for the section.
+void Modules(const NodeReport&, Out&) {}
 
 void CommandStats(const NodeReport& r, Out& out) {
   for (const auto& [name, c] : r.total.commands) {
-    const double per_call =
-        c.calls == 0 ? 0.0 : static_cast<double>(c.usec) / static_cast<double>(c.calls);
+    const double per_call = Ratio(c.usec, c.calls);
     Field(out, fmt::format("cmdstat_{}", name),
           fmt::format("calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}",
                       c.calls, c.usec, per_call, c.rejected, c.failed));
@@ -224,6 +261,7 @@ constexpr Section kSections[] = {
     {"stats", "Stats", true, Stats},
     {"replication", "Replication", true, Replication},
     {"cpu", "CPU", true, Cpu},
+    {"modules", "Modules", true, Modules},
     {"commandstats", "Commandstats", false, CommandStats},
     {"errorstats", "Errorstats", true, ErrorStats},
     {"latencystats", "Latencystats", false, LatencyStats},

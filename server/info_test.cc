@@ -72,6 +72,35 @@ TEST(InfoTest, APrimaryListsItsReplicas) {
                     HasSubstr("master_repl_offset:12\r\n")));
 }
 
+TEST(InfoTest, APrimaryCountsHowItsReplicasCaughtUp) {
+  NodeReport report = PrimaryWithOneReplica();
+  report.replication.counters = {
+      {"full_syncs_total", 3}, {"partial_syncs_total", 2}, {"partial_syncs_refused_total", 1}};
+  const std::string_view wanted[] = {"stats"};
+  EXPECT_THAT(InfoText(report, wanted),
+              HasSubstr("sync_full:3\r\nsync_partial_ok:2\r\nsync_partial_err:1\r\n"));
+}
+
+TEST(InfoTest, WhatARoleDoesNotCountIsNotShown) {
+  EXPECT_THAT(Text({"stats"}), Not(HasSubstr("sync_full")));
+}
+
+TEST(InfoTest, MemoryIsAccountedFromTheAllocatorUpwards) {
+  NodeReport report;
+  report.total.keyspace_bytes = 250;
+  report.process.allocated_bytes = 1000;
+  report.process.allocator_active_bytes = 1100;
+  report.process.allocator_resident_bytes = 2200;
+  report.process.rss_bytes = 2000;
+  const std::string_view wanted[] = {"memory"};
+  EXPECT_THAT(InfoText(report, wanted),
+              AllOf(HasSubstr("used_memory_dataset_perc:25.00%\r\n"),
+                    HasSubstr("allocator_frag_ratio:1.10\r\nallocator_frag_bytes:100\r\n"),
+                    HasSubstr("allocator_rss_ratio:2.00\r\nallocator_rss_bytes:1100\r\n"),
+                    HasSubstr("rss_overhead_ratio:0.91\r\nrss_overhead_bytes:-200\r\n"),
+                    HasSubstr("mem_fragmentation_ratio:2.00\r\nmem_fragmentation_bytes:1000\r\n")));
+}
+
 TEST(InfoTest, AReplicaSaysWhomItFollows) {
   NodeReport report;
   report.replica = true;

@@ -16,16 +16,20 @@ __attribute__((weak)) void malloc_stats_print(void (*write)(void*, const char*),
 namespace tidemark::server {
 namespace {
 
-uint64_t AllocatedBytes() {
-  if (mallctl == nullptr) return 0;
-  // jemalloc's figures stand still until the epoch is moved.
+// jemalloc's figures stand still until the epoch is moved.
+void RefreshAllocatorFigures() {
+  if (mallctl == nullptr) return;
   uint64_t epoch = 1;
   size_t size = sizeof(epoch);
   mallctl("epoch", &epoch, &size, &epoch, size);
-  size_t allocated = 0;
-  size = sizeof(allocated);
-  if (mallctl("stats.allocated", &allocated, &size, nullptr, 0) != 0) return 0;
-  return allocated;
+}
+
+// `otherwise` if there is no such figure.
+uint64_t AllocatorFigure(const char* name, uint64_t otherwise) {
+  size_t figure = 0;
+  size_t size = sizeof(figure);
+  if (mallctl == nullptr || mallctl(name, &figure, &size, nullptr, 0) != 0) return otherwise;
+  return figure;
 }
 
 double Seconds(const timeval& time) {
@@ -47,8 +51,15 @@ ProcessUsage MeasureProcess() {
   usage.cpu_user_s = Seconds(self.ru_utime);
   usage.cpu_system_s = Seconds(self.ru_stime);
 
-  usage.allocated_bytes = AllocatedBytes();
-  if (usage.allocated_bytes == 0) usage.allocated_bytes = usage.rss_bytes;
+  rusage children{};
+  getrusage(RUSAGE_CHILDREN, &children);
+  usage.cpu_children_user_s = Seconds(children.ru_utime);
+  usage.cpu_children_system_s = Seconds(children.ru_stime);
+
+  RefreshAllocatorFigures();
+  usage.allocated_bytes = AllocatorFigure("stats.allocated", usage.rss_bytes);
+  usage.allocator_active_bytes = AllocatorFigure("stats.active", usage.rss_bytes);
+  usage.allocator_resident_bytes = AllocatorFigure("stats.resident", usage.rss_bytes);
   return usage;
 }
 

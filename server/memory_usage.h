@@ -11,10 +11,15 @@ namespace tidemark::server {
 struct ProcessUsage {
   uint64_t rss_bytes = 0;
   uint64_t peak_rss_bytes = 0;
-  uint64_t allocated_bytes =
-      0;  // By the allocator's account; the resident size where it keeps none.
+  // By the allocator's account: given out, in pages that hold any of that, and in pages that it has
+  // not given back. The resident size where it keeps no account.
+  uint64_t allocated_bytes = 0;
+  uint64_t allocator_active_bytes = 0;
+  uint64_t allocator_resident_bytes = 0;
   double cpu_system_s = 0;
   double cpu_user_s = 0;
+  double cpu_children_system_s = 0;
+  double cpu_children_user_s = 0;
 };
 
 ProcessUsage MeasureProcess();

@@ -96,6 +96,7 @@ absl::Status Node::Start() {
     return prepared;
   }
 
+  startup_bytes_ = MeasureProcess().allocated_bytes;
   engine_->Start();
   running_ = true;
   return replication_->Start([this] {
@@ -121,9 +122,9 @@ void Node::FollowSettings() {
                      [this] { password_.Set(settings_.String(Setting::kRequirepass)); });
   settings_.OnChange(Setting::kMaxclients,
                      [this] { connection_limit_.set_max(settings_.Int(Setting::kMaxclients)); });
-  for (Setting id : {Setting::kTimeout, Setting::kProtoMaxBulkLen, Setting::kClientQueryBufferLimit,
-                     Setting::kClientOutputBufferLimit, Setting::kSlowlogLogSlowerThan,
-                     Setting::kSlowlogMaxLen}) {
+  for (Setting id : {Setting::kTimeout, Setting::kTcpKeepalive, Setting::kProtoMaxBulkLen,
+                     Setting::kClientQueryBufferLimit, Setting::kClientOutputBufferLimit,
+                     Setting::kSlowlogLogSlowerThan, Setting::kSlowlogMaxLen}) {
     settings_.OnChange(id, [this] { ApplyToShards(); });
   }
   ApplyToShards();
@@ -193,6 +194,7 @@ NodeReport Node::MakeReport(std::vector<ShardReport>& shards) const {
   report.max_clients = static_cast<uint64_t>(settings_.Int(Setting::kMaxclients));
   report.latency_tracking = settings_.Bool(Setting::kLatencyTracking);
   report.process = MeasureProcess();
+  report.startup_bytes = startup_bytes_;
   report.system_memory_bytes = SystemMemoryBytes();
   report.ops_per_second = command_rate_.per_second();
   report.input_kbps = input_rate_.per_second() / 1024;

@@ -97,6 +97,7 @@ class Node {
   PressureThresholds pressure_thresholds_;  // From Start() on.
   StopRequest stop_;
   std::atomic<bool> serving_{false};
+  uint64_t startup_bytes_ = 0;  // From Start() on.
   RateMeter command_rate_, input_rate_, output_rate_;
 
   // In the order in which they are made; the engine's threads stop before any of it goes.

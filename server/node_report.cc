@@ -19,6 +19,8 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::commands_processed,
     &ShardReport::net_input_bytes,
     &ShardReport::net_output_bytes,
+    &ShardReport::reads,
+    &ShardReport::writes,
     &ShardReport::connections_received,
     &ShardReport::rejected_connections,
     &ShardReport::clients_cut_by_output_limit,
@@ -33,6 +35,20 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::transactions,
 };
 
+// Those of them that count events, and that nothing but ResetStats() takes back.
+constexpr uint64_t ShardReport::*kCounters[] = {
+    &ShardReport::commands_processed,
+    &ShardReport::net_input_bytes,
+    &ShardReport::net_output_bytes,
+    &ShardReport::reads,
+    &ShardReport::writes,
+    &ShardReport::connections_received,
+    &ShardReport::rejected_connections,
+    &ShardReport::clients_cut_by_output_limit,
+    &ShardReport::clients_cut_by_query_limit,
+    &ShardReport::accept_failures,
+};
+
 void Add(const CommandReport& from, CommandReport& to) {
   to.calls += from.calls;
   to.usec += from.usec;
@@ -44,6 +60,28 @@ void Add(const CommandReport& from, CommandReport& to) {
 }
 
 }  // namespace
+
+void SubtractCounters(const ShardReport& by_then, ShardReport& report) {
+  for (auto field : kCounters) report.*field -= by_then.*field;
+}
+
+uint64_t QueuedBytes(const ReplicationView& view) {
+  uint64_t sum = 0;
+  for (const ReplicaReport& replica : view.replicas) sum += replica.queue_bytes;
+  return sum;
+}
+
+uint64_t ReplicationOffset(const Watermarks& watermarks) {
+  uint64_t sum = 0;
+  for (Sequence sequence : watermarks) sum += sequence.value();
+  return sum;
+}
+
+HostAndPort SplitAddress(std::string_view address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos) return {.host = address, .port = "0"};
+  return {.host = address.substr(0, colon), .port = address.substr(colon + 1)};
+}
 
 ShardReport Sum(const std::vector<ShardReport>& shards) {
   ShardReport total;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -41,6 +42,8 @@ struct ShardReport {
   uint64_t commands_processed = 0;
   uint64_t net_input_bytes = 0;
   uint64_t net_output_bytes = 0;
+  uint64_t reads = 0;  // Of sockets, as are writes.
+  uint64_t writes = 0;
   uint64_t connections_received = 0;
   uint64_t rejected_connections = 0;
   uint64_t clients_cut_by_output_limit = 0;
@@ -87,6 +90,27 @@ struct ReplicationView {
   std::map<std::string, uint64_t> counters;  // By metric name, without "tidemark_replication_".
 };
 
+// 0 if there is nothing to divide by.
+inline double Ratio(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// Takes what had been counted by then off the counters that CONFIG RESETSTAT sets back.
+void SubtractCounters(const ShardReport& by_then, ShardReport& report);
+
+// The bytes of all replicas' queues.
+uint64_t QueuedBytes(const ReplicationView& view);
+
+// What stands for the position in Redis' one stream of bytes: the mutations, over all shards.
+uint64_t ReplicationOffset(const Watermarks& watermarks);
+
+// "127.0.0.1:6380" in its parts; the port is "0" if there is none. Views into `address`.
+struct HostAndPort {
+  std::string_view host;
+  std::string_view port;
+};
+HostAndPort SplitAddress(std::string_view address);
+
 struct NodeReport {
   bool replica = false;
   int port = 0;
@@ -97,6 +121,7 @@ struct NodeReport {
   uint64_t max_clients = 0;
   bool latency_tracking = true;
   ProcessUsage process;
+  uint64_t startup_bytes = 0;  // What the process had allocated when it began to serve.
   uint64_t system_memory_bytes = 0;
   double ops_per_second = 0;
   double input_kbps = 0;

@@ -38,5 +38,22 @@ TEST(NodeReportTest, CommandsOfAllShardsMeetByName) {
   EXPECT_EQ(total.commands.at("set").calls, 3);
 }
 
+TEST(NodeReportTest, AResetTakesBackCountersAndNothingElse) {
+  ShardReport at_reset;
+  at_reset.commands_processed = 10;
+  at_reset.clients = 3;
+  ShardReport now = at_reset;
+  now.commands_processed = 12;
+  SubtractCounters(at_reset, now);
+  EXPECT_EQ(now.commands_processed, 2);
+  EXPECT_EQ(now.clients, 3);
+}
+
+TEST(NodeReportTest, AnAddressEndsAtItsLastColon) {
+  EXPECT_EQ(SplitAddress("[::1]:6380").host, "[::1]");
+  EXPECT_EQ(SplitAddress("[::1]:6380").port, "6380");
+  EXPECT_EQ(SplitAddress("unknown").port, "0");
+}
+
 }  // namespace
 }  // namespace tidemark::server

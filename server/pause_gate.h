@@ -1,10 +1,12 @@
-// PauseGate is CLIENT PAUSE: until when commands are held back, and which.
+// PauseGate is CLIENT PAUSE: until when commands are held back, and which. A pause that comes while
+// another lasts only adds to it: the later end holds, and so does the one that holds more back.
 //
-// Threading: thread-safe. Two pauses at the same moment may mix; the last one wins.
+// Threading: thread-safe. Two pauses at the same moment may mix.
 
 #ifndef TIDEMARK_SERVER_PAUSE_GATE_H_
 #define TIDEMARK_SERVER_PAUSE_GATE_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -12,7 +14,12 @@ namespace tidemark::server {
 
 class PauseGate {
  public:
-  void Pause(int64_t until_ms, bool writes_only) {
+  void Pause(int64_t now_ms, int64_t for_ms, bool writes_only) {
+    int64_t until_ms = now_ms + for_ms;
+    if (paused(now_ms)) {
+      writes_only = writes_only && writes_only_.load(std::memory_order_relaxed);
+      until_ms = std::max(until_ms, until_ms_.load(std::memory_order_relaxed));
+    }
     writes_only_.store(writes_only, std::memory_order_relaxed);
     until_ms_.store(until_ms, std::memory_order_release);
   }

@@ -169,6 +169,9 @@ void PrimaryReplication::AddCounters(const replication::ReplicationServer::Statu
   }
   view.counters["sent_bytes_compressed_total"] = status.sent.sent_bytes;
   view.counters["sent_chunks_total"] = status.sent.sent_chunks;
+  view.counters["full_syncs_total"] = status.sent.plans_with_snapshot;
+  view.counters["partial_syncs_total"] = status.sent.plans_without_snapshot;
+  view.counters["partial_syncs_refused_total"] = status.sent.positions_refused;
   view.counters["compression_ns_total"] = status.compression.nanos;
   view.counters["refused_total"] = status.refused;
   uint64_t queued = 0;

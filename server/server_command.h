@@ -62,6 +62,17 @@ constexpr ServerCommand Container(const RowFamily& family, std::string_view name
   return row;
 }
 
+// `row` with hints for proxies and clients, as COMMAND shows them.
+constexpr ServerCommand WithTips(ServerCommand row, std::string_view tips) {
+  row.spec.tips = tips;
+  return row;
+}
+inline constexpr std::string_view kChanges = "nondeterministic_output";
+inline constexpr std::string_view kAllNodesMustSucceed =
+    "request_policy:all_nodes response_policy:all_succeeded";
+inline constexpr std::string_view kAllNodesDiffer =
+    "nondeterministic_output request_policy:all_nodes response_policy:special";
+
 // The complexity of what answers many things.
 inline constexpr std::string_view kByResults = "O(N) in what it answers";
 

@@ -98,10 +98,9 @@ void ShardNode::FollowMeshPressure() {
 
 void ShardNode::OnTick(int64_t now_ms) {
   connections_.Tick();
-  // A pause may have ended.
-  if (const bool held = node_.pause_gate().paused(now_ms); held != held_back_) {
-    held_back_ = held;
-    if (!held) ForEachClient([](Client& client) { client.Resume(); });
+  if (held_back_ && !node_.pause_gate().paused(now_ms)) {
+    held_back_ = false;
+    ForEachClient([](Client& client) { client.Resume(); });
   }
   if (id() == ShardId(0)) node_.OnTick(io_.now_ns());
 }
@@ -124,6 +123,7 @@ void ShardNode::BeginDrain() {
 
 void ShardNode::Apply(const ClientSettings& settings) {
   connections_.settings() = settings.connections;
+  listener_->set_keepalive_seconds(settings.keepalive_seconds);
   slow_log().set_threshold_us(settings.slow_log_threshold_us);
   slow_log().set_max_length(settings.slow_log_max_length);
 }
@@ -133,6 +133,12 @@ uint64_t ShardNode::commands_processed() const {
 }
 
 ShardReport ShardNode::Report() {
+  ShardReport report = ReportSinceStart();
+  SubtractCounters(at_reset_, report);
+  return report;
+}
+
+ShardReport ShardNode::ReportSinceStart() {
   const cache::Keyspace& keyspace = shard_.keyspace();
   const cache::Shard::Counters& loop = shard_.counters();
   const net::ConnectionSet::Counters& sockets = connections_.counters();
@@ -157,6 +163,8 @@ ShardReport ShardNode::Report() {
   }
   report.net_input_bytes = sockets.bytes_in.value();
   report.net_output_bytes = sockets.bytes_out.value();
+  report.reads = sockets.reads.value();
+  report.writes = sockets.writes.value();
   report.connections_received = accepts.accepted.value();
   report.rejected_connections = accepts.refused_max_clients.value();
   report.accept_failures = accepts.out_of_descriptors.value();
@@ -195,6 +203,7 @@ void ShardNode::ResetStats() {
   shard_.command_stats().Reset();
   shard_.keyspace().ResetStats();
   errors_.Reset();
+  at_reset_ = ReportSinceStart();
 }
 
 }  // namespace tidemark::server

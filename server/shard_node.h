@@ -52,12 +52,14 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   void Bury(uint64_t id);
 
   void Apply(const ClientSettings& settings);
+  // A command waits for a pause to end: offer it again then.
+  void ResumeAfterPause() { held_back_ = true; }
   // See DigestWalk::Begin.
   bool BeginDigest(DigestWalk::Done done) {
     return digest_walk_.Begin(keyspace(), std::move(done));
   }
 
-  ShardReport Report();
+  ShardReport Report();  // Counters since ResetStats().
   // Any thread.
   uint64_t commands_processed() const;
   const net::ConnectionSet::Counters& socket_counters() const { return connections_.counters(); }
@@ -76,6 +78,7 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   void OnStop() override;
 
  private:
+  ShardReport ReportSinceStart();
   void ReportCommands(ShardReport& report);
   // The more is under way to other shards, the less is read from clients.
   void FollowMeshPressure();
@@ -86,7 +89,8 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   DigestWalk digest_walk_;
   ErrorCounts errors_;
   BackpressureController mesh_pressure_;
-  bool held_back_ = false;  // As of the last tick: commands wait for a pause to end.
+  ShardReport at_reset_;
+  bool held_back_ = false;  // Commands wait for a pause to end.
 
   absl::flat_hash_map<uint64_t, std::unique_ptr<Client>> clients_;
   std::vector<std::unique_ptr<Client>> buried_;  // Closed this turn.

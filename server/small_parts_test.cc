@@ -48,14 +48,25 @@ TEST(PasswordTest, MatchesOnlyTheWholePassword) {
 TEST(PauseGateTest, HoldsWritesAloneOrEverythingUntilItsTime) {
   PauseGate gate;
   EXPECT_FALSE(gate.Holds(true, 0));
-  gate.Pause(100, true);
+  gate.Pause(0, 100, true);
   EXPECT_TRUE(gate.Holds(true, 99));
   EXPECT_FALSE(gate.Holds(false, 99));
   EXPECT_FALSE(gate.Holds(true, 100));
-  gate.Pause(200, false);
+  gate.Pause(100, 100, false);
   EXPECT_TRUE(gate.Holds(false, 150));
   gate.Unpause();
   EXPECT_FALSE(gate.Holds(true, 150));
+}
+
+TEST(PauseGateTest, APauseDuringAnotherTakesNothingFromIt) {
+  PauseGate gate;
+  gate.Pause(0, 100, false);
+  gate.Pause(50, 10, true);
+  EXPECT_TRUE(gate.Holds(false, 99));
+  gate.Pause(50, 100, true);
+  EXPECT_TRUE(gate.Holds(false, 149));
+  gate.Pause(150, 10, true);
+  EXPECT_FALSE(gate.Holds(false, 155)) << "the pauses before were over";
 }
 
 TEST(RateMeterTest, AveragesOverItsWindow) {

@@ -15,6 +15,11 @@ constexpr RedisConstant kConstants[] = {
     {"maxmemory-policy", "noeviction"},
     {"maxmemory-clients", "0"},
     {"cluster-enabled", "no"},
+    // What INFO latencystats shows; LATENCY samples no events.
+    {"latency-tracking-info-percentiles", "50 99 99.9"},
+    {"latency-monitor-threshold", "0"},
+    // A write waits for no replica; WAIT does.
+    {"min-replicas-to-write", "0"},
     {"notify-keyspace-events", ""},
     {"protected-mode", "no"},
     {"replica-read-only", "yes"},

@@ -110,9 +110,9 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .default_text = "300",
      .max = kInt32Max,
      .unit = "seconds",
+     .change = kLive,
      .help = "Probes an idle connection after so long, to find peers that are gone; 0 does not. "
-             "Applies "
-             "to new connections."},
+             "Applies to new connections."},
     {.id = Setting::kProtoMaxBulkLen,
      .name = "proto_max_bulk_len",
      .type = kBytes,
