@@ -122,6 +122,9 @@ void Node::FollowSettings() {
                      [this] { password_.Set(settings_.String(Setting::kRequirepass)); });
   settings_.OnChange(Setting::kMaxclients,
                      [this] { connection_limit_.set_max(settings_.Int(Setting::kMaxclients)); });
+  for (Setting id : {Setting::kReplicationToken, Setting::kReplicationTokenPrevious}) {
+    settings_.OnChange(id, [this] { replication_->OnTokensChanged(); });
+  }
   for (Setting id : {Setting::kTimeout, Setting::kTcpKeepalive, Setting::kProtoMaxBulkLen,
                      Setting::kClientQueryBufferLimit, Setting::kClientOutputBufferLimit,
                      Setting::kSlowlogLogSlowerThan, Setting::kSlowlogMaxLen}) {

@@ -43,6 +43,9 @@ class NodeReplication {
   // Hands over what is due, says goodbye, and ends the link thread. The engine still runs.
   virtual void Stop() = 0;
 
+  // The settings' tokens have changed: connections that come now go by the new ones.
+  virtual void OnTokensChanged() = 0;
+
   // The port that replicas connect to; 0 if there is none.
   virtual int port() const = 0;
   virtual ReplicationView View() const = 0;

@@ -30,6 +30,11 @@ replication::BatchLimits LimitsFrom(const Settings& settings) {
   return limits;
 }
 
+replication::LinkTokens TokensFrom(const Settings& settings) {
+  return {.current = settings.String(Setting::kReplicationToken),
+          .previous = settings.String(Setting::kReplicationTokenPrevious)};
+}
+
 replication::ReplicationServer::Options ServerOptions(const Settings& settings, HistoryId history) {
   replication::ReplicationServer::Options options;
   options.address = settings.String(Setting::kBind);
@@ -37,8 +42,7 @@ replication::ReplicationServer::Options ServerOptions(const Settings& settings, 
   options.history = history;
 
   replication::PrimaryHub::Options& hub = options.hub;
-  hub.link.tokens.current = settings.String(Setting::kReplicationToken);
-  hub.link.tokens.previous = settings.String(Setting::kReplicationTokenPrevious);
+  hub.link.tokens = TokensFrom(settings);
   hub.link.hello_timeout_ms = settings.Int(Setting::kConnectTimeoutMs);
   hub.link.heartbeat_interval_ms = settings.Int(Setting::kHeartbeatIntervalMs);
   hub.link.write_timeout_ms = settings.Int(Setting::kWriteTimeoutMs);
@@ -114,6 +118,8 @@ absl::Status PrimaryReplication::Start(std::function<void()> on_synced) {
 }
 
 void PrimaryReplication::Stop() { server_->Stop(); }
+
+void PrimaryReplication::OnTokensChanged() { server_->SetTokens(TokensFrom(settings_)); }
 
 int PrimaryReplication::port() const { return server_->port(); }
 

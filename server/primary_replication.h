@@ -29,6 +29,7 @@ class PrimaryReplication final : public NodeReplication {
   absl::Status Prepare(cache::Engine& engine, int client_port) override;
   absl::Status Start(std::function<void()> on_synced) override;
   void Stop() override;
+  void OnTokensChanged() override;
   int port() const override;
   ReplicationView View() const override;
   void AtCut(std::function<void(ShardId)> each,

@@ -73,6 +73,10 @@ absl::Status ReplicaReplication::Start(std::function<void()> on_synced) {
 
 void ReplicaReplication::Stop() { client_->Stop(); }
 
+void ReplicaReplication::OnTokensChanged() {
+  client_->SetToken(settings_.String(Setting::kReplicationToken));
+}
+
 ReplicationView ReplicaReplication::View() const {
   ReplicationView view;
   view.primary_host = primary_host_;

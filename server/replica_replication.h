@@ -27,6 +27,7 @@ class ReplicaReplication final : public NodeReplication {
   absl::Status Prepare(cache::Engine& engine, int client_port) override;
   absl::Status Start(std::function<void()> on_synced) override;
   void Stop() override;
+  void OnTokensChanged() override;
   int port() const override { return 0; }
   ReplicationView View() const override;
   void AtCut(std::function<void(ShardId)> each,

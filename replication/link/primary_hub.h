@@ -41,6 +41,9 @@ class PrimaryHub {
   // Borrows both, which outlive it and every callback of `shards`.
   PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker);
 
+  // Admits connections that come from now on.
+  void set_tokens(LinkTokens tokens) { options_.link.tokens = std::move(tokens); }
+
   // A connection from `host`. Null: too many are open that have not said hello; close it.
   ReplicaSession* Add(std::string host, int64_t now_ms);
   // The connection is gone; `session` dies.
@@ -81,7 +84,7 @@ class PrimaryHub {
   int CountCovering(const Watermarks& target) const;
   int CountAdmitted() const;
 
-  const Options options_;
+  Options options_;  // Constant but for the tokens.
   ShardAccess* const shards_;
   FrameCompressor compressor_;
   CatchUp catch_up_;

@@ -111,6 +111,33 @@ TEST_F(PrimaryLinkTest, AGoodHelloIsAdmittedAndSubscribedFromItsPosition) {
   EXPECT_EQ(source_.asked[0].shards[1], (ShardPosition{Sequence(4), 44}));
 }
 
+TEST_F(PrimaryLinkTest, AStreamFromWhereTheReplicaStoodIsCountedApart) {
+  Stream();
+  EXPECT_EQ(link_.counters().plans_without_snapshot, 1);
+  EXPECT_EQ(link_.counters().plans_with_snapshot, 0);
+  EXPECT_EQ(link_.counters().positions_refused, 0);
+}
+
+TEST_F(PrimaryLinkTest, ASnapshotIsARefusedPositionOnlyOfAReplicaThatHadOne) {
+  StreamPlan snapshot{.history = HistoryId(6), .shards = {}};
+  snapshot.shards.push_back({.source = CatchUpSource::kSnapshot, .at = {}, .entries = 0});
+  Say(GoodHello());
+  link_.OnPlan(snapshot, now_ms_);
+  EXPECT_EQ(link_.counters().plans_with_snapshot, 1);
+  EXPECT_EQ(link_.counters().positions_refused, 1);
+
+  link_.~PrimaryLink();
+  new (&link_) PrimaryLink(WithToken(), &source_, now_ms_);
+  wire::Hello empty = GoodHello();
+  empty.clear_history();
+  empty.clear_applied();
+  empty.clear_stream_digests();
+  Say(empty);
+  link_.OnPlan(snapshot, now_ms_);
+  EXPECT_EQ(link_.counters().plans_with_snapshot, 1);
+  EXPECT_EQ(link_.counters().positions_refused, 0);
+}
+
 TEST_F(PrimaryLinkTest, ThePreviousTokenIsGoodWhileTokensRotate) {
   wire::Hello hello = GoodHello();
   hello.set_token("old");

@@ -96,6 +96,9 @@ class ReplicaLink {
   // `receiver` is borrowed and outlives the link. The first attempt is due at once.
   ReplicaLink(const Options& options, FrameReceiver* receiver, int64_t now_ms);
 
+  // What it shows the primary from the next connection on.
+  void set_token(std::string token) { options_.token = std::move(token); }
+
   void OnConnected(int64_t now_ms);
   void OnConnectFailed(const absl::Status& why, int64_t now_ms);
   void OnBytes(std::string_view bytes, int64_t now_ms);
@@ -188,7 +191,7 @@ class ReplicaLink {
   bool accepted() const { return state_ == State::kSnapshot || state_ == State::kStreaming; }
   int64_t SilenceDeadlineMs() const;
 
-  const Options options_;
+  Options options_;  // Constant but for the token.
   FrameReceiver* const receiver_;
   Backoff backoff_;
   State state_ = State::kBackoff;

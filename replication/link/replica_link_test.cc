@@ -140,6 +140,17 @@ TEST_F(ReplicaLinkTest, WhatIsStillBeingAppliedIsAwaitedBeforeHello) {
   EXPECT_TRUE(link_->wants_connection());
 }
 
+TEST_F(ReplicaLinkTest, AChangedTokenIsShownFromTheNextConnectionOn) {
+  link_->set_token("new");
+  link_->Tick(now_ms_);
+  link_->OnConnected(now_ms_);
+  const std::vector<ControlMessage> heard = Heard();
+  ASSERT_EQ(heard.size(), 1);
+  const auto* hello = std::get_if<wire::Hello>(&heard.front());
+  ASSERT_NE(hello, nullptr);
+  EXPECT_EQ(hello->token(), "new");
+}
+
 TEST_F(ReplicaLinkTest, FramesInOrderAreGivenOn) {
   Continue();
   Send(stream_.Next(3));

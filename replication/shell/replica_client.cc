@@ -72,6 +72,9 @@ class ReplicaClient::Core final : public LinkSocketOwner {
     loop_.Start();
   }
   void Stop();
+  void SetToken(std::string token) {
+    loop_.Post([this, token = std::move(token)] { link_.set_token(token); });
+  }
   bool FreeSome(ShardId shard, size_t max_entries) {
     return shards_[shard.value()]->FreeSome(max_entries);
   }
@@ -383,6 +386,7 @@ void ReplicaClient::Start(absl::AnyInvocable<void()> on_synced) {
   core_->Start(std::move(on_synced));
 }
 void ReplicaClient::Stop() { core_->Stop(); }
+void ReplicaClient::SetToken(std::string token) { core_->SetToken(std::move(token)); }
 void ReplicaClient::ObserveAtCut(std::function<void(ShardId)> each, Observed done) {
   core_->ObserveAtCut(std::move(each), std::move(done));
 }

@@ -41,6 +41,9 @@ class ReplicaClient {
   // Says goodbye and ends the thread. Idempotent.
   void Stop();
 
+  // Shown to the primary from the next connection on.
+  void SetToken(std::string token);
+
   // Frees some of what a snapshot's swap left behind; true while there is more. On the shard's
   // thread, from its background slices.
   bool FreeSome(ShardId shard, size_t max_entries);

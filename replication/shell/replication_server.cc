@@ -45,6 +45,9 @@ class ReplicationServer::Core final : public LinkWaker {
   absl::Status Start();
   void Stop();
   uint16_t port() const { return port_; }
+  void SetTokens(LinkTokens tokens) {
+    loop_.Post([this, tokens = std::move(tokens)] { hub_.set_tokens(tokens); });
+  }
   void WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
                PrimaryHub::WaitCallback callback);
   Status status() const {
@@ -314,6 +317,8 @@ ReplicationServer::~ReplicationServer() = default;
 absl::Status ReplicationServer::Start() { return core_->Start(); }
 void ReplicationServer::Stop() { core_->Stop(); }
 uint16_t ReplicationServer::port() const { return core_->port(); }
+
+void ReplicationServer::SetTokens(LinkTokens tokens) { core_->SetTokens(std::move(tokens)); }
 
 void ReplicationServer::WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
                                 absl::AnyInvocable<void(int)> callback) {

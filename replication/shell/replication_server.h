@@ -49,6 +49,9 @@ class ReplicationServer {
 
   uint16_t port() const;  // After Start().
 
+  // Connections that come from now on are admitted by these; those that are there stay.
+  void SetTokens(LinkTokens tokens);
+
   // Calls back with the number of replicas that have applied `target` (0 in a shard: nothing to
   // wait for), once that is at least `replicas`, or after `timeout_ms` (0: never give up). Dropped
   // at Stop().

@@ -114,6 +114,18 @@ TEST(ShellTest, ReplicasOfAnyShardCountGetWhatWasThereAndWhatComes) {
   EXPECT_EQ(three.shards.Contents(), expected);
 }
 
+TEST(ShellTest, APrimarysTokensMayChange) {
+  Primary primary(1);
+  Replica early(1, primary.server->port(), "secret", "early");
+  ASSERT_TRUE(early.AwaitSync());
+  primary.server->SetTokens({.current = "new", .previous = "newer"});
+  Replica renewed(1, primary.server->port(), "new", "renewed");
+  Replica ahead(1, primary.server->port(), "newer", "ahead");
+  ASSERT_TRUE(renewed.AwaitSync() && ahead.AwaitSync());
+  primary.shards.Set("key", "value");
+  EXPECT_EQ(primary.WaitForReplicas(3), 3) << "who was there before stays";
+}
+
 TEST(ShellTest, WaitGivesUpAtItsDeadlineWithTheCountThatItHas) {
   Primary primary(1);
   std::promise<int> covering;
