@@ -51,6 +51,8 @@ The server's own commands:
   `LATENCY DOCTOR` are our own; `MEMORY STATS` and `INFO` leave out what has no meaning here.
 - `SHUTDOWN SAVE` is refused.
 
+`TIDE` and its subcommands are this server's own, since the version of it that the last column names.
+
 The column "shards" says how a command comes about whose keys are on several of them; whatever it says, no
 client ever sees a half of it.
 )";
@@ -81,7 +83,10 @@ std::string SyntaxOf(const ArgumentDoc& argument) {
                                           : grouped    ? " <" + text + ">"
                                                        : " " + text);
   }
-  if ((argument.flags & ArgumentDoc::kMultiple) != 0) text += " [" + text + " ...]";
+  if ((argument.flags & ArgumentDoc::kMultiple) != 0) {
+    // A choice is too long to say twice.
+    text += argument.type == "oneof" ? " [...]" : " [" + text + " ...]";
+  }
   if ((argument.flags & ArgumentDoc::kOptional) != 0) text = "[" + text + "]";
   return text;
 }

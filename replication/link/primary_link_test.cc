@@ -130,6 +130,7 @@ TEST_F(PrimaryLinkTest, ASnapshotIsARefusedPositionOnlyOfAReplicaThatHadOne) {
   new (&link_) PrimaryLink(WithToken(), &source_, now_ms_);
   wire::Hello empty = GoodHello();
   empty.clear_history();
+  empty.set_shard_count(0);
   empty.clear_applied();
   empty.clear_stream_digests();
   Say(empty);
