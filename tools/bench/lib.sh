@@ -95,19 +95,20 @@ start_primary() {
   wait_until_answers
 }
 
-# start_replica SIDE REPLICATION_PORT: starts a replica on the clients' core. Sets replica_pid and
-# replica_port; does not wait for it.
+# start_replica SIDE REPLICATION_PORT [COMMAND...]: starts a replica on the clients' core, below COMMAND if
+# there is one. Sets replica_pid and replica_port; does not wait for it.
 start_replica() {
   local side=$1 primary_port=$2 keep_port=$port
+  shift 2
   take_port
   replica_port=$port
   port=$keep_port
   if [ "$side" = tidemark ]; then
-    taskset -c $client_core "$tidemark_bin/server/replica" --port="$replica_port" --shards=1 \
+    taskset -c $client_core "$@" "$tidemark_bin/server/replica" --port="$replica_port" --shards=1 \
       --primary="127.0.0.1:$primary_port" >"$work/$replica_port.log" 2>&1 &
   else
     mkdir "$work/$replica_port"
-    taskset -c $client_core redis-server --port "$replica_port" --bind 127.0.0.1 --save '' \
+    taskset -c $client_core "$@" redis-server --port "$replica_port" --bind 127.0.0.1 --save '' \
       --dir "$work/$replica_port" --appendonly no --replicaof 127.0.0.1 "$primary_port" --daemonize no \
       >"$work/$replica_port.log" 2>&1 &
   fi
