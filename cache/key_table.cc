@@ -64,11 +64,26 @@ uint64_t KeyTable::WithLevelByte(uint64_t slot, uint64_t level_byte) {
 void KeyTable::PrefetchEntry(uint64_t hash) const {
   const Bucket& bucket = BucketOf(hash);
   for (unsigned slots = SlotsWith(bucket, Fingerprint(hash)); slots != 0; slots &= slots - 1) {
-    const uint64_t slot = bucket.slots[std::countr_zero(slots)];
-    const char* entry = reinterpret_cast<const char*>(EntryOf(slot));
-    // A small entry rarely fits one line: the next holds the end of the value.
-    __builtin_prefetch(entry);
-    __builtin_prefetch(entry + sizeof(Bucket));
+    PrefetchEntry(EntryOf(bucket.slots[std::countr_zero(slots)]));
+  }
+}
+
+void KeyTable::PrefetchBuckets(uint64_t cursor, int buckets) const {
+  uint64_t at = cursor;
+  int ahead = 0;
+  do {
+    const Position position = PositionOf(at);
+    __builtin_prefetch(&buckets_[position.index]);
+    at = position.next_cursor;
+  } while (++ahead < buckets && at != 0);
+  for (at = cursor; ahead > 0; --ahead) {
+    const Position position = PositionOf(at);
+    // The overflow buckets of a few wait until they are visited.
+    for (const uint64_t slot : buckets_[position.index].slots) {
+      if (slot >> kFingerprintShift == 0) break;
+      PrefetchEntry(EntryOf(slot));
+    }
+    at = position.next_cursor;
   }
 }
 

@@ -70,6 +70,11 @@ class KeyTable {
     return at.next_cursor;
   }
 
+  // Starts loading what VisitBucket() will touch in the next `buckets` buckets from the cursor on.
+  // Buckets that follow each other on the line lie anywhere in memory: without this a visitor waits
+  // for each of them, and again for its entries.
+  void PrefetchBuckets(uint64_t cursor, int buckets) const;
+
   // Whether so few entries are left that MergeOne() is worth its while.
   bool sparse() const { return size_ < kSparseLoad * buckets_.size() && buckets_.size() > 1; }
   // Merges the last bucket back into the one that it was split from. Requires: more than one
@@ -122,6 +127,12 @@ class KeyTable {
   static uint64_t MakeSlot(uint64_t hash, int depth, const Entry* entry);
   static uint64_t WithLevelByte(uint64_t slot, uint64_t level_byte);
   static Entry* EntryOf(uint64_t slot) { return reinterpret_cast<Entry*>(slot & kAddressMask); }
+  // A small entry rarely fits one line: the next holds the end of the value.
+  static void PrefetchEntry(const Entry* entry) {
+    const char* const bytes = reinterpret_cast<const char*>(entry);
+    __builtin_prefetch(bytes);
+    __builtin_prefetch(bytes + sizeof(Bucket));
+  }
   // The overflow bucket after this one, or null.
   static Bucket* NextOf(const Bucket& bucket) {
     const uint64_t last = bucket.slots[kSlotsPerBucket - 1];

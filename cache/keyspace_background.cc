@@ -44,8 +44,14 @@ void Keyspace::ShowEntry(const Contents& contents, Entry* entry) {
 }
 
 bool Keyspace::AdvancePass(Contents& contents, size_t max_entries) {
+  // As many as have about as many cache lines as a core can wait for at once.
+  constexpr int kPrefetchedBuckets = 4;
   size_t work = 0;
+  int buckets = 0;
   do {
+    if (buckets++ % kPrefetchedBuckets == 0) {
+      contents.keys.PrefetchBuckets(contents.pass_cursor, kPrefetchedBuckets);
+    }
     contents.pass_cursor = contents.keys.VisitBucket(contents.pass_cursor, [&](Entry* entry) {
       ++work;
       if (entry->mark() != contents.mark) ShowEntry(contents, entry);
