@@ -20,9 +20,13 @@ namespace {
 constexpr size_t kFreeBatches = 16;
 constexpr size_t kFreeTapes = 64;
 constexpr int kTurnsBetweenTickChecks = 16;
-// Of the background's work in one turn: a few tens of microseconds.
+// Of one slice of the background's work: a few tens of microseconds.
 constexpr size_t kExpiryVisits = 64;
 constexpr size_t kHousekeepingEntries = 128;
+// A turn that served its clients for so long earns one more slice, so that the background gets its
+// share (about a fifth) of a busy shard; but no more than so many in a row.
+constexpr int64_t kNanosPerSlice = 100'000;
+constexpr int kMaxSlicesInTurn = 8;
 constexpr int64_t kNanosPerMilli = 1'000'000;
 
 // Keys of a command whose keys follow each other, counted without listing them.
@@ -368,9 +372,15 @@ bool Shard::TickIfDue(Parked parked) {
   return true;
 }
 
+int Shard::SlicesEarned(uint64_t since_ticks) const {
+  const auto served_ns = static_cast<int64_t>(cycles_.ToNanos(cycles_.Now() - since_ticks));
+  return static_cast<int>(std::min<int64_t>(1 + served_ns / kNanosPerSlice, kMaxSlicesInTurn));
+}
+
 void Shard::Turn() {
   time_is_fresh_ = false;
   const Parked parked = spin_.ShouldPark(found_work_) ? Parked::kYes : Parked::kNo;
+  const uint64_t began_ticks = cycles_.Now();
   size_t work = parked == Parked::kYes ? Park() : reactor().Poll();
   work += DoArrivals();
   CloseBatches();
@@ -381,7 +391,9 @@ void Shard::Turn() {
   // A peer does not say when its ring has room again, so we look; it may need this core to make
   // room.
   if (work == 0 && mesh_.has_spills()) std::this_thread::yield();
-  found_work_ |= RunSlices();
+  // Who has slept owes the background nothing.
+  const int slices = parked == Parked::kYes ? 1 : SlicesEarned(began_ticks);
+  for (int slice = 0; slice < slices && RunSlices(); ++slice) found_work_ = true;
   found_work_ |= TickIfDue(parked);
   Bump(counters_.turns);
   counters_.commands.store(commands_, std::memory_order_relaxed);

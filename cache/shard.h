@@ -209,6 +209,8 @@ class Shard {
   void Turn();
   size_t Park();
   bool RunSlices();
+  // Slices of background work that are due after a turn that began at `since_ticks`.
+  int SlicesEarned(uint64_t since_ticks) const;
   bool TickIfDue(Parked parked);
   void WakePeers();
   bool WakeIfParked();  // Any thread.
