@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kMinChunkBytes = 4 << 10;
 constexpr size_t kMaxChunkBytes = 64 << 20;
 constexpr size_t kFirstSliceEntries = 16;
-constexpr size_t kMaxSliceEntries = 4096;
+// Each may wait for memory: tens of microseconds, where prefetching does not help.
+constexpr size_t kMaxSliceEntries = 256;
 
 SnapshotProducer::Options Clamped(SnapshotProducer::Options options) {
   options.chunk_bytes = std::clamp(options.chunk_bytes, kMinChunkBytes, kMaxChunkBytes);

@@ -12,7 +12,8 @@
 // the flush.
 //
 // Those who ask before a walk begins share it; those who ask during one wait for the next. The walk
-// goes at the pace of its slowest subscriber: it pauses while one of their queues is half full.
+// goes at the pace of its slowest subscriber: it pauses while a chunk waits in one of their queues
+// (Subscriber::HasRoom), so it cannot take more of the core than the links keep up with.
 //
 // Memory: one open chunk, and what the queues hold. A slice takes about `slice_bytes`, guessing
 // from the entries so far how many it may ask for; where entries are of very uneven size it
@@ -38,8 +39,8 @@ namespace tidemark::replication {
 class SnapshotProducer final : public SnapshotSource, private cache::WalkVisitor {
  public:
   struct Options {
-    size_t chunk_bytes = 1 << 20;   // A chunk leaves once it has this much; 4 KiB to 64 MiB.
-    size_t slice_bytes = 64 << 10;  // What one DoSlice() encodes.
+    size_t chunk_bytes = 32 << 10;  // A chunk leaves once it has this much; 4 KiB to 64 MiB.
+    size_t slice_bytes = 8 << 10;   // What one DoSlice() encodes, of at most 256 entries.
   };
   // Borrows both, for its life; makes itself the publisher's source of snapshots.
   SnapshotProducer(const Options& options, cache::Keyspace* keyspace, ShardPublisher* publisher);

@@ -48,7 +48,8 @@ class Primary {
   explicit Primary(SnapshotProducer::Options options = {.chunk_bytes = 4096, .slice_bytes = 500})
       : producer_(options, &keyspace_, &publisher_) {}
 
-  std::unique_ptr<Replica> Join(Subscriber::Options options = {}) {
+  // Most tests look at what is sent, not at the pace: their replicas need not take it at once.
+  std::unique_ptr<Replica> Join(Subscriber::Options options = {.walk_bytes = 64 << 20}) {
     auto replica = std::make_unique<Replica>();
     replica->subscriber = std::make_shared<Subscriber>(options, &waker);
     EXPECT_EQ(publisher_.Subscribe(replica->subscriber, {}).kind, Join::Kind::kSnapshot);

@@ -74,20 +74,21 @@ void Subscriber::Signal() {
 
 void Subscriber::BeginDrain() { signalled_.exchange(false, std::memory_order_acq_rel); }
 
-bool Subscriber::HalfEmpty(const SubscriberQueue& queue) const {
-  const size_t queued = counted_bytes_.load(std::memory_order_seq_cst) +
-                        uncounted_bytes_.load(std::memory_order_seq_cst);
-  return queued * 2 < options_.max_bytes && queue.size() * 2 < queue.max_frames();
+bool Subscriber::TakesChunks(const SubscriberQueue& queue) const {
+  const size_t chunks = uncounted_bytes_.load(std::memory_order_seq_cst);
+  const size_t queued = counted_bytes_.load(std::memory_order_seq_cst) + chunks;
+  return chunks < options_.walk_bytes * queues_.size() && queued * 2 < options_.max_bytes &&
+         queue.size() * 2 < queue.max_frames();
 }
 
 bool Subscriber::HasRoom(ShardId shard) {
   SubscriberQueue& queue = *queues_[shard.value()];
-  if (HalfEmpty(queue)) return true;
+  if (TakesChunks(queue)) return true;
   queue.shard_waits.store(true, std::memory_order_relaxed);
   // Sequentially consistent, as are the counts: either this look sees the room that the link thread
   // made, or the link thread, looking at the flag after it made room, sees the flag.
   any_shard_waits_.store(true, std::memory_order_seq_cst);
-  return HalfEmpty(queue);
+  return TakesChunks(queue);
 }
 
 void Subscriber::WakeWaitingShards() {
@@ -98,7 +99,7 @@ void Subscriber::WakeWaitingShards() {
   for (size_t shard = 0; shard < queues_.size(); ++shard) {
     SubscriberQueue& queue = *queues_[shard];
     if (!queue.shard_waits.load(std::memory_order_acquire)) continue;
-    if (!HalfEmpty(queue)) {
+    if (!TakesChunks(queue)) {
       still_waiting = true;
       continue;
     }

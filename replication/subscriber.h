@@ -56,6 +56,10 @@ class Subscriber {
     size_t max_frames = 1024;  // In each shard's queue.
     // In all queues; looked at before a push, so one frame a shard more.
     size_t max_bytes = 64 << 20;
+    // Of a walk's chunks, times shard_count: once so many wait, the walk does. One chunk of the
+    // default size: the link thread then never has much to send in one go, and a shard that shares
+    // its core is soon back with its clients.
+    size_t walk_bytes = 32 << 10;
   };
   // Borrows `waker`.
   Subscriber(const Options& options, LinkWaker* waker);
@@ -95,8 +99,9 @@ class Subscriber {
   // At the end of a turn in which something was pushed. Wakes the link thread unless it is awake
   // already.
   void Signal();
-  // Whether both bounds are less than half used, with the walk's chunks counted. When the answer is
-  // false, WakeShard() follows once it would be true.
+  // Whether a walk may send: both bounds are less than half used, with the walk's chunks counted,
+  // and those are less than walk_bytes allows. When the answer is false, WakeShard() follows once
+  // it would be true.
   bool HasRoom(ShardId shard);
 
   // --- The link thread ---
@@ -112,7 +117,7 @@ class Subscriber {
   void DropAll();
 
  private:
-  bool HalfEmpty(const SubscriberQueue& queue) const;
+  bool TakesChunks(const SubscriberQueue& queue) const;
   FrameRef PopFrom(size_t shard);
   void WakeWaitingShards();
 

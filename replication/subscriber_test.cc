@@ -151,6 +151,23 @@ TEST(SubscriberTest, UncountedBytesTakeRoomButNeverCut) {
   EXPECT_EQ(subscriber.Push(Shard(0), source.Frame(10)), PushResult::kPushed);
 }
 
+TEST(SubscriberTest, WalkWaitsWhileItsChunkWaitsButFramesDoNot) {
+  CountingWaker waker;
+  Subscriber subscriber({.walk_bytes = 1000}, &waker);
+  Source source(0);
+  subscriber.Open(Shard(0), {});
+  subscriber.Push(Shard(0), source.Frame(5000));
+  EXPECT_TRUE(subscriber.HasRoom(Shard(0))) << "frames of writes are not the walk's";
+  subscriber.Push(Shard(0), source.Frame(1000), 0);
+  EXPECT_FALSE(subscriber.HasRoom(Shard(0)));
+  EXPECT_EQ(subscriber.Push(Shard(0), source.Frame(5000)), PushResult::kPushed);
+  std::vector<FrameRef> frames;
+  subscriber.Drain(1, 1 << 20, &frames);
+  EXPECT_TRUE(waker.woken.empty()) << "the chunk still waits";
+  subscriber.Drain(1, 1 << 20, &frames);
+  EXPECT_THAT(waker.woken, testing::ElementsAre(Shard(0)));
+}
+
 TEST(SubscriberTest, FirstCauseStays) {
   CountingWaker waker;
   Subscriber subscriber({}, &waker);

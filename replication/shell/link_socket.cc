@@ -1,5 +1,6 @@
 #include "replication/shell/link_socket.h"
 
+#include <algorithm>
 #include <asio/buffer.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
@@ -13,6 +14,8 @@ namespace {
 constexpr size_t kReadBytes = 256 << 10;
 // What the kernel takes in one call, less than its own limit: a call that is cut short is repeated.
 constexpr size_t kMaxPieces = 64;
+// A shard that shares the core waits no longer than this takes.
+constexpr size_t kMaxWriteBytes = 64 << 10;
 // A peer that is told why reads it before it closes; one that does not is cut.
 constexpr auto kLinger = std::chrono::milliseconds(500);
 
@@ -57,7 +60,12 @@ void LinkSocket::Core::Write() {
   owner->Gather(kMaxPieces, &pieces);
   if (pieces.empty()) return;
   buffers.clear();
-  for (const std::string_view piece : pieces) buffers.emplace_back(piece.data(), piece.size());
+  size_t left = kMaxWriteBytes;
+  for (const std::string_view piece : pieces) {
+    buffers.emplace_back(piece.data(), std::min(left, piece.size()));
+    left -= buffers.back().size();
+    if (left == 0) break;
+  }
   write_pending = true;
   socket.async_write_some(buffers,
                           [self = shared_from_this()](const asio::error_code& error, size_t bytes) {
