@@ -1,5 +1,7 @@
 #include "replication/apply/shard_applier.h"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "base/check.h"
@@ -28,32 +30,63 @@ void ApplyRecord(RecordOp op, cache::KeyRef key, std::string_view value, int64_t
   }
 }
 
+// So many records are looked at before the first of them is applied, so that their cache misses
+// overlap: a table of any size has every key somewhere else in memory.
+constexpr size_t kAhead = 16;
+
+// Starts loading what applying to these keys will touch. Their buckets have been prefetched.
+void PrefetchEntries(std::span<const cache::KeyRef> keys, const cache::Keyspace& keyspace) {
+  for (const cache::KeyRef& key : keys) keyspace.PrefetchEntry(key.hash);
+}
+
 absl::Status ApplyFrame(const SlicePart& part, cache::Keyspace& keyspace, uint64_t* records) {
   const Frame& frame = *part.frame;
   RecordReader reader(frame);
-  Record record;
+  Record ahead[kAhead];
+  cache::KeyRef keys[kAhead];
   Sequence sequence = frame.first_sequence();
   const bool skips = frame.kind() == FrameKind::kMutations && sequence <= part.skip_through;
-  while (true) {
-    const absl::StatusOr<bool> got = reader.Next(&record);
-    if (!got.ok()) return got.status();
-    if (!*got) return absl::OkStatus();
-    if (skips) {
-      const bool fresh = sequence > part.skip_through;
-      sequence = Next(sequence);
-      if (!fresh) continue;
+  absl::StatusOr<bool> got = true;
+  while (got.ok() && *got) {
+    size_t count = 0;
+    while (count < kAhead) {
+      got = reader.Next(&ahead[count]);
+      if (!got.ok() || !*got) break;
+      if (skips) {
+        const bool fresh = sequence > part.skip_through;
+        sequence = Next(sequence);
+        if (!fresh) continue;
+      }
+      keys[count] = cache::KeyRef::Of(ahead[count].key);
+      keyspace.PrefetchBucket(keys[count].hash);
+      ++count;
     }
-    ++*records;
-    ApplyRecord(record.op, cache::KeyRef::Of(record.key), record.value, record.expire_at_ms,
-                record.offset, keyspace);
+    PrefetchEntries(std::span(keys, count), keyspace);
+    for (size_t i = 0; i < count; ++i) {
+      const Record& record = ahead[i];
+      ApplyRecord(record.op, keys[i], record.value, record.expire_at_ms, record.offset, keyspace);
+    }
+    *records += count;
   }
+  return got.status();
 }
 
 void ApplyRecords(const SlicePart& part, cache::Keyspace& keyspace, uint64_t* records) {
   *records += part.records.size();
-  for (const RoutedRecord& record : part.records) {
-    ApplyRecord(record.op, {record.key, record.key_hash}, record.value,
-                static_cast<int64_t>(record.expiry_or_offset), record.expiry_or_offset, keyspace);
+  cache::KeyRef keys[kAhead];
+  for (size_t begin = 0; begin < part.records.size(); begin += kAhead) {
+    const size_t count = std::min(kAhead, part.records.size() - begin);
+    const std::span ahead(&part.records[begin], count);
+    for (size_t i = 0; i < count; ++i) {
+      keys[i] = {ahead[i].key, ahead[i].key_hash};
+      keyspace.PrefetchBucket(keys[i].hash);
+    }
+    PrefetchEntries(std::span(keys, count), keyspace);
+    for (size_t i = 0; i < count; ++i) {
+      ApplyRecord(ahead[i].op, keys[i], ahead[i].value,
+                  static_cast<int64_t>(ahead[i].expiry_or_offset), ahead[i].expiry_or_offset,
+                  keyspace);
+    }
   }
 }
 
