@@ -23,6 +23,7 @@ void EncodedBatchBuilder::SetRange(std::string_view key, uint64_t offset, std::s
 void EncodedBatchBuilder::BeginTransaction(uint64_t id, std::span<const ShardId> participants) {
   CHECK(!in_transaction());
   DCHECK(!participants.empty() && std::is_sorted(participants.begin(), participants.end()));
+  has_transactions_ = true;
   marker_ = ++last_;
   marker_at_ = open_.payload_bytes();
   char* p = open_.Reserve(TransactionBytesBound(participants.size()));
@@ -76,7 +77,7 @@ FrameRef EncodedBatchBuilder::Seal(HistoryId history, uint16_t shard_count, int6
   digest_ = StreamDigest(digest_, open_.payload());
   FrameRef frame = open_.Seal({
       .kind = FrameKind::kMutations,
-      .flags = 0,
+      .flags = has_transactions_ ? kFrameTransactions : uint16_t{0},
       .history = history,
       .shard = shard_,
       .shard_count = shard_count,
@@ -87,6 +88,7 @@ FrameRef EncodedBatchBuilder::Seal(HistoryId history, uint16_t shard_count, int6
       .sealed_at_ms = sealed_at_ms,
   });
   sealed_ = last_;
+  has_transactions_ = false;
   due_at_ns_.reset();
   return frame;
 }
@@ -95,7 +97,7 @@ void EncodedBatchBuilder::Abandon() {
   CHECK(!in_transaction());
   open_.Clear();
   sealed_ = last_;
-  failed_ = false;
+  failed_ = has_transactions_ = false;
   due_at_ns_.reset();
 }
 

@@ -37,6 +37,13 @@ class EncodedBatchBuilder {
  public:
   EncodedBatchBuilder(ShardId shard, const BatchLimits& limits) : shard_(shard), limits_(limits) {}
 
+  // Goes on after `last`, where the stream's digest was `digest`. Requires: nothing was added.
+  void BeginAt(Sequence last, uint64_t digest) {
+    CHECK(last_ == 0);
+    last_ = sealed_ = last.value();
+    digest_ = digest;
+  }
+
   // --- Adding: each takes the next sequence. Lengths are within base/format/record.h's limits. ---
 
   void Set(std::string_view key, std::string_view value, int64_t expire_at_ms) {
@@ -126,6 +133,7 @@ class EncodedBatchBuilder {
   // Where in the payload the open transaction's count is, and the sequence of its marker.
   std::optional<size_t> marker_at_;
   uint64_t marker_ = 0;
+  bool has_transactions_ = false;  // The open batch.
   std::optional<int64_t> due_at_ns_;
 };
 

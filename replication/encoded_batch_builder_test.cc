@@ -116,6 +116,24 @@ TEST(EncodedBatchBuilderTest, DelayRunsFromTheFirstQuestionAndEndsWithTheBatch) 
   EXPECT_TRUE(builder.Due(2100));
 }
 
+TEST(EncodedBatchBuilderTest, FrameSaysWhetherItHasTransactions) {
+  EncodedBatchBuilder builder(ShardId(1), {});
+  builder.Set("k", "v", 0);
+  EXPECT_FALSE(Seal(builder)->has_transactions());
+  builder.BeginTransaction(77, std::vector{ShardId(1), ShardId(3)});
+  builder.EndTransaction();
+  builder.Set("k", "v", 0);
+  EXPECT_TRUE(Seal(builder)->has_transactions());
+  builder.Set("k", "v", 0);
+  EXPECT_FALSE(Seal(builder)->has_transactions());
+
+  builder.BeginTransaction(78, std::vector{ShardId(1)});
+  builder.EndTransaction();
+  builder.Abandon();
+  builder.Set("k", "v", 0);
+  EXPECT_FALSE(Seal(builder)->has_transactions());
+}
+
 TEST(EncodedBatchBuilderTest, TransactionStaysInOneFrameWhateverTheLimits) {
   EncodedBatchBuilder builder(ShardId(1), {.max_records = 2, .max_bytes = 10});
   builder.BeginTransaction(77, std::vector{ShardId(1), ShardId(3)});

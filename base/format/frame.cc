@@ -108,6 +108,7 @@ absl::Status DecodeFrameHeader(std::string_view bytes, size_t max_frame_bytes,
   uint16_t known_flags = kFrameZstd;
   switch (static_cast<FrameKind>(kind)) {
     case FrameKind::kMutations:
+      known_flags |= kFrameTransactions;
       break;
     case FrameKind::kSnapshotChunk:
       known_flags |= kFrameFirst | kFrameLast;

@@ -32,6 +32,7 @@ enum class FrameKind : uint8_t {
 inline constexpr uint16_t kFrameZstd = 1;   // The stored payload is one zstd frame.
 inline constexpr uint16_t kFrameFirst = 2;  // Snapshot chunk: the first of its shard.
 inline constexpr uint16_t kFrameLast = 4;   // Snapshot chunk: the last of its shard; may be empty.
+inline constexpr uint16_t kFrameTransactions = 8;  // Mutations: has Transaction records.
 
 inline constexpr uint32_t kFrameMagic = 0x464d4454;  // "TDMF" as bytes.
 inline constexpr uint8_t kFrameVersion = 1;
@@ -97,6 +98,8 @@ class Frame {
   bool is_first_chunk() const { return (flags() & kFrameFirst) != 0; }
   bool is_last_chunk() const { return (flags() & kFrameLast) != 0; }
   bool is_compressed() const { return (flags() & kFrameZstd) != 0; }
+  // Without them the records need not be read to know where the frame may be cut.
+  bool has_transactions() const { return (flags() & kFrameTransactions) != 0; }
 
   // The records. Requires: !is_compressed(), which holds for every frame but a compressed twin.
   std::string_view payload() const {

@@ -8,8 +8,14 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/crc32c.h"
 
 namespace tidemark {
+namespace {
+
+absl::Status WrongChecksum() { return absl::DataLossError("the checksum does not match"); }
+
+}  // namespace
 
 void FrameDecoder::FreeContext::operator()(ZSTD_DCtx_s* context) const { ZSTD_freeDCtx(context); }
 
@@ -37,6 +43,11 @@ absl::StatusOr<FrameRef> FrameDecoder::Next(std::string_view* input) {
         DecodeFrameHeader({header_bytes_, kFrameHeaderBytes}, options_.max_frame_bytes, &header_);
     if (!good.ok()) return Fail(good);
   }
+  if (have_ == kFrameHeaderBytes && input->size() >= header_.stored_bytes) {
+    const std::string_view payload = input->substr(0, header_.stored_bytes);
+    input->remove_prefix(payload.size());
+    return FinishAtHand(payload);
+  }
   const size_t missing = kFrameHeaderBytes + header_.stored_bytes - have_;
   const size_t take = std::min(input->size(), missing);
   if (take > 0) {
@@ -51,24 +62,40 @@ absl::StatusOr<FrameRef> FrameDecoder::Next(std::string_view* input) {
   return Finish();
 }
 
+absl::StatusOr<FrameRef> FrameDecoder::FinishAtHand(std::string_view payload) {
+  constexpr size_t kChecksumAt = kFrameHeaderBytes - 4;
+  constexpr std::string_view kZero("\0\0\0", 4);
+  const std::string_view header(header_bytes_, kFrameHeaderBytes);
+  const uint32_t crc = Crc32c(payload, Crc32c(kZero, Crc32c(header.substr(0, kChecksumAt))));
+  if (crc != LoadFixed<uint32_t>(header_bytes_ + kChecksumAt)) return Fail(WrongChecksum());
+  absl::StatusOr<FrameRef> frame =
+      (header_.flags & kFrameZstd) != 0 ? Decompress(payload) : OpenFrame::Copy(header, payload);
+  if (!frame.ok()) return Fail(frame.status());
+  Taken();
+  return frame;
+}
+
+void FrameDecoder::Taken() {
+  frame_at_ += kFrameHeaderBytes + header_.stored_bytes;
+  have_ = 0;
+}
+
 absl::StatusOr<FrameRef> FrameDecoder::Finish() {
   // Encoding what was decoded gives the same bytes, so one pass computes and checks the checksum.
   FrameRef frame = open_.Seal(header_);
   if (frame->crc32c() != LoadFixed<uint32_t>(header_bytes_ + kFrameHeaderBytes - 4)) {
-    return Fail(absl::DataLossError("the checksum does not match"));
+    return Fail(WrongChecksum());
   }
   if (frame->is_compressed()) {
-    absl::StatusOr<FrameRef> raw = Decompress(*frame);
+    absl::StatusOr<FrameRef> raw = Decompress(frame->stored_payload());
     if (!raw.ok()) return Fail(raw.status());
     frame = *std::move(raw);
   }
-  frame_at_ += kFrameHeaderBytes + header_.stored_bytes;
-  have_ = 0;
+  Taken();
   return frame;
 }
 
-absl::StatusOr<FrameRef> FrameDecoder::Decompress(const Frame& stored) {
-  const std::string_view from = stored.stored_payload();
+absl::StatusOr<FrameRef> FrameDecoder::Decompress(std::string_view from) {
   const unsigned long long content = ZSTD_getFrameContentSize(from.data(), from.size());
   if (content != header_.raw_bytes) {
     return absl::DataLossError(

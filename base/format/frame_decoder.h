@@ -53,8 +53,11 @@ class FrameDecoder {
 
  private:
   absl::Status Fail(const absl::Status& problem);
+  // The frame under way: its payload is in open_, or comes from one piece of input.
   absl::StatusOr<FrameRef> Finish();
-  absl::StatusOr<FrameRef> Decompress(const Frame& stored);
+  absl::StatusOr<FrameRef> FinishAtHand(std::string_view payload);
+  void Taken();
+  absl::StatusOr<FrameRef> Decompress(std::string_view stored);
 
   const Options options_;
   uint64_t frame_at_ = 0;  // Where in the stream the frame under way begins.

@@ -89,6 +89,8 @@ TEST(FrameTest, HeaderRoundTripsEveryField) {
       h.kind = FrameKind::kSnapshotChunk;
       h.first_sequence = h.last_sequence;
       h.flags = static_cast<uint16_t>(random() % 4 << 1);
+    } else if (random() % 2 == 0) {
+      h.flags = kFrameTransactions;
     }
     const size_t size = open.payload_bytes();
     const FrameRef frame = open.Seal(h);
@@ -146,7 +148,8 @@ INSTANTIATE_TEST_SUITE_P(
         HeaderCase{"VersionFromTheFuture", 4, 2, 1, kInvalid,
                    "byte 4 of a frame header: version 2"},
         HeaderCase{"Kind", 5, 3, 1, kInvalid, "byte 5 of a frame header: unknown kind 3"},
-        HeaderCase{"Flag", 6, 8, 2, kInvalid, "byte 6 of a frame header: unknown flags 0x8"},
+        HeaderCase{"Flag", 6, 16, 2, kInvalid, "byte 6 of a frame header: unknown flags 0x10"},
+        HeaderCase{"TransactionsInAChunk", 5, 0x0802, 2, kInvalid, "unknown flags 0x8 for kind 2"},
         HeaderCase{"LastOnMutations", 6, 4, 2, kInvalid, "unknown flags 0x4 for kind 1"},
         HeaderCase{"ShardNotBelowCount", 16, 1, 2, kLoss, "shard 1 of 1"},
         HeaderCase{"NoShards", 18, 0, 2, kLoss, "shard 0 of 0"},

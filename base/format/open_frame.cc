@@ -61,4 +61,16 @@ FrameRef OpenFrame::Seal(FrameHeader header) {
   return FrameRef::Adopt(frame);
 }
 
+FrameRef OpenFrame::Copy(std::string_view header, std::string_view stored_payload) {
+  DCHECK(header.size() == kFrameHeaderBytes);
+  const size_t memory_bytes = kPrefixBytes + stored_payload.size();
+  char* memory = AllocateOrDie(nullptr, memory_bytes);
+  Frame* frame = new (memory) Frame(memory_bytes);
+  std::memcpy(memory + sizeof(Frame), header.data(), kFrameHeaderBytes);
+  if (!stored_payload.empty()) {
+    std::memcpy(memory + kPrefixBytes, stored_payload.data(), stored_payload.size());
+  }
+  return FrameRef::Adopt(frame);
+}
+
 }  // namespace tidemark

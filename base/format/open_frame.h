@@ -47,6 +47,10 @@ class OpenFrame {
   // used again. A large one keeps its memory and gives back the slack.
   FrameRef Seal(FrameHeader header);
 
+  // The frame that was sealed elsewhere, of its bytes as they travel, `header` (kFrameHeaderBytes)
+  // and payload; the caller has checked that they are one, the checksum too.
+  static FrameRef Copy(std::string_view header, std::string_view stored_payload);
+
  private:
   bool Grow(size_t bytes);
 

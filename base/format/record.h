@@ -127,6 +127,8 @@ class RecordReader {
   // True: *record is the next one (reuse one Record for all). False: the end.
   // DataLoss: damaged, with the offset in the payload; every later call repeats it.
   absl::StatusOr<bool> Next(Record* record);
+  // Where in the payload the next record begins.
+  size_t offset() const { return static_cast<size_t>(next_ - begin_); }
 
  private:
   absl::StatusOr<bool> Fail(const char* at, std::string_view problem);

@@ -105,6 +105,7 @@ void Applier::OnPlan(const StreamPlan& plan) {
   staging_ = plan.is_snapshot();
   if (!staging_) {
     synced_ = true;
+    history_ = plan.history;  // Perhaps a descendant of what it was: all that is here is of both.
     return;
   }
   begin_staging_due_ = true;

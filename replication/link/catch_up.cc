@@ -56,6 +56,7 @@ void CatchUp::Core::TryBacklog(RequestRef request) {
   const auto subscriber = std::make_shared<Subscriber>(options, waker);
   request->subscriber = subscriber;
   const auto plan = std::make_shared<StreamPlan>(EmptyPlan());
+  plan->continues = request->position.history;
   shards->OnEachShard(
       [request, subscriber, plan](PublishingShard& shard) {
         const size_t index = shard.publisher.shard().value();
@@ -174,7 +175,7 @@ CatchUp::~CatchUp() = default;
 CatchUp::RequestRef CatchUp::Begin(const ReplicaPosition& position, Callback callback) {
   auto request = std::make_shared<Request>(position, std::move(callback));
   const bool comparable =
-      position.history == core_->shards->history() &&
+      core_->shards->Knows(position.history) &&
       position.shards.size() == static_cast<size_t>(core_->shards->shard_count());
   if (comparable) {
     core_->TryBacklog(request);

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/ids.h"
-#include "replication/link/message_reader.h"
 
 namespace tidemark::replication {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "replication/link/message_reader.h"
+#include "replication/link/control_message.h"
 
 namespace tidemark::replication {
 namespace {

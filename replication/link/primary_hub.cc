@@ -4,8 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/link/wire_vectors.h"
 #include "fmt/format.h"
-#include "replication/link/wire_vectors.h"
 
 namespace tidemark::replication {
 namespace {

@@ -18,7 +18,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "base/clock.h"
-#include "replication/frame_compressor.h"
+#include "base/format/frame_compressor.h"
 #include "replication/link/catch_up.h"
 #include "replication/link/primary_link.h"
 #include "replication/link/replica_session.h"

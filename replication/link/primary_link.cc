@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/link/peer_text.h"
+#include "base/link/wire_vectors.h"
 #include "fmt/format.h"
-#include "replication/link/peer_text.h"
 #include "replication/link/protocol_version.h"
-#include "replication/link/wire_vectors.h"
 
 namespace tidemark::replication {
 namespace {
@@ -16,16 +16,6 @@ namespace {
 constexpr size_t kMaxNodeIdBytes = 128;
 // A replica that reads so slowly that this much is waiting hears that instead of more heartbeats.
 constexpr size_t kHeartbeatQueueBytes = 4 << 20;
-
-// Compares in a time that depends on the lengths alone.
-bool EqualInConstantTime(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned char difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference = static_cast<unsigned char>(difference | (a[i] ^ b[i]));
-  }
-  return difference == 0;
-}
 
 wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, uint32_t retry_after_ms) {
   wire::Refuse refusal;
@@ -68,13 +58,6 @@ ReplicaPosition PositionOf(const wire::Hello& hello) {
 }
 
 }  // namespace
-
-bool LinkTokens::Admits(std::string_view token) const {
-  if (current.empty()) return true;
-  const bool is_current = EqualInConstantTime(token, current);
-  const bool is_previous = !previous.empty() && EqualInConstantTime(token, previous);
-  return is_current | is_previous;
-}
 
 PrimaryLink::PrimaryLink(const Options& options, StreamSource* source, int64_t now_ms)
     : options_(options),
@@ -148,6 +131,9 @@ void PrimaryLink::OnPlan(const StreamPlan& plan, int64_t now_ms) {
   wire::Accept accept;
   accept.set_version(kProtocolVersion);
   accept.set_history(plan.history.value());
+  if (!plan.is_snapshot() && plan.continues != plan.history) {
+    accept.set_continues(plan.continues.value());
+  }
   accept.set_heartbeat_interval_ms(static_cast<uint32_t>(options_.heartbeat_interval_ms));
   for (const ShardPlan& shard : plan.shards) {
     // A replica swaps all shards in as one, so a mixed plan is not one it could carry out.

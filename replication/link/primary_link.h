@@ -25,9 +25,9 @@
 #include "absl/status/status.h"
 #include "base/format/frame.h"
 #include "base/ids.h"
+#include "base/link/link_tokens.h"
+#include "base/link/output_queue.h"
 #include "replication/link/control_message.h"
-#include "replication/link/message_reader.h"
-#include "replication/link/output_queue.h"
 #include "replication/link/stream_plan.h"
 
 namespace tidemark::replication {
@@ -53,15 +53,6 @@ class StreamSource {
   virtual Watermarks Emitted() = 0;
   // Wall time, for a heartbeat.
   virtual int64_t UnixMillis() = 0;
-};
-
-// Tokens that admit a replica. With an empty `current` everybody is admitted.
-struct LinkTokens {
-  std::string current;
-  std::string previous;  // Good as well while a token is being rotated; empty: none.
-
-  // Takes a time that depends on lengths alone.
-  bool Admits(std::string_view token) const;
 };
 
 class PrimaryLink {

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/link/peer_text.h"
+#include "base/link/wire_vectors.h"
 #include "fmt/format.h"
-#include "replication/link/peer_text.h"
 #include "replication/link/protocol_version.h"
-#include "replication/link/wire_vectors.h"
 
 namespace tidemark::replication {
 namespace {
@@ -28,6 +28,7 @@ bool IsSource(wire::ShardPlan::Source source) {
 StreamPlan PlanOf(const wire::Accept& accept) {
   StreamPlan plan;
   plan.history = HistoryId(accept.history());
+  plan.continues = HistoryId(accept.continues() != 0 ? accept.continues() : accept.history());
   for (const wire::ShardPlan& shard : accept.shards()) {
     plan.shards.push_back({.source = static_cast<CatchUpSource>(shard.source()),
                            .at = {Sequence(shard.watermark()), shard.stream_digest()},
@@ -56,7 +57,8 @@ std::string AcceptFault(const wire::Accept& accept, const ReplicaPosition& posit
     }
   }
   if (is_snapshot) return "";
-  const bool same_stream = HistoryId(accept.history()) == position.history &&
+  const uint64_t continues = accept.continues() != 0 ? accept.continues() : accept.history();
+  const bool same_stream = HistoryId(continues) == position.history &&
                            static_cast<size_t>(accept.shards_size()) == position.shards.size();
   if (!same_stream) return "the continuation of a stream that this replica does not have";
   for (int i = 0; i < accept.shards_size(); ++i) {

@@ -27,10 +27,9 @@
 #include "absl/status/status.h"
 #include "base/format/frame.h"
 #include "base/ids.h"
-#include "replication/link/backoff.h"
+#include "base/link/backoff.h"
+#include "base/link/output_queue.h"
 #include "replication/link/control_message.h"
-#include "replication/link/message_reader.h"
-#include "replication/link/output_queue.h"
 #include "replication/link/stream_plan.h"
 
 namespace tidemark::replication {

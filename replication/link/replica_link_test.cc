@@ -140,6 +140,27 @@ TEST_F(ReplicaLinkTest, WhatIsStillBeingAppliedIsAwaitedBeforeHello) {
   EXPECT_TRUE(link_->wants_connection());
 }
 
+TEST_F(ReplicaLinkTest, ADescendantOfItsHistoryGoesOnWithWhatItHas) {
+  stream_.Next(2);
+  receiver_.position = ReplicaPosition{HistoryId(4), {stream_.position()}};
+  Connect();
+  wire::Accept accept = AcceptOf(wire::ShardPlan::SOURCE_CURRENT, stream_.position());
+  accept.set_continues(4);
+  Say(accept);
+  ASSERT_EQ(link_->state(), State::kStreaming);
+  Send(stream_.Next(1));  // Of the new history.
+  EXPECT_EQ(receiver_.frames.size(), 1u);
+}
+
+TEST_F(ReplicaLinkTest, AnotherHistoryThatDoesNotContinueItsOwnIsNotGoneOnWith) {
+  stream_.Next(2);
+  receiver_.position = ReplicaPosition{HistoryId(4), {stream_.position()}};
+  Connect();
+  Say(AcceptOf(wire::ShardPlan::SOURCE_CURRENT, stream_.position()));
+  EXPECT_EQ(receiver_.plans, 0);
+  EXPECT_EQ(GoodbyeCode(), wire::Goodbye::PROTOCOL);
+}
+
 TEST_F(ReplicaLinkTest, AChangedTokenIsShownFromTheNextConnectionOn) {
   link_->set_token("new");
   link_->Tick(now_ms_);

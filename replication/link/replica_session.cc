@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "base/link/wire_vectors.h"
 #include "fmt/format.h"
 #include "replication/link/primary_hub.h"
-#include "replication/link/wire_vectors.h"
 
 namespace tidemark::replication {
 namespace {

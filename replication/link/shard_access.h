@@ -27,6 +27,9 @@ class ShardAccess {
 
   virtual int shard_count() const = 0;
   virtual HistoryId history() const = 0;
+  // Whether a prefix of that history is one of ours: it is history() or an ancestor of it. How long
+  // a prefix, each shard's publisher knows.
+  virtual bool Knows(HistoryId history) const { return history == this->history(); }
   // The newest sequence of each shard that every reader can get. Any thread.
   virtual Watermarks Emitted() const = 0;
 

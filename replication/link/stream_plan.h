@@ -40,6 +40,8 @@ struct ShardPlan {
 struct StreamPlan {
   HistoryId history;
   std::vector<ShardPlan> shards;
+  // Without a snapshot: the history that the replica's data is of, `history` or an ancestor of it.
+  HistoryId continues = {};
 
   bool is_snapshot() const {
     return !shards.empty() && shards.front().source == CatchUpSource::kSnapshot;

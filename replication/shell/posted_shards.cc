@@ -1,17 +1,25 @@
 #include "replication/shell/posted_shards.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <utility>
 
 namespace tidemark::replication {
 
-PostedShards::PostedShards(HistoryId history, std::vector<PublishingShard> shards, ShardCalls calls,
+PostedShards::PostedShards(HistoryId history, std::vector<HistoryId> ancestors,
+                           std::vector<PublishingShard> shards, ShardCalls calls,
                            LinkLoop::Poster loop)
     : history_(history),
+      ancestors_(std::move(ancestors)),
       shards_(std::move(shards)),
       calls_(std::move(calls)),
       loop_(std::move(loop)) {}
+
+bool PostedShards::Knows(HistoryId history) const {
+  return history == history_ ||
+         std::find(ancestors_.begin(), ancestors_.end(), history) != ancestors_.end();
+}
 
 Watermarks PostedShards::Emitted() const {
   Watermarks emitted;

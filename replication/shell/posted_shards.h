@@ -6,8 +6,8 @@
 
 #include <vector>
 
+#include "base/link/link_loop.h"
 #include "replication/link/shard_access.h"
-#include "replication/shell/link_loop.h"
 #include "replication/shell/shard_calls.h"
 
 namespace tidemark::replication {
@@ -15,12 +15,13 @@ namespace tidemark::replication {
 // Threading: the link thread, but for Emitted().
 class PostedShards final : public ShardAccess {
  public:
-  // What `shards` refer to outlives the tasks that are posted.
-  PostedShards(HistoryId history, std::vector<PublishingShard> shards, ShardCalls calls,
-               LinkLoop::Poster loop);
+  // What `shards` refer to outlives the tasks that are posted. `ancestors`: of `history`.
+  PostedShards(HistoryId history, std::vector<HistoryId> ancestors,
+               std::vector<PublishingShard> shards, ShardCalls calls, LinkLoop::Poster loop);
 
   int shard_count() const override { return static_cast<int>(shards_.size()); }
   HistoryId history() const override { return history_; }
+  bool Knows(HistoryId history) const override;
   Watermarks Emitted() const override;
   void OnEachShard(EachShard each, Done done) override;
   void AtCut(EachShard each, Done done) override;
@@ -32,6 +33,7 @@ class PostedShards final : public ShardAccess {
 
  private:
   const HistoryId history_;
+  const std::vector<HistoryId> ancestors_;
   const std::vector<PublishingShard> shards_;
   const ShardCalls calls_;
   const LinkLoop::Poster loop_;

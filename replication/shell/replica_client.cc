@@ -14,11 +14,11 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/link/link_loop.h"
+#include "base/link/link_socket.h"
 #include "base/log/log.h"
 #include "fmt/format.h"
 #include "replication/apply/shard_applier.h"
-#include "replication/shell/link_loop.h"
-#include "replication/shell/link_socket.h"
 
 namespace tidemark::replication {
 namespace {

@@ -11,12 +11,12 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/link/link_listener.h"
+#include "base/link/link_loop.h"
+#include "base/link/link_socket.h"
 #include "base/log/log.h"
 #include "fmt/format.h"
-#include "replication/shell/link_loop.h"
-#include "replication/shell/link_socket.h"
 #include "replication/shell/posted_shards.h"
-#include "replication/shell/replication_listener.h"
 
 namespace tidemark::replication {
 namespace {
@@ -36,7 +36,8 @@ class ReplicationServer::Core final : public LinkWaker {
  public:
   Core(const Options& options, std::vector<PublishingShard> shards, ShardCalls calls)
       : options_(options),
-        shards_(options.history, std::move(shards), std::move(calls), loop_.poster()),
+        shards_(options.history, options.ancestors, std::move(shards), std::move(calls),
+                loop_.poster()),
         hub_(options.hub, &shards_, this),
         tick_(loop_.context()),
         gather_(loop_.context()) {}
@@ -105,7 +106,7 @@ class ReplicationServer::Core final : public LinkWaker {
   LinkLoop loop_;
   PostedShards shards_;
   PrimaryHub hub_;
-  std::unique_ptr<ReplicationListener> listener_;
+  std::unique_ptr<LinkListener> listener_;
   std::map<uint64_t, std::unique_ptr<Connection>> connections_;  // By the session's id.
   uint16_t port_ = 0;
   bool started_ = false;
@@ -128,11 +129,11 @@ class ReplicationServer::Core final : public LinkWaker {
 };
 
 absl::Status ReplicationServer::Core::Start() {
-  absl::StatusOr<std::unique_ptr<ReplicationListener>> listener =
-      ReplicationListener::Open(&loop_, options_.address, options_.port,
-                                [this](asio::ip::tcp::socket socket, std::string host) {
-                                  OnAccept(std::move(socket), std::move(host));
-                                });
+  absl::StatusOr<std::unique_ptr<LinkListener>> listener =
+      LinkListener::Open(&loop_, "replicas", options_.address, options_.port,
+                         [this](asio::ip::tcp::socket socket, std::string host) {
+                           OnAccept(std::move(socket), std::move(host));
+                         });
   if (!listener.ok()) return listener.status();
   listener_ = *std::move(listener);
   port_ = listener_->port();

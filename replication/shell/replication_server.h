@@ -32,6 +32,7 @@ class ReplicationServer {
     std::string address = "127.0.0.1";  // Numeric.
     uint16_t port = 0;                  // 0: the kernel chooses.
     HistoryId history;
+    std::vector<HistoryId> ancestors = {};  // Of `history`: see ShardAccess::Knows.
     PrimaryHub::Options hub;
     int64_t gather_us = 200;          // 0: write whenever woken.
     int64_t stop_timeout_ms = 2'000;  // For replicas to get what is emitted, and the goodbye.

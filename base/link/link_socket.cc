@@ -1,4 +1,4 @@
-#include "replication/shell/link_socket.h"
+#include "base/link/link_socket.h"
 
 #include <algorithm>
 #include <asio/buffer.hpp>
@@ -8,7 +8,7 @@
 
 #include "fmt/format.h"
 
-namespace tidemark::replication {
+namespace tidemark {
 namespace {
 
 constexpr size_t kReadBytes = 256 << 10;
@@ -132,4 +132,4 @@ void LinkSocket::Close() {
   core_->Linger();
 }
 
-}  // namespace tidemark::replication
+}  // namespace tidemark

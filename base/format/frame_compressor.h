@@ -1,11 +1,11 @@
-// FrameCompressor makes the zstd twin of a frame, once for all subscribers that want it, off the
-// shard's thread.
+// FrameCompressor makes the zstd twin of a frame, once for all who want it (the log, subscribers),
+// off the shard's thread.
 //
 // Threading: one thread at a time (it keeps a zstd context). Frames may be shared: if two threads
 // compress one frame, one of the twins wins and both send it.
 
-#ifndef TIDEMARK_REPLICATION_FRAME_COMPRESSOR_H_
-#define TIDEMARK_REPLICATION_FRAME_COMPRESSOR_H_
+#ifndef TIDEMARK_BASE_FORMAT_FRAME_COMPRESSOR_H_
+#define TIDEMARK_BASE_FORMAT_FRAME_COMPRESSOR_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 struct ZSTD_CCtx_s;
 
-namespace tidemark::replication {
+namespace tidemark {
 
 class FrameCompressor {
  public:
@@ -56,6 +56,6 @@ class FrameCompressor {
   std::unique_ptr<ZSTD_CCtx_s, FreeContext> zstd_;
 };
 
-}  // namespace tidemark::replication
+}  // namespace tidemark
 
-#endif  // TIDEMARK_REPLICATION_FRAME_COMPRESSOR_H_
+#endif  // TIDEMARK_BASE_FORMAT_FRAME_COMPRESSOR_H_

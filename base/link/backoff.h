@@ -1,15 +1,15 @@
 // Backoff says how long to wait before the next attempt: doubling from `first_ms` to `longest_ms`,
-// each wait drawn between half and all of its step, so that replicas cut together do not come back
+// each wait drawn between half and all of its step, so that peers cut together do not come back
 // together.
 
-#ifndef TIDEMARK_REPLICATION_LINK_BACKOFF_H_
-#define TIDEMARK_REPLICATION_LINK_BACKOFF_H_
+#ifndef TIDEMARK_BASE_LINK_BACKOFF_H_
+#define TIDEMARK_BASE_LINK_BACKOFF_H_
 
 #include <algorithm>
 #include <cstdint>
 #include <random>
 
-namespace tidemark::replication {
+namespace tidemark {
 
 class Backoff {
  public:
@@ -35,6 +35,6 @@ class Backoff {
   std::mt19937_64 random_;
 };
 
-}  // namespace tidemark::replication
+}  // namespace tidemark
 
-#endif  // TIDEMARK_REPLICATION_LINK_BACKOFF_H_
+#endif  // TIDEMARK_BASE_LINK_BACKOFF_H_

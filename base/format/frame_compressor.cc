@@ -1,10 +1,10 @@
-#include "replication/frame_compressor.h"
+#include "base/format/frame_compressor.h"
 
 #include <zstd.h>
 
 #include "base/check.h"
 
-namespace tidemark::replication {
+namespace tidemark {
 
 void FrameCompressor::FreeContext::operator()(ZSTD_CCtx_s* context) const {
   ZSTD_freeCCtx(context);
@@ -55,4 +55,4 @@ FrameRef FrameCompressor::MakeTwin(const Frame& frame) {
   });
 }
 
-}  // namespace tidemark::replication
+}  // namespace tidemark

@@ -1,11 +1,11 @@
 // Text that a peer sent, made fit to be shown: short, and on one line.
 
-#ifndef TIDEMARK_REPLICATION_LINK_PEER_TEXT_H_
-#define TIDEMARK_REPLICATION_LINK_PEER_TEXT_H_
+#ifndef TIDEMARK_BASE_LINK_PEER_TEXT_H_
+#define TIDEMARK_BASE_LINK_PEER_TEXT_H_
 
 #include <string>
 
-namespace tidemark::replication {
+namespace tidemark {
 
 inline std::string PeerText(const std::string& text) {
   std::string shown = text.substr(0, 300);
@@ -15,6 +15,6 @@ inline std::string PeerText(const std::string& text) {
   return shown;
 }
 
-}  // namespace tidemark::replication
+}  // namespace tidemark
 
-#endif  // TIDEMARK_REPLICATION_LINK_PEER_TEXT_H_
+#endif  // TIDEMARK_BASE_LINK_PEER_TEXT_H_

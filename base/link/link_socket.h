@@ -3,8 +3,8 @@
 //
 // Threading: the link thread.
 
-#ifndef TIDEMARK_REPLICATION_SHELL_LINK_SOCKET_H_
-#define TIDEMARK_REPLICATION_SHELL_LINK_SOCKET_H_
+#ifndef TIDEMARK_BASE_LINK_LINK_SOCKET_H_
+#define TIDEMARK_BASE_LINK_LINK_SOCKET_H_
 
 #include <asio/ip/tcp.hpp>
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 #include "absl/status/status.h"
 
-namespace tidemark::replication {
+namespace tidemark {
 
 // What moves through a LinkSocket, and what becomes of it. Calls come from the loop only, never
 // from within the socket's own functions.
@@ -47,6 +47,6 @@ class LinkSocket {
   std::shared_ptr<Core> core_;
 };
 
-}  // namespace tidemark::replication
+}  // namespace tidemark
 
-#endif  // TIDEMARK_REPLICATION_SHELL_LINK_SOCKET_H_
+#endif  // TIDEMARK_BASE_LINK_LINK_SOCKET_H_

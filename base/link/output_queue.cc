@@ -1,10 +1,10 @@
-#include "replication/link/output_queue.h"
+#include "base/link/output_queue.h"
 
 #include <utility>
 
 #include "base/check.h"
 
-namespace tidemark::replication {
+namespace tidemark {
 
 std::string_view OutputQueue::View(const Item& item) {
   if (const auto* control = std::get_if<std::string>(&item)) return *control;
@@ -51,4 +51,4 @@ void OutputQueue::Clear() {
   bytes_ = 0;
 }
 
-}  // namespace tidemark::replication
+}  // namespace tidemark

@@ -1,4 +1,4 @@
-#include "replication/frame_compressor.h"
+#include "base/format/frame_compressor.h"
 
 #include <gtest/gtest.h>
 
@@ -6,15 +6,28 @@
 #include <string>
 
 #include "base/format/frame_decoder.h"
-#include "replication/encoded_batch_builder.h"
+#include "base/format/open_frame.h"
+#include "base/format/record.h"
 
-namespace tidemark::replication {
+namespace tidemark {
 namespace {
 
 FrameRef FrameOf(std::string_view value) {
-  EncodedBatchBuilder builder(ShardId(2), {});
-  builder.Set("key", value, 5);
-  return builder.Seal(HistoryId(9), 4, 77);
+  OpenFrame open;
+  char* p = open.Reserve(RecordBytesBound(3, value.size()));
+  open.Commit(EncodeSet(p, "key", value, 5));
+  return open.Seal({
+      .kind = FrameKind::kMutations,
+      .flags = 0,
+      .history = HistoryId(9),
+      .shard = ShardId(2),
+      .shard_count = 4,
+      .record_count = 1,
+      .first_sequence = Sequence(1),
+      .last_sequence = Sequence(1),
+      .stream_digest = StreamDigest(0, open.payload()),
+      .sealed_at_ms = 77,
+  });
 }
 
 std::string Noise(size_t size) {
@@ -63,4 +76,4 @@ TEST(FrameCompressorTest, SmallFrameIsNotTried) {
 }
 
 }  // namespace
-}  // namespace tidemark::replication
+}  // namespace tidemark

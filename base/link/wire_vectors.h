@@ -1,14 +1,14 @@
 // Vectors of sequences to and from control messages.
 
-#ifndef TIDEMARK_REPLICATION_LINK_WIRE_VECTORS_H_
-#define TIDEMARK_REPLICATION_LINK_WIRE_VECTORS_H_
+#ifndef TIDEMARK_BASE_LINK_WIRE_VECTORS_H_
+#define TIDEMARK_BASE_LINK_WIRE_VECTORS_H_
 
 #include <cstdint>
 
 #include "base/ids.h"
 #include "google/protobuf/repeated_field.h"
 
-namespace tidemark::replication {
+namespace tidemark {
 
 inline void ToWire(const Watermarks& marks, google::protobuf::RepeatedField<uint64_t>* field) {
   field->Clear();
@@ -31,6 +31,6 @@ inline bool Covers(const Watermarks& marks, const Watermarks& target) {
   return true;
 }
 
-}  // namespace tidemark::replication
+}  // namespace tidemark
 
-#endif  // TIDEMARK_REPLICATION_LINK_WIRE_VECTORS_H_
+#endif  // TIDEMARK_BASE_LINK_WIRE_VECTORS_H_

@@ -1,10 +1,10 @@
-#include "replication/shell/link_loop.h"
+#include "base/link/link_loop.h"
 
 #include <asio/post.hpp>
 #include <chrono>
 #include <utility>
 
-namespace tidemark::replication {
+namespace tidemark {
 
 LinkLoop::LinkLoop() : context_(std::make_shared<asio::io_context>()) {
   work_.emplace(context_->get_executor());
@@ -31,4 +31,4 @@ int64_t LinkLoop::NowMs() {
       .count();
 }
 
-}  // namespace tidemark::replication
+}  // namespace tidemark

@@ -1,4 +1,4 @@
-#include "replication/shell/replication_listener.h"
+#include "base/link/link_listener.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 #include "base/log/log.h"
 #include "fmt/format.h"
 
-namespace tidemark::replication {
+namespace tidemark {
 namespace {
 
 constexpr auto kPause = std::chrono::milliseconds(100);
@@ -23,9 +23,12 @@ bool IsOutOfDescriptors(const asio::error_code& error) {
 
 }  // namespace
 
-struct ReplicationListener::Core : std::enable_shared_from_this<Core> {
-  Core(asio::io_context& context, OnAccept on_accept)
-      : acceptor(context), pause(context), on_accept(std::move(on_accept)) {
+struct LinkListener::Core : std::enable_shared_from_this<Core> {
+  Core(asio::io_context& context, std::string peers, OnAccept on_accept)
+      : peers(std::move(peers)),
+        acceptor(context),
+        pause(context),
+        on_accept(std::move(on_accept)) {
     OpenReserve();
   }
   ~Core() { CloseReserve(); }
@@ -37,6 +40,7 @@ struct ReplicationListener::Core : std::enable_shared_from_this<Core> {
     if (reserve >= 0) ::close(std::exchange(reserve, -1));
   }
 
+  const std::string peers;
   asio::ip::tcp::acceptor acceptor;
   asio::steady_timer pause;
   OnAccept on_accept;  // Empty once closed.
@@ -44,7 +48,7 @@ struct ReplicationListener::Core : std::enable_shared_from_this<Core> {
   LogRateLimiter log;
 };
 
-void ReplicationListener::Core::Accept() {
+void LinkListener::Core::Accept() {
   acceptor.async_accept(
       [self = shared_from_this()](const asio::error_code& error, asio::ip::tcp::socket socket) {
         if (!self->on_accept) return;
@@ -59,9 +63,9 @@ void ReplicationListener::Core::Accept() {
       });
 }
 
-void ReplicationListener::Core::PauseAfter(const asio::error_code& error) {
+void LinkListener::Core::PauseAfter(const asio::error_code& error) {
   if (const auto held_back = log.Allow(Clock::System().MonotonicNanos())) {
-    Log(LogLevel::kWarning, fmt::format("cannot accept a replica: {} ({} more like this)",
+    Log(LogLevel::kWarning, fmt::format("cannot accept {}: {} ({} more like this)", peers,
                                         error.message(), *held_back));
   }
   if (IsOutOfDescriptors(error) && reserve >= 0) {
@@ -77,15 +81,17 @@ void ReplicationListener::Core::PauseAfter(const asio::error_code& error) {
   });
 }
 
-absl::StatusOr<std::unique_ptr<ReplicationListener>> ReplicationListener::Open(
-    LinkLoop* loop, const std::string& address, uint16_t port, OnAccept on_accept) {
+absl::StatusOr<std::unique_ptr<LinkListener>> LinkListener::Open(LinkLoop* loop, std::string peers,
+                                                                 const std::string& address,
+                                                                 uint16_t port,
+                                                                 OnAccept on_accept) {
   asio::error_code error;
   const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(address, error), port);
   if (error) {
     return absl::InvalidArgumentError(fmt::format(
-        "cannot listen for replicas on \"{}\": it is no numeric IPv4 or IPv6 address", address));
+        "cannot listen for {} on \"{}\": it is no numeric IPv4 or IPv6 address", peers, address));
   }
-  auto core = std::make_shared<Core>(loop->context(), std::move(on_accept));
+  auto core = std::make_shared<Core>(loop->context(), peers, std::move(on_accept));
   asio::ip::tcp::acceptor& acceptor = core->acceptor;
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(asio::ip::tcp::acceptor::reuse_address(true), error);
@@ -96,21 +102,21 @@ absl::StatusOr<std::unique_ptr<ReplicationListener>> ReplicationListener::Open(
   uint16_t bound_port = 0;
   if (!error) bound_port = acceptor.local_endpoint(error).port();
   if (error) {
-    return absl::UnavailableError(fmt::format("cannot listen for replicas on {} port {}: {}",
+    return absl::UnavailableError(fmt::format("cannot listen for {} on {} port {}: {}", peers,
                                               address, port, error.message()));
   }
   core->Accept();
-  return std::unique_ptr<ReplicationListener>(new ReplicationListener(std::move(core), bound_port));
+  return std::unique_ptr<LinkListener>(new LinkListener(std::move(core), bound_port));
 }
 
-ReplicationListener::ReplicationListener(std::shared_ptr<Core> core, uint16_t port)
+LinkListener::LinkListener(std::shared_ptr<Core> core, uint16_t port)
     : core_(std::move(core)), port_(port) {}
 
-ReplicationListener::~ReplicationListener() {
+LinkListener::~LinkListener() {
   core_->on_accept = nullptr;
   asio::error_code ignored;
   core_->acceptor.close(ignored);
   core_->pause.cancel();
 }
 
-}  // namespace tidemark::replication
+}  // namespace tidemark

@@ -1,8 +1,8 @@
-// LinkLoop is the link thread: one io_context that other threads may post to. Replicas' sockets on
-// a primary, or the primary's on a replica, live on it.
+// LinkLoop is a link thread: one io_context that other threads may post to. The sockets of a node's
+// peers (replicas, consumers of its changes, its primary) live on one.
 
-#ifndef TIDEMARK_REPLICATION_SHELL_LINK_LOOP_H_
-#define TIDEMARK_REPLICATION_SHELL_LINK_LOOP_H_
+#ifndef TIDEMARK_BASE_LINK_LINK_LOOP_H_
+#define TIDEMARK_BASE_LINK_LINK_LOOP_H_
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
@@ -13,7 +13,7 @@
 
 #include "absl/functional/any_invocable.h"
 
-namespace tidemark::replication {
+namespace tidemark {
 
 class LinkLoop {
  public:
@@ -52,6 +52,6 @@ class LinkLoop {
   std::thread thread_;
 };
 
-}  // namespace tidemark::replication
+}  // namespace tidemark
 
-#endif  // TIDEMARK_REPLICATION_SHELL_LINK_LOOP_H_
+#endif  // TIDEMARK_BASE_LINK_LINK_LOOP_H_

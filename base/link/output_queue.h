@@ -3,8 +3,8 @@
 //
 // Threading: one thread at a time.
 
-#ifndef TIDEMARK_REPLICATION_LINK_OUTPUT_QUEUE_H_
-#define TIDEMARK_REPLICATION_LINK_OUTPUT_QUEUE_H_
+#ifndef TIDEMARK_BASE_LINK_OUTPUT_QUEUE_H_
+#define TIDEMARK_BASE_LINK_OUTPUT_QUEUE_H_
 
 #include <cstddef>
 #include <deque>
@@ -15,7 +15,7 @@
 
 #include "base/format/frame.h"
 
-namespace tidemark::replication {
+namespace tidemark {
 
 class OutputQueue {
  public:
@@ -45,6 +45,6 @@ class OutputQueue {
   size_t bytes_ = 0;
 };
 
-}  // namespace tidemark::replication
+}  // namespace tidemark
 
-#endif  // TIDEMARK_REPLICATION_LINK_OUTPUT_QUEUE_H_
+#endif  // TIDEMARK_BASE_LINK_OUTPUT_QUEUE_H_
