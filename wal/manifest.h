@@ -1,0 +1,68 @@
+// Manifest says which histories a data directory holds and whether it was left cleanly. No I/O;
+// DataDirectory loads and saves it.
+//
+// Histories form a chain, oldest first: each one after the first is the child of the one before and
+// left it at its fork. The parent's frames beyond the fork are void: they were never promised to
+// anyone, and whoever reads the log skips them.
+
+#ifndef TIDEMARK_WAL_MANIFEST_H_
+#define TIDEMARK_WAL_MANIFEST_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/ids.h"
+#include "wal/positions.h"
+
+namespace tidemark::wal {
+
+inline constexpr uint32_t kManifestVersion = 1;
+// The oldest are forgotten beyond this; a reader that knows only those takes a snapshot.
+inline constexpr size_t kMaxHistories = 64;
+
+struct History {
+  HistoryId id;
+  uint16_t shard_count = 0;
+  int64_t born_ms = 0;
+  HistoryId parent;  // HistoryId(): none.
+  // Where the parent ends, by the *parent's* shards; empty without a parent. With the same number
+  // of shards sequences go on from here, with another they begin at 0.
+  Positions fork;
+
+  friend bool operator==(const History&, const History&) = default;
+};
+
+struct Manifest {
+  DirectoryId directory;
+  std::vector<History> histories;  // Oldest first; empty in a directory that is new.
+  // Where the last process stopped, by the newest history's shards; none while one writes, and so
+  // none after a crash.
+  std::optional<Positions> clean_stop;
+
+  friend bool operator==(const Manifest&, const Manifest&) = default;
+
+  // Null: unknown, or forgotten.
+  const History* Find(HistoryId id) const;
+  // Where that history ends: its child's fork. Null for the newest, which is open, and for one that
+  // is not known.
+  const Positions* EndOf(HistoryId id) const;
+  // Appends the newest, forgetting the oldest beyond kMaxHistories.
+  // Requires: newest.parent is the newest so far, or HistoryId() if there is none.
+  void Add(History newest);
+};
+
+// Requires: a manifest that DecodeManifest would take.
+std::string EncodeManifest(const Manifest& manifest);
+
+//   InvalidArgument  of a version that this reader does not know
+//   DataLoss         damaged, or a chain of histories that no writer would store
+absl::StatusOr<Manifest> DecodeManifest(std::string_view file);
+
+}  // namespace tidemark::wal
+
+#endif  // TIDEMARK_WAL_MANIFEST_H_
