@@ -19,7 +19,11 @@ SnapshotProducer::Options Clamped(SnapshotProducer::Options options) {
   return options;
 }
 
-bool IsCut(const SubscriberRef& subscriber) { return !subscriber->active(); }
+// A subscriber that was cut, or a target that has given up.
+template <typename Receiver>
+bool IsGone(const Receiver& receiver) {
+  return !receiver->active();
+}
 
 }  // namespace
 
@@ -46,18 +50,24 @@ void SnapshotProducer::Withdraw(const Subscriber* subscriber) {
 }
 
 void SnapshotProducer::AbortIfAlone() {
-  if (!walking() || !receiving_.empty()) return;
+  if (!walking() || !receiving_.empty() || !receiving_targets_.empty()) return;
   keyspace_->CancelWalk();
   encoder_.reset();
   ++aborted_;
 }
 
+void SnapshotProducer::DropInactive() {
+  std::erase_if(waiting_, IsGone<SubscriberRef>);
+  std::erase_if(receiving_, IsGone<SubscriberRef>);
+  std::erase_if(waiting_targets_, IsGone<ChunkTargetRef>);
+  std::erase_if(receiving_targets_, IsGone<ChunkTargetRef>);
+}
+
 bool SnapshotProducer::DoSlice() {
-  std::erase_if(waiting_, IsCut);
-  std::erase_if(receiving_, IsCut);
+  DropInactive();
   AbortIfAlone();
   if (!walking()) {
-    if (waiting_.empty() || keyspace_->walking()) return false;
+    if (waiting() == 0 || keyspace_->walking()) return false;
     Begin();
   }
   if (flushed_) {
@@ -72,8 +82,11 @@ bool SnapshotProducer::DoSlice() {
     if (complete) End();
   }
   SignalReceiving();
-  if (!walking()) receiving_.clear();
-  return walking() || !waiting_.empty();
+  if (!walking()) {
+    receiving_.clear();
+    receiving_targets_.clear();
+  }
+  return walking() || waiting() > 0;
 }
 
 void SnapshotProducer::Begin() {
@@ -89,6 +102,7 @@ void SnapshotProducer::Begin() {
   displaced_bytes_ = 0;
   keyspace_->BeginWalk(this);
   receiving_.swap(waiting_);
+  receiving_targets_.swap(waiting_targets_);
   for (const SubscriberRef& subscriber : receiving_) publisher_->GoLive(subscriber);
 }
 
@@ -107,6 +121,9 @@ bool SnapshotProducer::HasRoom() const {
   for (const SubscriberRef& subscriber : receiving_) {
     if (!subscriber->HasRoom(publisher_->shard())) room = false;
   }
+  for (const ChunkTargetRef& target : receiving_targets_) {
+    if (!target->HasRoom(publisher_->shard())) room = false;
+  }
   return room;
 }
 
@@ -124,7 +141,9 @@ void SnapshotProducer::OnEntry(const cache::Entry& entry) {
 }
 
 void SnapshotProducer::BeforeFrame() {
-  if (walking() && encoder_->open_entries() > 0) SendChunk(SnapshotEncoder::Place::kMore);
+  // Only who gets the frame as well cares which comes first.
+  if (!walking() || receiving_.empty()) return;
+  if (encoder_->open_entries() > 0) SendChunk(SnapshotEncoder::Place::kMore);
 }
 
 void SnapshotProducer::OnFlush() { flushed_ = walking(); }
@@ -136,6 +155,11 @@ void SnapshotProducer::SendChunk(SnapshotEncoder::Place place) {
   const FrameRef chunk = encoder_->TakeChunk(place, publisher_->now_ms());
   for (const SubscriberRef& subscriber : receiving_) {
     publisher_->SendChunk(subscriber.get(), chunk, counted_bytes);
+  }
+  // After a flush the chunks are part of the state at the watermark: the rest is in no state since.
+  const Sequence needed = flushed_ ? publisher_->emitted() : encoder_->origin().watermark;
+  for (const ChunkTargetRef& target : receiving_targets_) {
+    target->Take(chunk, counted_bytes, needed);
   }
 }
 

@@ -15,6 +15,9 @@
 // goes at the pace of its slowest subscriber: it pauses while a chunk waits in one of their queues
 // (Subscriber::HasRoom), so it cannot take more of the core than the links keep up with.
 //
+// A ChunkTarget (a snapshot file) takes part in walks like a subscriber, and gets chunks only: what
+// they hold together is the state at W, in whatever order they come to the live frames.
+//
 // Memory: one open chunk, and what the queues hold. A slice takes about `slice_bytes`, guessing
 // from the entries so far how many it may ask for; where entries are of very uneven size it
 // overshoots by one guess.
@@ -27,9 +30,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "cache/keyspace.h"
+#include "replication/chunk_target.h"
 #include "replication/shard_publisher.h"
 #include "replication/snapshot_encoder.h"
 #include "replication/subscriber.h"
@@ -60,15 +65,19 @@ class SnapshotProducer final : public SnapshotSource, private cache::WalkVisitor
   void OnFlush() override;
   void Withdraw(const Subscriber* subscriber) override;
 
+  // A snapshot for `target`, which is let go of once it has its last chunk or is no longer active.
+  void RequestChunks(ChunkTargetRef target) { waiting_targets_.push_back(std::move(target)); }
+
   bool walking() const { return encoder_.has_value(); }
-  size_t waiting() const { return waiting_.size(); }
+  size_t waiting() const { return waiting_.size() + waiting_targets_.size(); }
   uint64_t completed() const { return completed_; }
-  uint64_t aborted() const { return aborted_; }  // Because all its subscribers had gone.
+  uint64_t aborted() const { return aborted_; }  // Because all its receivers had gone.
 
  private:
   void OnEntry(const cache::Entry& entry) override;
   void Begin();
   void End();
+  void DropInactive();
   void AbortIfAlone();
   bool HasRoom() const;
   size_t EntriesForSlice() const;
@@ -81,6 +90,8 @@ class SnapshotProducer final : public SnapshotSource, private cache::WalkVisitor
 
   std::vector<SubscriberRef> waiting_;    // For the next walk.
   std::vector<SubscriberRef> receiving_;  // Of this one.
+  std::vector<ChunkTargetRef> waiting_targets_;
+  std::vector<ChunkTargetRef> receiving_targets_;
   std::optional<SnapshotEncoder> encoder_;
   bool in_slice_ = false;
   bool flushed_ = false;        // Since the walk began.

@@ -42,6 +42,36 @@ struct Replica {
   }
 };
 
+// A snapshot file: keeps the chunks that it gets.
+class File final : public ChunkTarget {
+ public:
+  bool active() const override { return !given_up; }
+  bool HasRoom(ShardId) override { return room; }
+  void Take(const FrameRef& chunk, size_t displaced_bytes, Sequence through) override {
+    displaced += displaced_bytes;
+    needed_through = through;
+    chunks.push_back(chunk);
+  }
+  bool complete() const { return !chunks.empty() && chunks.back()->is_last_chunk(); }
+  // The snapshot's keys; every key once, FIRST and LAST where they belong, one watermark.
+  KeyMap Read() const {
+    StreamReader reader;
+    for (const FrameRef& chunk : chunks) {
+      const absl::Status taken = reader.Take(*chunk);
+      EXPECT_TRUE(taken.ok()) << taken;
+    }
+    EXPECT_TRUE(reader.synced());
+    return reader.state();
+  }
+  Sequence watermark() const { return chunks.front()->last_sequence(); }
+
+  bool given_up = false;
+  bool room = true;
+  size_t displaced = 0;
+  Sequence needed_through;
+  std::vector<FrameRef> chunks;
+};
+
 // One shard of a primary, turned by hand.
 class Primary {
  public:
@@ -54,6 +84,12 @@ class Primary {
     replica->subscriber = std::make_shared<Subscriber>(options, &waker);
     EXPECT_EQ(publisher_.Subscribe(replica->subscriber, {}).kind, Join::Kind::kSnapshot);
     return replica;
+  }
+  std::shared_ptr<File> JoinFile() {
+    Leave(*Join());  // From the first subscriber on, frames are made.
+    auto file = std::make_shared<File>();
+    producer_.RequestChunks(file);
+    return file;
   }
   void Leave(Replica& replica) { publisher_.Unsubscribe(replica.subscriber.get()); }
 
@@ -75,6 +111,9 @@ class Primary {
     }
     publisher_.OnTurnEnd(1000);
     replica.TakeAll();
+  }
+  void RunUntilIdle() {
+    for (int turns = 0; Turn() || producer_.walking(); ++turns) ASSERT_LT(turns, 100'000);
   }
   KeyMap State() {
     struct Recorder : cache::WalkVisitor {
@@ -303,6 +342,105 @@ TEST(SnapshotProducerTest, WaitsForAnotherWalkOfTheKeyspace) {
   }
   primary.RunUntilIdle(*replica);
   EXPECT_EQ(replica->reader.state(), primary.State());
+}
+
+TEST(SnapshotProducerTest, FileHoldsExactlyTheStateAtItsWatermarkWhateverIsWrittenMeanwhile) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937_64 random(seed);
+    Primary primary({.chunk_bytes = 4096, .slice_bytes = 1 + random() % 2000});
+    cache::Keyspace& keys = primary.keyspace();
+    keys.set_now_ms(1000);
+    primary.Fill(static_cast<int>(200 + random() % 600), 1 + random() % 100);
+    // A replica may share the walk: it gets what it would get anyway.
+    const auto replica = random() % 2 == 0 ? primary.Join() : nullptr;
+    const auto file = primary.JoinFile();
+    const KeyMap before = primary.State();
+    const Sequence watermark = primary.publisher().assigned();
+    for (int turn = 0; primary.Turn(); ++turn) {
+      ASSERT_LT(turn, 10'000);
+      for (uint64_t n = random() % 8; n > 0; --n) {
+        const std::string name = "key" + std::to_string(random() % 900);
+        const KeyRef key = KeyRef::Of(name);
+        switch (random() % 4) {
+          case 0:
+            keys.Delete(key);
+            break;
+          case 1:
+            keys.SetRange(key, random() % 50, "range");
+            break;
+          case 2:
+            keys.SetExpiry(key, 5000);
+            break;
+          default:
+            keys.Set(key, std::string(random() % 200, 'w'), 0);
+        }
+      }
+      if (replica != nullptr) replica->TakeAll();
+    }
+    ASSERT_TRUE(file->complete());
+    EXPECT_EQ(file->watermark(), watermark);
+    EXPECT_EQ(file->needed_through, watermark);
+    EXPECT_EQ(file->Read(), before);
+    EXPECT_EQ(file.use_count(), 1);
+    if (replica == nullptr) continue;
+    primary.RunUntilIdle(*replica);
+    EXPECT_EQ(replica->reader.state(), primary.State());
+  }
+}
+
+TEST(SnapshotProducerTest, FileAloneGetsFullChunksHoweverManyFramesLeave) {
+  Primary primary;
+  primary.Fill(1000);
+  const auto file = primary.JoinFile();
+  for (int i = 999; primary.Turn(); --i) primary.Set("key" + std::to_string(i), "changed");
+  EXPECT_GT(file->displaced, 0u);
+  EXPECT_THAT(file->chunks.size(), testing::AllOf(testing::Ge(10u), testing::Le(20u)));
+}
+
+TEST(SnapshotProducerTest, FlushEndsAFileThatThenNeedsTheLogThroughTheFlush) {
+  Primary primary;
+  primary.Fill(1000);
+  const auto file = primary.JoinFile();
+  primary.Turn();
+  primary.keyspace().Flush();
+  primary.Set("after", "flush");
+  primary.RunUntilIdle();
+  ASSERT_TRUE(file->complete());
+  EXPECT_LT(file->Read().size(), 1000u);
+  EXPECT_EQ(file->watermark(), Sequence(1000));
+  EXPECT_EQ(file->needed_through, Sequence(1002));
+}
+
+TEST(SnapshotProducerTest, WalkPausesForAFileWithoutRoomAndEndsWhenItGivesUp) {
+  Primary primary;
+  primary.Fill(1000);
+  const auto file = primary.JoinFile();
+  EXPECT_TRUE(primary.Turn());
+  file->room = false;
+  EXPECT_FALSE(primary.Turn());
+  EXPECT_TRUE(primary.producer().walking());
+  file->room = true;
+  EXPECT_TRUE(primary.Turn());
+  file->given_up = true;
+  EXPECT_FALSE(primary.Turn());
+  EXPECT_FALSE(primary.producer().walking());
+  EXPECT_EQ(primary.producer().aborted(), 1u);
+  EXPECT_EQ(file.use_count(), 1);
+
+  const auto next = primary.JoinFile();
+  primary.RunUntilIdle();
+  EXPECT_EQ(next->Read(), primary.State());
+}
+
+TEST(SnapshotProducerTest, EmptyShardIsAFileOfOneEmptyChunk) {
+  Primary primary;
+  const auto file = primary.JoinFile();
+  primary.RunUntilIdle();
+  ASSERT_EQ(file->chunks.size(), 1u);
+  EXPECT_TRUE(file->chunks[0]->is_first_chunk());
+  EXPECT_TRUE(file->complete());
+  EXPECT_EQ(file->watermark(), Sequence());
 }
 
 }  // namespace

@@ -1,0 +1,388 @@
+#include "server/snapshot_service.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/format/frame_compressor.h"
+#include "base/log/log.h"
+
+namespace tidemark::server {
+namespace {
+
+using replication::ChunkQueue;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// The shards go first where there are too few cores for all. Threads of Linux have priorities of
+// their own, by their ids.
+constexpr int kNiceness = 10;
+
+std::string_view Text(const absl::Status& status) {
+  const absl::string_view text = status.message();
+  return {text.data(), text.size()};
+}
+
+}  // namespace
+
+// Where the log thread and ours meet; shared, for we may have left by the time it answers.
+struct SnapshotService::LogSync {
+  std::mutex mutex;
+  std::condition_variable answered;
+  std::optional<absl::Status> answer;  // Guarded by mutex.
+};
+
+SnapshotService::SnapshotService(const wal::DataDirectory& directory, wal::Retention& retention,
+                                 SnapshotSources sources, const Options& options)
+    : directory_(directory),
+      sources_(std::move(sources)),
+      options_(options),
+      pruner_(directory, retention, {.keep_snapshots = options.keep_snapshots}),
+      schedule_(options.schedule, NowMs(), options.writes_covered) {
+  status_.last_success_unix_s = options_.clock->UnixMillis() / 1000;
+}
+
+SnapshotService::~SnapshotService() { Stop(); }
+
+void SnapshotService::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void SnapshotService::Stop() {
+  std::vector<Done> never;
+  {
+    const Lock lock(mutex_);
+    stopping_ = true;
+    if (queue_ != nullptr) queue_->Cancel();
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  {
+    const Lock lock(mutex_);
+    never.swap(asking_);
+  }
+  for (const Done& done : never) done(absl::CancelledError("the node stops"));
+}
+
+// --- Asking ---
+
+SnapshotService::Answer SnapshotService::Begin(Done done) {
+  {
+    const Lock lock(mutex_);
+    if (schedule_.running() || schedule_.asked()) return Answer::kRunning;
+    schedule_.Ask();
+    if (done != nullptr) asking_.push_back(std::move(done));
+    woken_ = true;
+  }
+  wake_.notify_all();
+  return Answer::kStarted;
+}
+
+SnapshotService::Answer SnapshotService::BeginGently() {
+  if (sources_.pressure() == Pressure::kNormal) return Begin(nullptr);
+  const Lock lock(mutex_);
+  if (schedule_.running()) return Answer::kRunning;
+  schedule_.AskGently();
+  return Answer::kScheduled;
+}
+
+SnapshotService::Answer SnapshotService::BeginAnother() {
+  {
+    const Lock lock(mutex_);
+    if (schedule_.asked()) return Answer::kRunning;
+    schedule_.Ask();
+    if (schedule_.running()) return Answer::kScheduled;
+    woken_ = true;
+  }
+  wake_.notify_all();
+  return Answer::kStarted;
+}
+
+absl::Status SnapshotService::CoverAll(steady_clock::time_point deadline) {
+  struct Outcome {
+    std::mutex mutex;
+    std::condition_variable known;
+    std::optional<absl::Status> status;  // Guarded by mutex.
+  };
+  const auto outcome = std::make_shared<Outcome>();
+  {
+    const Lock lock(mutex_);
+    if (stopping_) return absl::CancelledError("the node stops");
+    if (schedule_.Uncovered(sources_.writes()) == 0) return absl::OkStatus();
+    // One under way began too early: the next one holds everything.
+    schedule_.Ask();
+    asking_.push_back([outcome](absl::Status status) {
+      const std::lock_guard outcome_lock(outcome->mutex);
+      outcome->status = std::move(status);
+      outcome->known.notify_all();
+    });
+    woken_ = true;
+  }
+  wake_.notify_all();
+  std::unique_lock lock(outcome->mutex);
+  if (outcome->known.wait_until(lock, deadline, [&] { return outcome->status.has_value(); })) {
+    return *outcome->status;
+  }
+  lock.unlock();
+  Stop();
+  return absl::DeadlineExceededError("the snapshot took too long and was given up");
+}
+
+void SnapshotService::SetSchedule(int64_t every_ms, uint64_t min_writes) {
+  const Lock lock(mutex_);
+  schedule_.set_every_ms(every_ms);
+  schedule_.set_min_writes(min_writes);
+}
+
+SnapshotStatus SnapshotService::status() const {
+  const uint64_t writes = sources_.writes();
+  const Lock lock(mutex_);
+  SnapshotStatus status = status_;
+  status.running = schedule_.running();
+  status.asked = schedule_.asked();
+  status.running_ms = status.running ? NowMs() - begun_ms_ : -1;
+  status.uncovered_writes = schedule_.Uncovered(writes);
+  status.deferrals = schedule_.deferrals();
+  if (queue_ != nullptr) {
+    status.queue_bytes = queue_->queued_bytes();
+    status.queue_high_watermark_bytes =
+        std::max(status.queue_high_watermark_bytes, queue_->high_watermark_bytes());
+  }
+  return status;
+}
+
+int SnapshotService::queue_utilisation_percent() const {
+  const Lock lock(mutex_);
+  return queue_ == nullptr ? 0 : queue_->utilisation_percent();
+}
+
+// --- The service's thread ---
+
+void SnapshotService::Run() {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);  // Or else without.
+  Lock lock(mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    const uint64_t writes = sources_.writes();
+    const Pressure pressure = sources_.pressure();
+    lock.lock();
+    if (!stopping_ && schedule_.Due(NowMs(), writes, pressure)) {
+      RunOne(lock);
+      continue;
+    }
+    // Asked to begin, or to stop; or time has passed.
+    wake_.wait_for(lock, milliseconds(options_.tick_ms), [this] { return stopping_ || woken_; });
+    woken_ = false;
+  }
+}
+
+void SnapshotService::RunOne(Lock& lock) {
+  begun_ms_ = NowMs();
+  waiting_.swap(asking_);
+  schedule_.OnBegun(begun_ms_, sources_.writes());
+  lock.unlock();
+  const absl::Status result = Take();
+  lock.lock();
+
+  status_.last_duration_ms = NowMs() - begun_ms_;
+  status_.last_ok = result.ok();
+  if (result.ok()) {
+    schedule_.OnSucceeded();
+    ++status_.completed;
+    status_.last_success_unix_s = options_.clock->UnixMillis() / 1000;
+    status_.last_error.clear();
+  } else {
+    schedule_.OnFailed(NowMs());
+    ++status_.failed;
+    status_.last_error = std::string(Text(result));
+  }
+  std::vector<Done> done;
+  done.swap(waiting_);
+  const int64_t backoff_ms = schedule_.backoff_ms();
+  lock.unlock();
+  if (!result.ok()) {
+    Log(LogLevel::kWarning, fmt::format("the snapshot failed: {}; the next try is due in {} ms",
+                                        Text(result), backoff_ms));
+  }
+  for (const Done& tell : done) tell(result);
+  if (result.ok()) Prune();
+  lock.lock();
+}
+
+absl::Status SnapshotService::Take() {
+  if (const absl::Status status = CheckLog(); !status.ok()) return status;
+  if (const absl::Status status = CheckRoom(); !status.ok()) return status;
+  const absl::StatusOr<uint64_t> number = NextNumber();
+  if (!number.ok()) return number.status();
+
+  FrameCompressor compressor({.level = options_.zstd_level});
+  wal::SnapshotWriter::Options options;
+  options.sync_every_bytes = options_.sync_every_bytes;
+  if (options_.zstd) {
+    options.compress = [&](const Frame& chunk) -> const Frame& {
+      return compressor.Compress(chunk);
+    };
+  }
+  auto writer = wal::SnapshotWriter::Create(
+      directory_,
+      {.number = *number,
+       .history = sources_.history,
+       .shard_count = sources_.shard_count,
+       // Before any shard is asked: what it writes after its watermark is there or later.
+       .first_segment = sources_.current_segment(),
+       .begun_at_ms = options_.clock->UnixMillis()},
+      std::move(options));
+  if (!writer.ok()) return writer.status();
+
+  const std::shared_ptr<ChunkQueue> queue = OpenQueue();
+  const absl::Status written = WriteChunks(*queue, **writer);
+  CloseQueue();
+  if (!written.ok()) return written;
+  if (const absl::Status status = (*writer)->SyncFiles(); !status.ok()) return status;
+  const absl::StatusOr<Watermarks> complete_at = SyncLog((*writer)->needed_through());
+  if (!complete_at.ok()) return complete_at.status();
+  const int64_t now_ms = options_.clock->UnixMillis();
+  if (const absl::Status status = (*writer)->Finish(*complete_at, now_ms); !status.ok()) {
+    return status;
+  }
+
+  const wal::SnapshotManifest& manifest = (*writer)->manifest();
+  Log(LogLevel::kInfo,
+      fmt::format("snapshot {} is complete: {} keys, {} bytes, the log goes on in segment {}",
+                  manifest.number, manifest.keys(), manifest.bytes(), manifest.first_segment));
+  const Lock lock(mutex_);
+  status_.last_number = manifest.number;
+  status_.last_keys = manifest.keys();
+  status_.last_bytes = manifest.bytes();
+  return absl::OkStatus();
+}
+
+absl::Status SnapshotService::CheckRoom() const {
+  uint64_t expected_bytes;
+  {
+    const Lock lock(mutex_);
+    expected_bytes = status_.last_bytes;
+  }
+  const absl::StatusOr<uint64_t> free_bytes = directory_.disk().FreeBytes(directory_.path());
+  if (!free_bytes.ok()) return free_bytes.status();
+  if (*free_bytes > expected_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("{} has {} bytes free and the last snapshot took {}", directory_.path(),
+                  *free_bytes, expected_bytes));
+}
+
+absl::StatusOr<uint64_t> SnapshotService::NextNumber() const {
+  const absl::StatusOr<std::vector<uint64_t>> taken = directory_.ListSnapshots();
+  if (!taken.ok()) return taken.status();
+  return taken->empty() ? 1 : taken->back() + 1;
+}
+
+absl::Status SnapshotService::WriteChunks(ChunkQueue& queue, wal::SnapshotWriter& writer) const {
+  std::vector<ChunkQueue::Chunk> chunks;
+  while (!writer.complete()) {
+    if (!queue.Wait(steady_clock::now() + milliseconds(options_.tick_ms), &chunks)) {
+      if (queue.ended() == ChunkQueue::Ended::kCancelled) {
+        return absl::CancelledError("the node stops");
+      }
+      return absl::ResourceExhaustedError(
+          "clients change entries faster than the disk takes what these held");
+    }
+    for (const ChunkQueue::Chunk& chunk : chunks) {
+      const absl::Status status = writer.Add(*chunk.frame, chunk.needed_through);
+      if (!status.ok()) return status;
+      // A shard that shares our core has waited long enough; the scheduler would wait for its tick.
+      std::this_thread::yield();
+    }
+    // A log without room needs what this snapshot takes more than the snapshot does.
+    if (const absl::Status status = CheckLog(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Watermarks> SnapshotService::SyncLog(const Watermarks& target) const {
+  const auto sync = std::make_shared<LogSync>();
+  sources_.sync_through(target, [sync](absl::Status answer) {
+    const std::lock_guard lock(sync->mutex);
+    sync->answer = std::move(answer);
+    sync->answered.notify_all();
+  });
+  std::unique_lock lock(sync->mutex);
+  while (!sync->answer.has_value()) {
+    sync->answered.wait_for(lock, milliseconds(options_.tick_ms));
+    if (sync->answer.has_value()) break;
+    if (const absl::Status status = CheckLog(); !status.ok()) return status;
+    const Lock own_lock(mutex_);
+    if (stopping_) return absl::CancelledError("the node stops");
+  }
+  if (!sync->answer->ok()) return *sync->answer;
+  Watermarks cut = sources_.durable_cut();
+  for (size_t i = 0; i < target.size(); ++i) {
+    if (cut[i] >= target[i]) continue;
+    return absl::InternalError(fmt::format("the log says that shard {} is durable, and is not", i));
+  }
+  return cut;
+}
+
+absl::Status SnapshotService::CheckLog() const {
+  const absl::Status state = sources_.log_state();
+  if (state.ok()) return state;
+  return absl::Status(state.code(), fmt::format("the log cannot be written: {}", Text(state)));
+}
+
+void SnapshotService::Prune() {
+  if (sources_.backup_hold != nullptr && !sources_.backup_hold->BeginPruning(NowMs())) {
+    Log(LogLevel::kInfo, "a backup is under way: what is not needed any more stays for now");
+    return;
+  }
+  const absl::StatusOr<wal::Pruner::Pruned> pruned = pruner_.Run();
+  if (sources_.backup_hold != nullptr) sources_.backup_hold->EndPruning();
+  {
+    const Lock lock(mutex_);
+    if (pruned.ok()) {
+      status_.segments_pruned += pruned->segments;
+    } else {
+      ++status_.prune_failures;
+    }
+  }
+  if (!pruned.ok()) {
+    Log(LogLevel::kWarning,
+        fmt::format("cannot prune the data directory, the next snapshot tries again: {}",
+                    Text(pruned.status())));
+  } else if (pruned->segments + pruned->snapshots > 0) {
+    Log(LogLevel::kInfo, fmt::format("pruned {} snapshots, {} segments with {} bytes",
+                                     pruned->snapshots, pruned->segments, pruned->segment_bytes));
+  }
+}
+
+std::shared_ptr<ChunkQueue> SnapshotService::OpenQueue() {
+  auto queue = std::make_shared<ChunkQueue>(ChunkQueue::Options{
+      .shard_count = sources_.shard_count,
+      .walk_bytes = options_.walk_bytes,
+      .max_displaced_bytes = options_.max_displaced_bytes,
+      .wake_shard = sources_.wake_shard,
+  });
+  {
+    const Lock lock(mutex_);
+    queue_ = queue;
+    if (stopping_) queue->Cancel();
+  }
+  for (int i = 0; i < sources_.shard_count; ++i) {
+    sources_.request_chunks(ShardId(static_cast<uint16_t>(i)), queue);
+  }
+  return queue;
+}
+
+void SnapshotService::CloseQueue() {
+  const Lock lock(mutex_);
+  status_.queue_high_watermark_bytes =
+      std::max(status_.queue_high_watermark_bytes, queue_->high_watermark_bytes());
+  if (queue_->ended() == ChunkQueue::Ended::kOverflowed) ++status_.overflowed;
+  queue_->Cancel();  // Shards that have not finished let go.
+  queue_ = nullptr;
+}
+
+}  // namespace tidemark::server
