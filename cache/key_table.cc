@@ -1,5 +1,6 @@
 #include "cache/key_table.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -105,6 +106,18 @@ void KeyTable::Insert(uint64_t hash, Entry* entry) {
   if (size_ > kTargetLoad * buckets_.size()) SplitOne();
 }
 
+void KeyTable::Reserve(size_t entries) {
+  reserved_buckets_ = std::max<size_t>(1, (entries + kTargetLoad - 1) / kTargetLoad);
+  if (size_ > 0) return;  // The hint came too late: the table grows as it always does.
+  while (buckets_.size() < reserved_buckets_) {
+    buckets_.PushBack();
+    if (buckets_.size() == 2 * level_size_) {
+      ++level_;
+      level_size_ *= 2;
+    }
+  }
+}
+
 uint64_t& KeyTable::SlotOf(uint64_t hash, const Entry* entry, Bucket** bucket,
                            Bucket** previous) const {
   *previous = nullptr;
@@ -207,6 +220,7 @@ void KeyTable::Swap(KeyTable& other) {
   std::swap(level_, other.level_);
   std::swap(level_size_, other.level_size_);
   std::swap(size_, other.size_);
+  std::swap(reserved_buckets_, other.reserved_buckets_);
   std::swap(overflow_buckets_, other.overflow_buckets_);
   std::swap(hash_function_, other.hash_function_);
 }

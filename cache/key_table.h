@@ -70,13 +70,20 @@ class KeyTable {
     return at.next_cursor;
   }
 
+  // Makes an empty table as large as it would be with `entries`, so that inserting that many splits
+  // nothing, and keeps it from counting as sparse below that. 0: no longer so. Whoever inserts keys
+  // in another table's order of buckets needs this: without room they would all meet in few chains.
+  void Reserve(size_t entries);
+
   // Starts loading what VisitBucket() will touch in the next `buckets` buckets from the cursor on.
   // Buckets that follow each other on the line lie anywhere in memory: without this a visitor waits
   // for each of them, and again for its entries.
   void PrefetchBuckets(uint64_t cursor, int buckets) const;
 
   // Whether so few entries are left that MergeOne() is worth its while.
-  bool sparse() const { return size_ < kSparseLoad * buckets_.size() && buckets_.size() > 1; }
+  bool sparse() const {
+    return size_ < kSparseLoad * buckets_.size() && buckets_.size() > reserved_buckets_;
+  }
   // Merges the last bucket back into the one that it was split from. Requires: more than one
   // bucket.
   void MergeOne();
@@ -170,6 +177,7 @@ class KeyTable {
   int level_ = 0;
   size_t level_size_ = 1;  // 2^level_
   size_t size_ = 0;
+  size_t reserved_buckets_ = 1;  // Never merged away.
   size_t overflow_buckets_ = 0;
   HashFunction hash_function_;
 };

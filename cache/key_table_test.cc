@@ -106,6 +106,29 @@ TEST(KeyTableTest, MergingBackToOneBucketKeepsLevelBytesAtEveryDepth) {
   EXPECT_EQ(t.Visit(), t.Keys());
 }
 
+TEST(KeyTableTest, AReservedTableHasItsSizeFromTheStartAndKeepsIt) {
+  constexpr int kKeys = 12'345;
+  TableFixture t;
+  t.table.Reserve(kKeys);
+  ASSERT_TRUE(t.table.IsConsistent());
+  const size_t bytes = t.table.memory_bytes();
+  EXPECT_FALSE(t.table.sparse());
+  for (int n = 0; n < kKeys / 2; ++n) t.Insert(Name(n));
+  ASSERT_TRUE(t.table.IsConsistent());
+  EXPECT_FALSE(t.table.sparse());
+  for (int n = kKeys / 2; n < kKeys; ++n) t.Insert(Name(n));
+  ASSERT_TRUE(t.table.IsConsistent());
+  EXPECT_LT(t.table.memory_bytes(), bytes + bytes / 4);  // Overflow buckets alone.
+  EXPECT_EQ(t.Visit(), t.Keys());
+
+  t.table.Reserve(0);
+  while (t.table.size() > 10) t.Erase(t.entries().begin()->first);
+  EXPECT_TRUE(t.table.sparse());
+  while (t.table.sparse()) t.table.MergeOne();
+  ASSERT_TRUE(t.table.IsConsistent());
+  EXPECT_EQ(t.Visit(), t.Keys());
+}
+
 TEST(KeyTableTest, TakesThirteenToFifteenBytesForAKey) {
   TableFixture t;
   for (int n = 1; n <= 200'000; ++n) {

@@ -73,6 +73,7 @@ class Keyspace {
 
   // A role change: see Options.
   void set_effects_only(bool effects_only) { effects_only_ = effects_only; }
+  bool effects_only() const { return effects_only_; }
   void set_sink(MutationSink* sink) { sink_ = sink; }
 
   // --- Reading. A pointer is good until the next call that is not const; Find() and Peek() of
@@ -124,6 +125,9 @@ class Keyspace {
   void ApplyExpiry(KeyRef key, int64_t expire_at_ms);
   void ApplySetRange(KeyRef key, size_t offset, std::string_view bytes);
   void ApplyFlush();
+  // Before many keys are applied to an empty keyspace: makes room, see KeyTable::Reserve(), which
+  // Housekeeping() leaves alone until Reserve(0).
+  void Reserve(size_t keys) { contents_.keys.Reserve(keys); }
 
   // --- Work in the background, in slices. ---
 
