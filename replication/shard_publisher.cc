@@ -33,7 +33,24 @@ uint8_t CauseFlag(cache::DeleteCause cause) {
 }  // namespace
 
 ShardPublisher::ShardPublisher(const Options& options)
-    : options_(options), builder_(options.shard, options.limits), backlog_(options.budget) {}
+    : options_(options),
+      history_(options.history),
+      builder_(options.shard, options.limits),
+      backlog_(options.budget) {}
+
+void ShardPublisher::Begin(Beginning beginning) {
+  CHECK(assigned() == Sequence() && !streaming_);
+  history_ = beginning.history;
+  ancestors_ = std::move(beginning.ancestors);
+  log_ = beginning.log;
+  builder_.BeginAt(beginning.end.last, beginning.end.digest);
+  if (log_ != nullptr) {
+    streaming_ = true;
+    backlog_.Activate(emitted(), builder_.digest());
+  }
+  Show(assigned_, assigned().value());
+  ShowEmitted();
+}
 
 void ShardPublisher::Set(std::string_view key, std::string_view value, int64_t expire_at_ms) {
   if (!streaming_) return builder_.Skip();
@@ -83,6 +100,7 @@ void ShardPublisher::OnTurnEnd(int64_t now_ms) {
   if (!streaming_) return ShowEmitted();
   const bool delayed = options_.limits.max_delay_ns != 0;
   if (builder_.Due(delayed ? options_.clock->MonotonicNanos() : 0)) Publish();
+  if (log_ != nullptr) log_->OnTurnEnd();
   backlog_.YieldToClaims();
   std::erase_if(live_, [](const SubscriberRef& subscriber) { return !subscriber->active(); });
   SignalLive();
@@ -100,7 +118,8 @@ void ShardPublisher::Publish() {
   if (builder_.failed()) return GiveUpBatch();
   if (snapshots_ != nullptr) snapshots_->BeforeFrame();
   const FrameRef frame =
-      builder_.Seal(options_.history, static_cast<uint16_t>(options_.shard_count), now_ms_);
+      builder_.Seal(history_, static_cast<uint16_t>(options_.shard_count), now_ms_);
+  if (log_ != nullptr) log_->Append(frame);
   Add(counters_.emitted_mutations, frame->record_count());
   Add(counters_.emitted_frames, 1);
   backlog_.Append(frame);
@@ -145,6 +164,7 @@ void ShardPublisher::GiveUpBatch() {
   builder_.Abandon();
   writes_refused_.store(true, std::memory_order_relaxed);
   Add(counters_.encode_failures, 1);
+  if (log_ != nullptr) log_->OnHole(emitted());
   backlog_.Activate(emitted(), builder_.digest());
   ShowEmitted();
   for (const SubscriberRef& subscriber : live_) {
@@ -164,7 +184,7 @@ Join ShardPublisher::Subscribe(SubscriberRef subscriber, const StreamPosition& p
   // What is in the open frame reaches the subscriber with that frame, like everybody.
   Join join{.kind = Join::Kind::kUpToDate, .emitted = emitted()};
   Backlog::CatchUp catch_up{.kind = Backlog::CatchUp::Kind::kNeedsSnapshot, .frames = {}};
-  if (position.history == options_.history) {
+  if (IsOurs(position)) {
     catch_up = backlog_.Since(position.applied, position.digest);
   }
   switch (catch_up.kind) {
@@ -191,6 +211,18 @@ Join ShardPublisher::Subscribe(SubscriberRef subscriber, const StreamPosition& p
   subscriber->Signal();
   live_.push_back(std::move(subscriber));
   return join;
+}
+
+bool ShardPublisher::IsOurs(const StreamPosition& position) const {
+  if (position.history == history_) return true;
+  // A descendant cannot hold more of an ancestor than the least of the forks on the way to it.
+  Sequence fork = position.applied;
+  bool found = false;
+  for (const StreamAncestor& ancestor : ancestors_) {
+    found |= ancestor.history == position.history;
+    if (found) fork = std::min(fork, ancestor.fork);
+  }
+  return found && fork == position.applied;
 }
 
 void ShardPublisher::Unsubscribe(const Subscriber* subscriber) {

@@ -2,10 +2,11 @@
 // keeps the backlog, and hands each sealed frame, once encoded, to every subscriber.
 //
 // At the end of a turn (or earlier, at a limit) the open frame is sealed and goes, in this order,
-// to the backlog, into `emitted`, to the subscribers: whoever reads `emitted` finds its frame in
-// the backlog or has been sent it.
+// to the log, to the backlog, into `emitted`, to the subscribers: whoever reads `emitted` finds its
+// frame in the backlog or has been sent it.
 //
-// Until the first subscriber comes nothing is encoded at all: mutations only take their sequences.
+// Without a log nothing is encoded until the first subscriber comes: mutations only take their
+// sequences. With one every mutation is, from the first.
 //
 // Threading: confined to its shard's thread, except what says "any thread".
 
@@ -25,6 +26,7 @@
 #include "cache/mutation_sink.h"
 #include "replication/backlog.h"
 #include "replication/encoded_batch_builder.h"
+#include "replication/frame_log.h"
 #include "replication/subscriber.h"
 
 namespace tidemark::replication {
@@ -49,6 +51,19 @@ struct StreamPosition {
   HistoryId history = {};  // 0: it has nothing.
   Sequence applied = {};
   std::optional<uint64_t> digest = {};  // The stream's digest there.
+};
+
+// A history from which the shard's own descends: a prefix of its stream, up to `fork`, is a prefix
+// of ours.
+struct StreamAncestor {
+  HistoryId history = {};
+  Sequence fork = {};
+};
+
+// Where a shard's stream ends so far.
+struct StreamEnd {
+  Sequence last = {};
+  uint64_t digest = 0;
 };
 
 // How a reader joined.
@@ -90,6 +105,16 @@ class ShardPublisher final : public cache::MutationSink {
   };
   explicit ShardPublisher(const Options& options);
 
+  // Where the stream goes on after a restart, in place of Options::history and sequence 0.
+  struct Beginning {
+    HistoryId history = {};
+    StreamEnd end = {};                          // The newest mutation that there is.
+    std::vector<StreamAncestor> ancestors = {};  // Oldest first.
+    FrameLog* log = nullptr;                     // Borrowed; null: none.
+  };
+  // Once, before the first mutation and the first Subscribe.
+  void Begin(Beginning beginning);
+
   // Borrowed, and set before the first Subscribe; null for "none can be made" (tests).
   void set_snapshots(SnapshotSource* snapshots) { snapshots_ = snapshots; }
 
@@ -125,7 +150,7 @@ class ShardPublisher final : public cache::MutationSink {
 
   ShardId shard() const { return options_.shard; }
   int shard_count() const { return options_.shard_count; }
-  HistoryId history() const { return options_.history; }
+  HistoryId history() const { return history_; }
   Sequence emitted() const { return builder_.sealed_sequence(); }
   uint64_t digest() const { return builder_.digest(); }  // At emitted().
   int64_t now_ms() const { return now_ms_; }             // As of the last turn's end.
@@ -151,18 +176,22 @@ class ShardPublisher final : public cache::MutationSink {
   }
   void Publish();
   void GiveUpBatch();
+  bool IsOurs(const StreamPosition& position) const;
   void Broadcast(const FrameRef& frame);
   void CountSent(const Frame& frame);
   void SignalLive();
   void ShowEmitted();
 
   const Options options_;
+  HistoryId history_;
+  std::vector<StreamAncestor> ancestors_;
+  FrameLog* log_ = nullptr;
   EncodedBatchBuilder builder_;
   Backlog backlog_;
   SnapshotSource* snapshots_ = nullptr;
   std::vector<SubscriberRef> live_;
   int64_t now_ms_ = 0;
-  bool streaming_ = false;    // Someone has subscribed: frames are made.
+  bool streaming_ = false;    // There is a log, or someone has subscribed: frames are made.
   bool unsignalled_ = false;  // A frame was broadcast since SignalLive().
 
   PublisherCounters counters_;

@@ -293,6 +293,80 @@ TEST_F(ShardPublisherTest, FlushTellsTheSnapshotSource) {
   EXPECT_EQ(snapshots_.flushes, 1);
 }
 
+// Notes what it is given.
+class FakeLog final : public FrameLog {
+ public:
+  void Append(FrameRef frame) override { frames.push_back(std::move(frame)); }
+  void OnTurnEnd() override { ++turns; }
+  void OnHole(Sequence through) override { hole = through; }
+
+  std::vector<FrameRef> frames;
+  int turns = 0;
+  Sequence hole;
+};
+
+class LoggedPublisherTest : public ShardPublisherTest {
+ protected:
+  static constexpr HistoryId kGrandparent{5}, kParent{6};
+  static constexpr uint64_t kDigest = 99;
+
+  LoggedPublisherTest() {
+    publisher_.Begin({.history = HistoryId(8),
+                      .end = {Sequence(40), kDigest},
+                      .ancestors = {{kGrandparent, Sequence(30)}, {kParent, Sequence(40)}},
+                      .log = &log_});
+  }
+  Join::Kind JoinAt(HistoryId history, uint64_t applied,
+                    std::optional<uint64_t> digest = std::nullopt) {
+    return publisher_.Subscribe(NewSubscriber(), {history, Sequence(applied), digest}).kind;
+  }
+
+  FakeLog log_;
+};
+
+TEST_F(LoggedPublisherTest, EveryMutationIsInAFrameOfTheLogThoughNobodyHasSubscribed) {
+  Set("a", "1");
+  Set("b", "2");
+  EndTurn();
+  ASSERT_EQ(log_.frames.size(), 1u);
+  EXPECT_EQ(log_.frames[0]->history(), HistoryId(8));
+  EXPECT_EQ(log_.frames[0]->first_sequence(), Sequence(41));
+  EXPECT_EQ(log_.frames[0]->last_sequence(), Sequence(42));
+  EXPECT_EQ(log_.frames[0]->stream_digest(), StreamDigest(kDigest, log_.frames[0]->payload()));
+  EXPECT_EQ(log_.turns, 1);
+  EXPECT_EQ(publisher_.published_emitted(), Sequence(42));
+}
+
+TEST_F(LoggedPublisherTest, AReaderThatHasAllOfAnAncestorGoesOnWithWhatFollows) {
+  EXPECT_EQ(JoinAt(kParent, 40, kDigest), Join::Kind::kUpToDate);
+  Set("a", "1");
+  EndTurn();
+  EXPECT_EQ(JoinAt(kParent, 40, kDigest), Join::Kind::kBacklog);
+  EXPECT_EQ(JoinAt(HistoryId(8), 41), Join::Kind::kUpToDate);
+  EXPECT_TRUE(snapshots_.requested.empty());
+}
+
+TEST_F(LoggedPublisherTest, AReaderBeyondAForkHasDiverged) {
+  Set("a", "1");
+  EndTurn();
+  EXPECT_EQ(JoinAt(kParent, 41), Join::Kind::kSnapshot) << "a record that we do not have";
+  EXPECT_EQ(JoinAt(kGrandparent, 31), Join::Kind::kSnapshot) << "beyond the fork of its child";
+  EXPECT_EQ(JoinAt(kParent, 40, kDigest + 1), Join::Kind::kSnapshot) << "another prefix";
+  EXPECT_EQ(JoinAt(HistoryId(4), 40), Join::Kind::kSnapshot) << "a stranger";
+  EXPECT_EQ(JoinAt(HistoryId(0), 0), Join::Kind::kSnapshot) << "no data";
+}
+
+TEST_F(LoggedPublisherTest, ABatchThatIsLostIsAHoleInTheLog) {
+  Set("a", "1");
+  EndTurn();
+  publisher_.SetRange("a", kMaxValueBytes, "too far");
+  Set("b", "2");
+  EndTurn();
+  EXPECT_EQ(log_.frames.size(), 1u);
+  EXPECT_EQ(log_.hole, Sequence(43));
+  EXPECT_TRUE(publisher_.writes_refused());
+}
+
 // Readers come, go, fall behind and come back, against one that sees everything.
 TEST_F(ShardPublisherTest, ReaderThatComesAndGoesReachesTheStateOfOneThatStays) {
   for (uint64_t seed = 1; seed <= 30; ++seed) {
