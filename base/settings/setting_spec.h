@@ -58,6 +58,20 @@ enum class Setting : uint8_t {
   kSnapshotChunkBytes,
   kSubscriberQueueFrames,
   kSubscriberQueueBytes,
+  // Durability.
+  kDataDir,
+  kFsync,
+  kFsyncIntervalMs,
+  kSegmentBytes,
+  kWalCompression,
+  kSnapshotEveryS,
+  kSnapshotMinWrites,
+  // Change export.
+  kExportMode,
+  kExportAddr,
+  kExportToken,
+  kExportTokenPrevious,
+  kExportRetainBytes,
   // Scheduling.
   kSpinLimit,
   kParkTimeoutMs,
@@ -74,6 +88,8 @@ enum class LogLevelSetting : uint8_t { kDebug, kInfo, kWarning, kError };
 enum class ForeignHistory : uint8_t { kNever, kNonempty, kAlways };
 enum class SendPolicy : uint8_t { kBatch, kImmediate };
 enum class Compression : uint8_t { kNone, kZstd };
+enum class Fsync : uint8_t { kAlways, kInterval, kNever };
+enum class ExportMode : uint8_t { kOff, kListen, kConnect };
 
 enum class NodeRole : uint8_t { kPrimary, kReplica };
 

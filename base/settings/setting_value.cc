@@ -140,18 +140,30 @@ std::string FormatBytes(int64_t bytes) {
   return std::to_string(bytes);
 }
 
-absl::StatusOr<std::string> CanonicalHostAndPort(std::string_view, std::string_view text) {
+namespace {
+
+absl::StatusOr<std::string> HostAndPort(std::string_view text, int64_t least_port) {
   const size_t colon = text.rfind(':');
   if (colon != std::string_view::npos && colon > 0) {
     const std::string_view host = text.substr(0, colon);
     const bool bracketed = host.front() == '[' && host.back() == ']' && host.size() > 2;
     const std::optional<int64_t> port = ParseInteger(text.substr(colon + 1));
-    if ((bracketed || host.find_first_of(":[]") == std::string_view::npos) && port && *port >= 1 &&
-        *port <= 65535) {
+    if ((bracketed || host.find_first_of(":[]") == std::string_view::npos) && port &&
+        *port >= least_port && *port <= 65535) {
       return std::string(text);
     }
   }
   return absl::InvalidArgumentError("argument must be HOST:PORT, such as 127.0.0.1:7631");
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> CanonicalHostAndPort(std::string_view, std::string_view text) {
+  return HostAndPort(text, 1);
+}
+
+absl::StatusOr<std::string> CanonicalHostAndAnyPort(std::string_view, std::string_view text) {
+  return HostAndPort(text, 0);
 }
 
 }  // namespace tidemark

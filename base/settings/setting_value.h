@@ -42,6 +42,9 @@ std::string FormatBytes(int64_t bytes);
 
 // SettingSpec::canonical of "HOST:PORT"; an IPv6 host is in brackets.
 absl::StatusOr<std::string> CanonicalHostAndPort(std::string_view current, std::string_view text);
+// As CanonicalHostAndPort; port 0, for which the kernel chooses one, is good too.
+absl::StatusOr<std::string> CanonicalHostAndAnyPort(std::string_view current,
+                                                    std::string_view text);
 
 }  // namespace tidemark
 

@@ -113,6 +113,8 @@ TEST(HostAndPortTest, TakesNamesAddressesAndBracketedIpv6) {
        {"", ":1", "host", "host:", "host:0", "host:65536", "::1:7631", "[]:1", "host:1x"}) {
     EXPECT_FALSE(CanonicalHostAndPort("", bad).ok()) << bad;
   }
+  EXPECT_TRUE(CanonicalHostAndAnyPort("", "host:0").ok());
+  EXPECT_FALSE(CanonicalHostAndAnyPort("", "host:-1").ok());
 }
 
 TEST(OutputBufferLimitsTest, ClassesThatAreNotNamedKeepTheirLimits) {

@@ -101,6 +101,18 @@ absl::Status Settings::Validate() const {
       return absl::InvalidArgumentError(fmt::format("--{} is required: {}", spec.name, spec.help));
     }
   }
+  if (role_ == NodeRole::kPrimary && Choice<ExportMode>(Setting::kExportMode) != ExportMode::kOff) {
+    if (String(Setting::kDataDir).empty()) {
+      return absl::InvalidArgumentError(
+          "export_mode needs a data_dir: what is exported is what the log holds");
+    }
+    if (Choice<ExportMode>(Setting::kExportMode) == ExportMode::kListen &&
+        String(Setting::kExportToken).empty()) {
+      return absl::InvalidArgumentError(
+          "export_mode is listen, which needs an export_token: whoever connects would read every "
+          "write");
+    }
+  }
   struct Order {
     Setting low, high;
     bool may_be_equal;

@@ -23,6 +23,8 @@ constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 constexpr std::string_view kForeignHistories[] = {"never", "nonempty", "always"};
 constexpr std::string_view kSendPolicies[] = {"batch", "immediate"};
 constexpr std::string_view kCompressions[] = {"none", "zstd"};
+constexpr std::string_view kFsyncs[] = {"always", "interval", "never"};
+constexpr std::string_view kExportModes[] = {"off", "listen", "connect"};
 
 constexpr SettingSection kSections[] = {
     {"The node", Setting::kConfig},
@@ -31,6 +33,8 @@ constexpr SettingSection kSections[] = {
     {"The replication link", Setting::kReplicationPort},
     {"Frames", Setting::kSendPolicy},
     {"Buffers of replication", Setting::kBacklogBytes},
+    {"Durability", Setting::kDataDir},
+    {"Change export", Setting::kExportMode},
     {"Scheduling", Setting::kSpinLimit},
 };
 
@@ -335,6 +339,98 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .min = kMb,
      .max = 1024 * kGb,
      .help = "Bytes that may wait for one replica, over all shards, likewise."},
+
+    // Durability.
+    {.id = Setting::kDataDir,
+     .name = "data_dir",
+     .type = kString,
+     .default_text = "",
+     .redis_name = "dir",
+     .help = "The directory for the log and the snapshots, one process's own; it is made if only "
+             "its parent exists. Empty keeps nothing on disk. A replica takes none yet."},
+    {.id = Setting::kFsync,
+     .name = "fsync",
+     .type = kChoice,
+     .default_text = "interval",
+     .change = kLive,
+     .choices = kFsyncs,
+     .help = "When the log is forced to disk. `always`: a write is answered once it is there; many "
+             "writes share one flush. `interval`: every `fsync_interval_ms`, so that a crash of "
+             "the machine loses no more than that. `never`: when the system likes."},
+    {.id = Setting::kFsyncIntervalMs,
+     .name = "fsync_interval_ms",
+     .type = kInt,
+     .default_text = "100",
+     .min = 1,
+     .max = 60'000,
+     .unit = "milliseconds",
+     .help = "The time between two flushes under `fsync = interval`."},
+    {.id = Setting::kSegmentBytes,
+     .name = "segment_bytes",
+     .type = kBytes,
+     .default_text = "64mb",
+     .min = 64 * kKb,
+     .max = 16 * kGb,
+     .help = "The log is kept in files of about this size, which are allocated whole and deleted "
+             "once a snapshot covers them."},
+    {.id = Setting::kWalCompression,
+     .name = "wal_compression",
+     .type = kChoice,
+     .default_text = "none",
+     .choices = kCompressions,
+     .help = "Compresses the log and the snapshots, with `zstd_level`, off the shards' threads."},
+    {.id = Setting::kSnapshotEveryS,
+     .name = "snapshot_every_s",
+     .type = kInt,
+     .default_text = "300",
+     .max = kInt32Max,
+     .unit = "seconds",
+     .help = "A snapshot is taken when the last is so old and `snapshot_min_writes` writes have "
+             "come since; 0 takes none by itself but at a clean stop."},
+    {.id = Setting::kSnapshotMinWrites,
+     .name = "snapshot_min_writes",
+     .type = kInt,
+     .default_text = "1000",
+     .min = 1,
+     .help = "The least number of writes that are worth a snapshot."},
+
+    // Change export.
+    {.id = Setting::kExportMode,
+     .name = "export_mode",
+     .type = kChoice,
+     .default_text = "off",
+     .roles = SettingRoles::kPrimary,
+     .choices = kExportModes,
+     .help = "Streams every durable write to consumers: `listen` waits for them at `export_addr`, "
+             "`connect` dials one there. Needs a `data_dir`; see docs/formats/export.md."},
+    {.id = Setting::kExportAddr,
+     .name = "export_addr",
+     .type = kString,
+     .default_text = "127.0.0.1:7630",
+     .roles = SettingRoles::kPrimary,
+     .canonical = CanonicalHostAndAnyPort,
+     .help = "HOST:PORT to listen on, or to connect to. Listening on port 0 lets the kernel choose "
+             "one, which the ready line names."},
+    {.id = Setting::kExportToken,
+     .name = "export_token",
+     .type = kSecret,
+     .default_text = "",
+     .roles = SettingRoles::kPrimary,
+     .help = "The secret that a consumer shows. Listening needs one."},
+    {.id = Setting::kExportTokenPrevious,
+     .name = "export_token_previous",
+     .type = kSecret,
+     .default_text = "",
+     .roles = SettingRoles::kPrimary,
+     .help = "A second token that is accepted while consumers change to a new one."},
+    {.id = Setting::kExportRetainBytes,
+     .name = "export_retain_bytes",
+     .type = kBytes,
+     .default_text = "1gb",
+     .max = 1024 * 1024 * kGb,
+     .roles = SettingRoles::kPrimary,
+     .help = "How much log is kept for a consumer that is behind; past it the consumer is told "
+             "that its position is lost, and begins anew from a snapshot."},
 
     // Scheduling.
     {.id = Setting::kSpinLimit,

@@ -198,5 +198,16 @@ TEST_F(SettingsTest, AreReadWhileTheyChange) {
   other.join();
 }
 
+TEST(SettingsValidateTest, AnExportNeedsALogAndAListenerAToken) {
+  Settings settings(NodeRole::kPrimary);
+  ASSERT_TRUE(settings.Validate().ok());
+  ASSERT_TRUE(settings.Set(Setting::kExportMode, "listen").ok());
+  EXPECT_FALSE(settings.Validate().ok());
+  ASSERT_TRUE(settings.Set(Setting::kDataDir, "/tmp/data").ok());
+  EXPECT_FALSE(settings.Validate().ok());
+  ASSERT_TRUE(settings.Set(Setting::kExportToken, "secret").ok());
+  EXPECT_TRUE(settings.Validate().ok());
+}
+
 }  // namespace
 }  // namespace tidemark
