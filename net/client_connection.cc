@@ -23,6 +23,16 @@ constexpr int kMaxWritesPerFlush = 8;
 
 constexpr int64_t kNanosPerMilli = 1'000'000;
 
+// Drops what lies beyond the first `bytes` bytes; returns how many pieces are left.
+size_t Trim(std::span<iovec> pieces, uint64_t bytes) {
+  size_t count = 0;
+  for (; count < pieces.size() && bytes > 0; ++count) {
+    pieces[count].iov_len = static_cast<size_t>(std::min<uint64_t>(pieces[count].iov_len, bytes));
+    bytes -= pieces[count].iov_len;
+  }
+  return count;
+}
+
 }  // namespace
 
 void ConnectionHandler::OnEndOfInput(ClientConnection& connection) { connection.CloseAfterReply(); }
@@ -218,7 +228,7 @@ void ClientConnection::FinishClose() {
 
 void ClientConnection::Flush() {
   if (closed_) return;
-  for (int writes = 0; !output_.empty() && !write_blocked_; ++writes) {
+  for (int writes = 0; !output_.empty() && !write_blocked_ && sent_bytes_ < send_limit_; ++writes) {
     if (writes == kMaxWritesPerFlush) {
       loop_.RunAgain(this);
       break;
@@ -227,6 +237,8 @@ void ClientConnection::Flush() {
     msghdr message{};
     message.msg_iov = pieces;
     message.msg_iovlen = output_.Gather(pieces);
+    if (held_back()) [[unlikely]]
+      message.msg_iovlen = Trim({pieces, message.msg_iovlen}, send_limit_ - sent_bytes_);
     // One piece is the rule, and cheaper to send.
     const ssize_t sent = message.msg_iovlen == 1 ? ::send(fd_.get(), pieces[0].iov_base,
                                                           pieces[0].iov_len, MSG_NOSIGNAL)
@@ -240,6 +252,7 @@ void ClientConnection::Flush() {
       return Close(CloseReason::kClient);
     }
     output_.Consume(static_cast<size_t>(sent));
+    sent_bytes_ += static_cast<uint64_t>(sent);
     set_.counters_.writes.Add(1);
     set_.counters_.bytes_out.Add(static_cast<size_t>(sent));
     last_interaction_ns_ = loop_.now_ns();

@@ -3,7 +3,7 @@
 //
 // Whoever handles it may leave commands for later: the connection then keeps their bytes, reads no
 // more, so that TCP holds the client back, and goes on when told to Resume(). What is written into
-// writer() outside of OnCommands leaves after MarkDirty().
+// writer() outside of OnCommands leaves after MarkDirty(). Output beyond set_send_limit() stays.
 //
 // Threading: confined to its IoLoop's thread.
 // Ownership: by its ConnectionSet. After OnClosed it is gone by the end of the turn: let go of it
@@ -15,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -92,6 +93,14 @@ class ClientConnection final : public IoSocket {
   OutputBuffer& output() { return output_; }
   // Output was written outside of OnCommands: send it at the end of this turn.
   void MarkDirty() { loop_.MarkDirty(this); }
+
+  // Output is one stream of bytes, counted from the connection's beginning: where it ends so far.
+  uint64_t output_position() const { return sent_bytes_ + output_.size(); }
+  // Output beyond `position` is kept until the limit is raised (and MarkDirty() called); until then
+  // it counts as any output that the client has not taken, and CloseAfterReply() waits for it.
+  // Default: no limit. Bytes that have left are not called back.
+  void set_send_limit(uint64_t position) { send_limit_ = position; }
+  bool held_back() const { return output_position() > send_limit_; }
 
   // Goes on after a pause: offers the commands left over, then reads again. At any time, also
   // without a pause.
@@ -171,6 +180,8 @@ class ClientConnection final : public IoSocket {
   InputBuffer pending_;  // Received and not yet taken.
   OutputBuffer output_;
   RespWriter writer_;
+  uint64_t sent_bytes_ = 0;
+  uint64_t send_limit_ = std::numeric_limits<uint64_t>::max();
   int64_t last_interaction_ns_;
   int64_t soft_limit_since_ns_ = 0;  // 0: below the soft limit.
   const int64_t created_ms_;

@@ -334,6 +334,48 @@ TEST_F(ClientConnectionTest, ManyPartialCommandsDoNotMixTheirBytes) {
   }
 }
 
+TEST_F(ClientConnectionTest, OutputBeyondTheSendLimitStaysUntilItIsRaised) {
+  TestClient client(server.port());
+  ClientConnection* connection = Accept(client);
+  connection->set_send_limit(7);
+  client.Send(Repeat("PING\r\n", 4));
+  ASSERT_TRUE(server.TurnUntilReceived(client, 7));
+  server.Turn();
+  client.Receive();
+  EXPECT_EQ(client.received(), "+OK\r\n+O");
+  EXPECT_TRUE(connection->held_back());
+  EXPECT_EQ(connection->output_position(), 20u);
+
+  connection->set_send_limit(20);
+  connection->MarkDirty();
+  ASSERT_TRUE(server.TurnUntilReceived(client, 20));
+  EXPECT_FALSE(connection->held_back());
+}
+
+TEST_F(ClientConnectionTest, ClosingWaitsForOutputBeyondTheSendLimit) {
+  TestClient client(server.port());
+  ClientConnection* connection = Accept(client);
+  connection->set_send_limit(0);
+  client.Send("PING\r\n");
+  ASSERT_TRUE(server.TurnUntil([&] { return connection->output_bytes() == 5; }));
+  connection->CloseAfterReply();
+  server.Turn();
+  EXPECT_THAT(server.closed, IsEmpty());
+  connection->set_send_limit(5);
+  connection->MarkDirty();
+  ASSERT_TRUE(server.TurnUntilClosed(client));
+  EXPECT_EQ(client.received(), "+OK\r\n");
+}
+
+TEST_F(ClientConnectionTest, HeldOutputCountsAgainstTheOutputLimit) {
+  TestClient client(server.port());
+  server.connections.settings().output_limits[0].hard_bytes = 100;
+  Accept(client)->set_send_limit(0);
+  client.Send(Repeat("PING\r\n", 30));
+  ASSERT_TRUE(server.TurnUntilClosed(client));
+  EXPECT_THAT(server.closed, ElementsAre(CloseReason::kOutputLimit));
+}
+
 TEST_F(ClientConnectionTest, TellsWhoTheClientIs) {
   TestClient client(server.port());
   const ClientConnection* connection = Accept(client);

@@ -168,6 +168,13 @@ inline constexpr Doc kLatencyHistogram[] = {{.name = "command", .type = "string"
 inline constexpr Doc kLolwut[] = {
     {.name = "version", .type = "integer", .token = "VERSION", .flags = Doc::kOptional},
 };
+inline constexpr Doc kBgSave[] = {
+    {.name = "schedule",
+     .type = "pure-token",
+     .token = "SCHEDULE",
+     .flags = Doc::kOptional,
+     .since = "3.2.2"},
+};
 inline constexpr Doc kShutdownSave[] = {
     {.name = "nosave", .type = "pure-token", .token = "NOSAVE"},
     {.name = "save", .type = "pure-token", .token = "SAVE"},

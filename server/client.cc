@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/key_hash.h"
 #include "base/log/log.h"
 #include "base/text.h"
+#include "server/durability.h"
 #include "server/node.h"
 #include "server/shard_node.h"
 
@@ -137,10 +139,43 @@ void Client::Resolve(cache::Args args, Resolved& resolved) {
 bool Client::NothingSpecial() {
   return authenticated_ && reply_mode_ == ReplyMode::kOn && !blocked_ && !closing_ &&
          node().serving() && !node().pause_gate().paused(shard_.now_ms()) &&
-         !node().replication().WritesRefused(shard_.id());
+         !shard_.delays_data_commands() && !node().WritesRefused(shard_.id());
 }
 
 size_t Client::OnCommands(net::ClientConnection&, std::span<const net::ParsedCommand> batch) {
+  const size_t taken = TakeCommands(batch);
+  if (shard_.holds_replies()) [[unlikely]]
+    HoldReplies();
+  return taken;
+}
+
+void Client::HoldReplies() {
+  const bool was_holding = holds_replies();
+  held_.Note(connection_.output_position(), session_.written());
+  if (!holds_replies() || was_holding) return;
+  connection_.set_send_limit(held_.limit());
+  shard_.OnHolding(id());
+}
+
+bool Client::ReleaseReplies(const Watermarks& durable) {
+  if (held_.Release(durable)) {
+    connection_.set_send_limit(held_.limit());
+    connection_.MarkDirty();
+  }
+  return !holds_replies();
+}
+
+void Client::ReleaseAllReplies() {
+  held_.ReleaseAll();
+  connection_.set_send_limit(held_.limit());
+  connection_.MarkDirty();
+}
+
+uint64_t Client::held_bytes() const {
+  return connection_.output_position() - std::min(connection_.output_position(), held_.limit());
+}
+
+size_t Client::TakeCommands(std::span<const net::ParsedCommand> batch) {
   // Three passes, so that the cache misses of one batch overlap: buckets, then entries, then the
   // commands.
   Resolved resolved[net::CommandBatch::kMaxCommands];
@@ -234,6 +269,8 @@ bool Client::HeldBack(const cache::CommandSpec& spec) {
     shard_.ResumeAfterPause();
     return true;
   }
+  const bool data = node().table().HandlerOf(spec) == nullptr;
+  if (data && shard_.delays_data_commands()) return true;
   // What is muted, and what is not, must not overlap.
   return spec.handler == nullptr && spec.name == "client|reply" && session_.pending() > 0;
 }
@@ -252,10 +289,11 @@ void Client::RunServerCommand(const cache::CommandSpec& spec, ServerHandler hand
 
 bool Client::Refuse(const cache::CommandSpec& spec) {
   std::string_view error;
+  std::string text;
   if (!authenticated_ && (spec.flags & cache::kNoAuth) == 0) {
     error = "NOAUTH Authentication required.";
   } else if (!node().serving() && (spec.flags & cache::kLoading) == 0) {
-    error = "LOADING Tidemark is loading the dataset in memory";
+    error = "LOADING Redis is loading the dataset in memory";  // Clients know this text.
   } else if (spec.is_write() && node().is_replica()) {
     error = "READONLY You can't write against a read only replica.";
   } else if (spec.is_write() && node().replication().WritesRefused(shard_.id())) {
@@ -263,6 +301,9 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
         "MISCONF A write of this shard could not be encoded for its readers; writes are refused "
         "until "
         "the node is restarted. See its log.";
+  } else if (spec.is_write() && node().durability() != nullptr && !node().durability()->writing()) {
+    text = fmt::format("MISCONF Errors writing to the AOF file: {}", node().durability()->cause());
+    error = text;
   } else {
     return false;
   }
@@ -272,6 +313,8 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
 }
 
 void Client::OnReplies() {
+  if (shard_.holds_replies()) [[unlikely]]
+    HoldReplies();
   if (closing_ && session_.pending() == 0) return connection_.CloseAfterReply();
   connection_.MarkDirty();
   connection_.Resume();
@@ -293,12 +336,12 @@ std::string Client::Describe() const {
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db=0 sub=0 psub=0 ssub=0 "
       "multi=-1 qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem={} "
-      "tot-mem={} events={} cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}",
+      "tot-mem={} events={} cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={} held={}",
       id(), c.address(), c.local_address(), c.fd(), session_.name, (now_ms - c.created_ms()) / 1000,
       idle_s, Flags(), c.input_bytes(), c.input_memory_bytes() - c.input_bytes(), c.output_bytes(),
       c.memory_bytes() + sizeof(*this), c.output_bytes() > 0 ? "rw" : "r",
       last_command_ == nullptr ? "NULL" : last_command_->name, protocol_, library_name,
-      library_version);
+      library_version, held_bytes());
 }
 
 std::string Client::Flags() const {

@@ -19,6 +19,7 @@
 #include "cache/session.h"
 #include "net/client_connection.h"
 #include "net/resp_writer.h"
+#include "server/held_replies.h"
 #include "server/node_report.h"
 #include "server/resp_reply.h"
 #include "server/server_command.h"
@@ -82,6 +83,14 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   // The node's state changed (a pause ended, a sync completed): try again.
   void Resume();
 
+  // Replies that wait for their writes to be durable (fsync=always), and all output behind them.
+  uint64_t held_bytes() const;
+  bool holds_replies() const { return !held_.empty(); }
+  // Sends what `durable` lets go of; false if some is still held.
+  bool ReleaseReplies(const Watermarks& durable);
+  // Nothing waits any more: the policy has changed.
+  void ReleaseAllReplies();
+
   // --- net::ConnectionHandler ---
   size_t OnCommands(net::ClientConnection& connection,
                     std::span<const net::ParsedCommand> batch) override;
@@ -105,6 +114,10 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
     const cache::CommandSpec* spec = nullptr;
     bool plain = false;  // A data command that needs no look at this node's role or at subcommands.
   };
+
+  size_t TakeCommands(std::span<const net::ParsedCommand> batch);
+  // Holds back the replies to what the session has written since the last call.
+  void HoldReplies();
 
   void Resolve(cache::Args args, Resolved& resolved);
   const ResolvedName& Look(std::string_view name);
@@ -132,6 +145,7 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   net::ClientConnection& connection_;
   RespReply resp_;
   cache::Session session_;
+  HeldReplies held_;
 
   ResolvedName latest_name_;
   const cache::CommandSpec* running_ = nullptr;

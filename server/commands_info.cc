@@ -4,6 +4,8 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,9 +14,11 @@
 #include "cache/commands/errors.h"
 #include "server/argument_docs.h"
 #include "server/client.h"
+#include "server/durability.h"
 #include "server/info.h"
 #include "server/node.h"
 #include "server/server_command.h"
+#include "server/snapshot_service.h"
 #include "server/version.h"
 
 namespace tidemark::server {
@@ -48,29 +52,82 @@ void Time(Client& client, Args) {
   client.reply().Bulk(std::to_string(now_us % 1'000'000));
 }
 
-void Shutdown(Client& client, Args args) {
-  bool abort = false, save = false, no_save = false, other = false;
-  for (std::string_view option : args.subspan(1)) {
-    if (EqualsIgnoreCase(option, "ABORT")) {
-      abort = true;
-    } else if (EqualsIgnoreCase(option, "SAVE")) {
-      save = true;
-    } else if (EqualsIgnoreCase(option, "NOSAVE")) {
-      no_save = true;
-    } else if (EqualsIgnoreCase(option, "NOW") || EqualsIgnoreCase(option, "FORCE")) {
-      other = true;
-    } else {
-      return client.reply().Error(kSyntaxError);
+struct ShutdownOptions {
+  bool save = false;
+  bool nosave = false;
+  bool force = false;
+  bool abort = false;
+};
+
+// None, with the error answered, if they do not fit together. NOW says not to wait for replicas
+// that are behind; the drain is short, so it changes nothing here.
+std::optional<ShutdownOptions> ParseShutdown(Args args, ReplyBuilder& reply) {
+  ShutdownOptions options;
+  bool now = false;
+  for (std::string_view word : args.subspan(1)) {
+    bool* const option = EqualsIgnoreCase(word, "SAVE")     ? &options.save
+                         : EqualsIgnoreCase(word, "NOSAVE") ? &options.nosave
+                         : EqualsIgnoreCase(word, "FORCE")  ? &options.force
+                         : EqualsIgnoreCase(word, "ABORT")  ? &options.abort
+                         : EqualsIgnoreCase(word, "NOW")    ? &now
+                                                            : nullptr;
+    if (option == nullptr) {
+      reply.Error(kSyntaxError);
+      return std::nullopt;
     }
+    *option = true;
   }
-  if ((save && no_save) || (abort && (save || no_save || other))) {
-    return client.reply().Error(kSyntaxError);
+  if ((options.save && options.nosave) || (options.abort && args.size() > 2)) {
+    reply.Error(kSyntaxError);
+    return std::nullopt;
   }
-  if (abort) return client.reply().Error("ERR No shutdown in progress.");
-  if (save) {
+  return options;
+}
+
+constexpr std::string_view kShutdownFailed = "ERR Errors trying to SHUTDOWN. Check logs.";
+
+// Stops once a snapshot is complete; if there is none, goes on serving, unless forced.
+void SaveAndStop(Client& client, const std::string& reason, bool force) {
+  Node& node = client.node();
+  if (!node.BeginShutdown()) return client.reply().Error(kShutdownFailed);
+  const std::function<void(Client::Answer)> complete = client.Block();
+  const auto end = [&node, home = client.shard().id(), complete](bool stops) {
+    node.engine().Post(home, [complete, stops](Shard&) {
+      complete([stops](ReplyBuilder& reply) {
+        if (!stops) reply.Error(kShutdownFailed);  // Otherwise the connection just closes.
+      });
+    });
+  };
+  const auto done = [&node, reason, force, end](const absl::Status& saved) {
+    // Not if it was aborted meanwhile.
+    const bool stops = node.AbortShutdown() && (saved.ok() || force);
+    end(stops);
+    if (stops) node.RequestStop(reason);
+  };
+  if (node.snapshots()->Begin(done) != SnapshotService::Answer::kRunning) return;
+  // One is under way that does not hold everything; the stop itself takes another.
+  done(absl::OkStatus());
+}
+
+void Shutdown(Client& client, Args args) {
+  const std::optional<ShutdownOptions> options = ParseShutdown(args, client.reply());
+  if (!options) return;
+  Node& node = client.node();
+  if (options->abort) {
+    if (!node.AbortShutdown()) return client.reply().Error("ERR No shutdown in progress.");
+    return client.reply().Ok();
+  }
+  const std::string reason = "SHUTDOWN from " + std::string(client.connection().address());
+  if (options->nosave) return node.RequestStopWithoutSaving(reason);
+  if (options->save && node.snapshots() == nullptr) {
     return client.reply().Error("ERR SHUTDOWN SAVE needs a place to save to: this node has none");
   }
-  client.node().RequestStop("SHUTDOWN from " + std::string(client.connection().address()));
+  const NodeDurability* durability = node.durability();
+  if (durability != nullptr && !durability->writing() && !options->force) {
+    return client.reply().Error(kShutdownFailed);
+  }
+  if (options->save) return SaveAndStop(client, reason, options->force);
+  node.RequestStop(reason);
 }
 
 void Lolwut(Client& client, Args) {

@@ -8,6 +8,7 @@
 #include "cache/commands/numbers.h"
 #include "server/argument_docs.h"
 #include "server/client.h"
+#include "server/commands_backup.h"
 #include "server/help.h"
 #include "server/history_text.h"
 #include "server/metrics_page.h"
@@ -77,7 +78,9 @@ void TideWatermarks(Client& client, Args) {
   const ReplicationView view = client.node().replication().View();
   const bool replica = client.node().is_replica();
 
-  reply.MapHeader(replica ? 5 : 7);
+  NodeDurability* durability = client.node().durability();
+  const DurabilityView log = durability != nullptr ? durability->View() : DurabilityView();
+  reply.MapHeader((replica ? 5 : 7) + (log.enabled ? 2 : 0));
   reply.Bulk("role");
   reply.Bulk(replica ? "replica" : "primary");
   reply.Bulk("history");
@@ -95,6 +98,12 @@ void TideWatermarks(Client& client, Args) {
   AnswerVector(view.assigned, reply);
   reply.Bulk("emitted");
   AnswerVector(view.emitted, reply);
+  if (log.enabled) {
+    reply.Bulk("durable");
+    AnswerVector(log.durable, reply);
+    reply.Bulk("exported");  // What every connected consumer was sent; empty: there is none.
+    AnswerVector(log.exported, reply);
+  }
   reply.Bulk("acked");  // What every replica has: the lowest of each shard.
   AnswerVector(view.acked, reply);
   reply.Bulk("replicas");
@@ -149,9 +158,14 @@ void TideMetrics(Client& client, Args) {
 }
 
 constexpr std::string_view kHelp[] = {
-    "DIGEST",     "    A digest of the contents at a watermark: equal on nodes that hold the same.",
-    "METRICS",    "    Every counter, in Prometheus' text format.",
-    "WATERMARKS", "    The vectors of this node and, on a primary, of its replicas.",
+    "BACKUP <BEGIN [seconds] | END id>",
+    "    Keeps the data directory's files while they are copied, for tidectl backup.",
+    "DIGEST",
+    "    A digest of the contents at a watermark: equal on nodes that hold the same.",
+    "METRICS",
+    "    Every counter, in Prometheus' text format.",
+    "WATERMARKS",
+    "    The vectors of this node and, on a primary, of its replicas.",
 };
 void TideHelp(Client& client, Args) { AnswerHelp("TIDE", kHelp, client.reply()); }
 
@@ -162,7 +176,11 @@ constexpr RowFamily kRoleFamily = {"@admin @fast @dangerous", "server", kOpen | 
 constexpr RowFamily kWaitFamily = {"@slow @connection", "generic", kNoScript};
 constexpr RowFamily kContainerFamily = {"@slow", "server"};
 
+constexpr RowFamily kBackupFamily = {"@admin @slow @dangerous", "server", kAdmin | kNoScript};
+
 constexpr std::array kTideSubcommands = {
+    Row(kBackupFamily, "tide|backup", -3, TideBackup, "0.1.0",
+        "Keeps the data directory's files while they are copied."),
     Row(kTideFamily, "tide|digest", 2, TideDigest, "0.1.0",
         "A digest of the contents at a watermark.",
         "O(N) in the number of keys, in slices between other commands"),

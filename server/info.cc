@@ -26,6 +26,14 @@ void SizeField(Out& out, std::string_view name, uint64_t bytes) {
   Field(out, fmt::format("{}_human", name), HumanBytes(bytes));
 }
 
+// -1 stays: there is no such time.
+int64_t WholeSeconds(int64_t ms) { return ms < 0 ? -1 : ms / 1000; }
+
+uint64_t Counter(const DurabilityView& view, const std::string& name) {
+  const auto it = view.counters.find(name);
+  return it == view.counters.end() ? 0 : it->second;
+}
+
 int64_t Excess(uint64_t more, uint64_t less) {
   return static_cast<int64_t>(more) - static_cast<int64_t>(less);
 }
@@ -114,12 +122,45 @@ void Memory(const NodeReport& r, Out& out) {
   Field(out, "active_defrag_running", 0);
 }
 
+// Redis' names where ours has the same meaning: its RDB is our snapshot, its AOF our log. What is
+// not there has no field.
 void Persistence(const NodeReport& r, Out& out) {
-  Field(out, "loading", r.replication.sync_in_progress && !r.replication.link_up ? 1 : 0);
+  const DurabilityView& d = r.durability;
+  const bool loading = d.loading || (r.replication.sync_in_progress && !r.replication.link_up);
+  Field(out, "loading", loading ? 1 : 0);
   Field(out, "async_loading", 0);
-  Field(out, "rdb_bgsave_in_progress", 0);
-  Field(out, "aof_enabled", 0);
+  if (d.loading) {
+    Field(out, "loading_start_time", d.loading_since_ms / 1000);
+    Field(out, "loading_total_bytes", d.loading_total_bytes);
+    Field(out, "loading_loaded_bytes", d.loading_loaded_bytes);
+    Field(out, "loading_loaded_perc", fmt::format("{:.2f}", d.loading_percent));
+    Field(out, "loading_eta_seconds", d.loading_eta_s);
+  }
+  Field(out, "rdb_changes_since_last_save", d.writes_since_snapshot);
+  Field(out, "rdb_bgsave_in_progress", d.snapshot_running ? 1 : 0);
+  Field(out, "rdb_last_save_time", d.last_snapshot_ms / 1000);
+  Field(out, "rdb_last_bgsave_status", d.last_snapshot_ok ? "ok" : "err");
+  Field(out, "rdb_last_bgsave_time_sec", WholeSeconds(d.last_snapshot_duration_ms));
+  Field(out, "rdb_current_bgsave_time_sec", WholeSeconds(d.current_snapshot_duration_ms));
+  Field(out, "aof_enabled", d.enabled ? 1 : 0);
   Field(out, "aof_rewrite_in_progress", 0);
+  if (!d.enabled) return;
+  Field(out, "aof_last_write_status", d.writing ? "ok" : "err");
+  Field(out, "aof_current_size", Counter(d, "bytes_total"));
+  Field(out, "aof_buffer_length", Counter(d, "queued_bytes"));
+  Field(out, "aof_pending_bio_fsync", d.written == d.durable ? 0 : 1);
+  Field(out, "aof_delayed_fsync", Counter(d, "commit_waits_total"));
+  Field(out, "wal_fsync", d.fsync);
+  Field(out, "wal_state", d.writing ? "writing" : d.failed ? "failed" : "disk-full");
+  Field(out, "wal_cause", d.cause);
+  Field(out, "wal_history_goes_on", d.same_history ? 1 : 0);
+  Field(out, "wal_recovered_records", d.recovered_records);
+  Field(out, "wal_recovered_torn_bytes", d.recovered_torn_bytes);
+  Field(out, "wal_held_clients", r.total.held_clients);
+  Field(out, "wal_held_reply_bytes", r.total.held_bytes);
+  for (const auto& [name, value] : d.counters) Field(out, fmt::format("wal_{}", name), value);
+  if (d.export_port != 0) Field(out, "export_port", d.export_port);
+  for (const auto& [name, value] : d.export_info) Field(out, name, value);
 }
 
 void Stats(const NodeReport& r, Out& out) {

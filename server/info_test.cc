@@ -48,6 +48,50 @@ TEST(InfoTest, SectionsAreNamedInAnyCaseAndComeInTheirOwnOrder) {
   EXPECT_THAT(text, HasSubstr("\r\n\r\n# CPU\r\n"));
 }
 
+TEST(InfoTest, WithoutADataDirectoryPersistenceSaysThatThereIsNone) {
+  EXPECT_THAT(Text({"persistence"}),
+              AllOf(HasSubstr("loading:0\r\n"), HasSubstr("rdb_last_bgsave_time_sec:-1\r\n"),
+                    HasSubstr("aof_enabled:0\r\n"), Not(HasSubstr("wal_"))));
+}
+
+TEST(InfoTest, PersistenceSpeaksOfTheLogInRedisWordsAndItsOwn) {
+  NodeReport report;
+  DurabilityView& log = report.durability;
+  log.enabled = true;
+  log.fsync = "always";
+  log.writing = false;
+  log.cause = "no space";
+  log.written = {Sequence(5)};
+  log.durable = {Sequence(4)};
+  log.writes_since_snapshot = 9;
+  log.last_snapshot_duration_ms = 2500;
+  log.counters["queued_bytes"] = 77;
+  const std::string_view wanted[] = {"persistence"};
+  const std::string text = InfoText(report, wanted);
+  for (const char* line :
+       {"rdb_changes_since_last_save:9\r\n", "rdb_last_bgsave_time_sec:2\r\n", "aof_enabled:1\r\n",
+        "aof_last_write_status:err\r\n", "aof_buffer_length:77\r\n", "aof_pending_bio_fsync:1\r\n",
+        "wal_fsync:always\r\n", "wal_state:disk-full\r\n", "wal_cause:no space\r\n",
+        "wal_queued_bytes:77\r\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
+TEST(InfoTest, WhileLoadingPersistenceSaysHowFar) {
+  NodeReport report;
+  report.durability.enabled = true;
+  report.durability.loading = true;
+  report.durability.loading_total_bytes = 200;
+  report.durability.loading_loaded_bytes = 50;
+  report.durability.loading_percent = 25;
+  report.durability.loading_eta_s = 3;
+  const std::string_view wanted[] = {"persistence"};
+  EXPECT_THAT(
+      InfoText(report, wanted),
+      AllOf(HasSubstr("loading:1\r\n"), HasSubstr("loading_total_bytes:200\r\n"),
+            HasSubstr("loading_loaded_perc:25.00\r\n"), HasSubstr("loading_eta_seconds:3\r\n")));
+}
+
 TEST(InfoTest, AnUnknownSectionIsEmpty) { EXPECT_EQ(Text({"nonsense"}), ""); }
 
 TEST(InfoTest, TheDefaultLeavesOutTheCommands) {

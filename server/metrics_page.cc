@@ -29,6 +29,9 @@ class Page {
   void Gauge(std::string name, std::string help, double value) {
     Family(std::move(name), std::move(help), MetricKind::kGauge).samples.push_back(Sample(value));
   }
+  void Add(const std::vector<MetricFamilySample>& families) {
+    families_.insert(families_.end(), families.begin(), families.end());
+  }
   std::string Text() const { return PrometheusText(families_); }
 
  private:
@@ -55,6 +58,9 @@ constexpr ShardMetric kShardMetrics[] = {
     {"clients", "Client connections.", kGauge, &ShardReport::clients},
     {"client_output_bytes", "Replies written and not yet sent.", kGauge,
      &ShardReport::client_output_bytes},
+    {"clients_held", "Clients whose replies wait for their writes to be durable.", kGauge,
+     &ShardReport::held_clients},
+    {"held_reply_bytes", "Bytes of those replies.", kGauge, &ShardReport::held_bytes},
     {"commands_total", "Commands run.", kCounter, &ShardReport::commands_processed},
     {"net_input_bytes_total", "Bytes read from clients.", kCounter, &ShardReport::net_input_bytes},
     {"net_output_bytes_total", "Bytes sent to clients.", kCounter, &ShardReport::net_output_bytes},
@@ -135,6 +141,23 @@ std::string MetricsText(const NodeReport& report) {
   AddVector(page, "watermark_acked", "What every replica has.", view.acked);
   AddVector(page, "watermark_received", "What has arrived from the primary.", view.received);
   AddVector(page, "watermark_applied", "What of it is visible.", view.applied);
+  const DurabilityView& log = report.durability;
+  if (log.enabled) {
+    AddVector(page, "watermark_durable", "What is on disk, transactions whole.", log.durable);
+    AddVector(page, "watermark_exported", "What every consumer that is connected was sent.",
+              log.exported);
+    page.Gauge("loading", "1 while the data directory is loaded.", log.loading ? 1 : 0);
+    page.Gauge("wal_writing", "0 while the log takes no writes.", log.writing ? 1 : 0);
+    page.Gauge("wal_failed", "1 once the log has failed: the node needs a restart.",
+               log.failed ? 1 : 0);
+    for (const auto& [name, value] : log.counters) {
+      MetricFamilySample& family =
+          page.Family("wal_" + name, "See docs/operations.md, \"The log's counters\".",
+                      name.ends_with("_total") ? kCounter : kGauge);
+      family.samples.push_back(Sample(static_cast<double>(value)));
+    }
+  }
+  page.Add(log.export_metrics);
   if (!report.replica) AddReplicas(page, view);
   for (const auto& [name, value] : view.counters) {
     MetricFamilySample& family =

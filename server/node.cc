@@ -15,6 +15,7 @@
 #include "server/memory_usage.h"
 #include "server/primary_replication.h"
 #include "server/replica_replication.h"
+#include "server/shard_calls.h"
 
 namespace tidemark::server {
 namespace {
@@ -49,8 +50,9 @@ std::unique_ptr<NodeReplication> MakeReplication(const Settings& settings, int s
 
 }  // namespace
 
-Node::Node(Settings& settings)
+Node::Node(Settings& settings, wal::Disk& disk)
     : settings_(settings),
+      disk_(disk),
       started_ns_(clock_.MonotonicNanos()),
       connection_limit_(settings.Int(Setting::kMaxclients)) {
   password_.Set(settings.String(Setting::kRequirepass));
@@ -62,6 +64,15 @@ absl::Status Node::Start() {
   pressure_thresholds_ = ThresholdsFrom(settings_);
   if (const absl::Status valid = Validate(pressure_thresholds_); !valid.ok()) return valid;
   const int shards = ShardCount(settings_);
+  if (const std::string directory = settings_.String(Setting::kDataDir); !directory.empty()) {
+    if (is_replica()) {
+      return absl::InvalidArgumentError(
+          "data_dir: a replica keeps nothing on disk yet; leave it out");
+    }
+    durability_ = std::make_unique<NodeDurability>(settings_, shards, disk_, clock_);
+    // Before any port is bound: a second process on the directory disturbs nobody.
+    if (const absl::Status opened = durability_->Open(); !opened.ok()) return opened;
+  }
   for (int i = 0; i < shards; ++i) io_loops_.push_back(std::make_unique<net::IoLoop>());
   replication_ = MakeReplication(settings_, shards);
 
@@ -72,7 +83,10 @@ absl::Status Node::Start() {
   options.make_reactor = [this](ShardId id) {
     return std::make_unique<IoReactor>(*io_loops_[id.value()]);
   };
-  options.sink_of = [this](ShardId id) { return replication_->SinkOf(id); };
+  // With a data directory shards get their sinks once what it holds is in place.
+  if (durability_ == nullptr) {
+    options.sink_of = [this](ShardId id) { return replication_->SinkOf(id); };
+  }
   options.spin_limit = static_cast<int>(settings_.Int(Setting::kSpinLimit));
   options.park_timeout_ms = static_cast<int>(settings_.Int(Setting::kParkTimeoutMs));
   options.tick_ms = static_cast<int>(settings_.Int(Setting::kTickMs));
@@ -99,10 +113,38 @@ absl::Status Node::Start() {
   startup_bytes_ = MeasureProcess().allocated_bytes;
   engine_->Start();
   running_ = true;
+  if (durability_ != nullptr) {
+    if (const absl::Status started = StartDurability(); !started.ok()) return started;
+  }
   return replication_->Start([this] {
     serving_.store(true, std::memory_order_release);
     stop_.Notify();
   });
+}
+
+absl::Status Node::StartDurability() {
+  const absl::Status recovered = durability_->Recover(*engine_, [this] { return stop_.asked(); });
+  if (!recovered.ok()) return recovered;
+  auto& primary = static_cast<PrimaryReplication&>(*replication_);
+  primary.Begin(durability_->Beginnings());
+  const absl::Status services = durability_->StartServices(
+      *engine_, {.producer = [&primary](ShardId id) -> replication::SnapshotProducer& {
+                   return primary.snapshots(id);
+                 },
+                 .assigned = [&primary] { return primary.AssignedOfAll(); }});
+  if (!services.ok()) return services;
+  // At once, before anybody is served, and at each change.
+  RunOnShards(*engine_, [this](cache::Shard& on) {
+    shard(on.id()).set_holds_replies(durability_->holds_replies());
+  });
+  settings_.OnChange(Setting::kFsync, [this] {
+    for (const auto& each : shards_) {
+      engine_->Post(each->id(), [this](cache::Shard& on) {
+        shard(on.id()).set_holds_replies(durability_->holds_replies());
+      });
+    }
+  });
+  return absl::OkStatus();
 }
 
 absl::Status Node::Listen() {
@@ -149,6 +191,9 @@ std::string Node::ReadyLine() const {
   std::string line = fmt::format("tidemark ready role={} port={}",
                                  is_replica() ? "replica" : "primary", shards_[0]->port());
   if (replication_->port() != 0) line += fmt::format(" replication_port={}", replication_->port());
+  if (durability_ != nullptr && durability_->export_port() != 0) {
+    line += fmt::format(" export_port={}", durability_->export_port());
+  }
   return line + fmt::format(" shards={} pid={}", shards_.size(), getpid());
 }
 
@@ -156,8 +201,18 @@ void Node::Stop() {
   if (!running_) return;
   running_ = false;
   DrainClients();
+  if (durability_ != nullptr && durability_->started()) {
+    // From here on nothing is written: what is past its time stays until the next start.
+    RunOnShards(*engine_, [](cache::Shard& shard) { shard.keyspace().set_effects_only(true); });
+    durability_->StopSnapshots(stop_saves_.load());
+  }
   replication_->Stop();
   engine_->Stop();
+  if (durability_ == nullptr) return;
+  if (const absl::Status closed = durability_->Close(); !closed.ok()) {
+    Log(LogLevel::kError, fmt::format("the data directory could not be left cleanly: {}",
+                                      std::string(closed.message())));
+  }
 }
 
 void Node::DrainClients() {
@@ -203,6 +258,7 @@ NodeReport Node::MakeReport(std::vector<ShardReport>& shards) const {
   report.input_kbps = input_rate_.per_second() / 1024;
   report.output_kbps = output_rate_.per_second() / 1024;
   report.replication = replication_->View();
+  if (durability_ != nullptr) report.durability = durability_->View();
   return report;
 }
 

@@ -23,6 +23,7 @@
 #include "net/connection_set.h"
 #include "net/io_loop.h"
 #include "server/digest_service.h"
+#include "server/durability.h"
 #include "server/node_replication.h"
 #include "server/node_report.h"
 #include "server/password.h"
@@ -31,29 +32,40 @@
 #include "server/server_command.h"
 #include "server/shard_node.h"
 #include "server/stop_request.h"
+#include "wal/disk/disk.h"
+#include "wal/disk/posix_disk.h"
 
 namespace tidemark::server {
 
 class Node {
  public:
-  // Borrows `settings`, whose role is the node's.
-  explicit Node(Settings& settings);
+  // Borrows `settings`, whose role is the node's, and the disk for its data directory.
+  explicit Node(Settings& settings, wal::Disk& disk = wal::PosixDisk::Get());
   // Stops.
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  // Binds and starts everything. A replica's clients are told that it is loading until its first
-  // sync is complete. Errors name the address or the setting; InvalidArgument is the operator's
-  // mistake.
+  // Binds and starts everything. Clients may connect early and are told that the node is loading:
+  // a primary's until this returns, with what its data directory holds; a replica's until its first
+  // sync is complete. Errors name the address, the file or the setting; InvalidArgument is the
+  // operator's mistake, Cancelled a stop that was asked for meanwhile.
   absl::Status Start();
-  // Stops accepting, answers what was asked, hands replicas the last frames, closes. Bounded in
-  // time.
+  // Stops accepting, answers what was asked, hands replicas the last frames, leaves the data
+  // directory as a clean stop. Bounded in time but for the disk.
   void Stop();
 
   // Waits until the node serves: a primary does at once. False if a stop was asked for first.
   bool WaitUntilServing();
   void RequestStop(std::string reason) { stop_.Ask(std::move(reason)); }
+  // As RequestStop, but without a last snapshot: the next start replays the log.
+  void RequestStopWithoutSaving(std::string reason) {
+    stop_saves_.store(false);
+    stop_.Ask(std::move(reason));
+  }
+  // SHUTDOWN SAVE is under way between the two; AbortShutdown says whether it was.
+  bool BeginShutdown() { return !shutting_down_.exchange(true); }
+  bool AbortShutdown() { return shutting_down_.exchange(false); }
   std::string WaitForStop() { return stop_.Wait(); }
   // "tidemark ready role=primary port=6379 replication_port=7631 shards=2 pid=4242"
   std::string ReadyLine() const;
@@ -72,6 +84,17 @@ class Node {
   const PressureThresholds& pressure_thresholds() const { return pressure_thresholds_; }
   DigestService& digests() { return *digests_; }
   NodeReplication& replication() { return *replication_; }
+  // Null without a data directory.
+  NodeDurability* durability() { return durability_.get(); }
+  // Null while the node keeps nothing on disk, or has not brought it back yet.
+  SnapshotService* snapshots() const {
+    return durability_ == nullptr ? nullptr : durability_->snapshots();
+  }
+  // Whether the shard must take no writes: its log or its stream cannot take them.
+  bool WritesRefused(ShardId shard) const {
+    return replication_->WritesRefused(shard) ||
+           (durability_ != nullptr && !durability_->writing());
+  }
 
   // Gathers the node's state from every shard and answers `client` with it.
   void AnswerReport(Client& client,
@@ -81,6 +104,8 @@ class Node {
 
  private:
   absl::Status Listen();
+  // The data directory's part of Start().
+  absl::Status StartDurability();
   // Hands the settings that clients obey to every shard, now and at each change.
   void FollowSettings();
   void ApplyToShards();
@@ -88,6 +113,7 @@ class Node {
   void DrainClients();
 
   Settings& settings_;
+  wal::Disk& disk_;
   const Clock& clock_ = Clock::System();
   const int64_t started_ns_;
   const ServerCommandTable table_;
@@ -96,12 +122,15 @@ class Node {
   PauseGate pause_gate_;
   PressureThresholds pressure_thresholds_;  // From Start() on.
   StopRequest stop_;
+  std::atomic<bool> stop_saves_{true};
+  std::atomic<bool> shutting_down_{false};
   std::atomic<bool> serving_{false};
   uint64_t startup_bytes_ = 0;  // From Start() on.
   RateMeter command_rate_, input_rate_, output_rate_;
 
   // In the order in which they are made; the engine's threads stop before any of it goes.
   std::vector<std::unique_ptr<net::IoLoop>> io_loops_;
+  std::unique_ptr<NodeDurability> durability_;
   std::unique_ptr<NodeReplication> replication_;
   std::unique_ptr<cache::Engine> engine_;
   std::vector<std::unique_ptr<ShardNode>> shards_;

@@ -16,6 +16,8 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::clients,
     &ShardReport::blocked_clients,
     &ShardReport::client_output_bytes,
+    &ShardReport::held_clients,
+    &ShardReport::held_bytes,
     &ShardReport::commands_processed,
     &ShardReport::net_input_bytes,
     &ShardReport::net_output_bytes,

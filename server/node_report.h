@@ -8,9 +8,11 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
+#include "base/metrics/metric_registry.h"
 #include "server/memory_usage.h"
 
 namespace tidemark::server {
@@ -37,6 +39,8 @@ struct ShardReport {
   uint64_t clients = 0;
   uint64_t blocked_clients = 0;
   uint64_t client_output_bytes = 0;
+  uint64_t held_clients = 0;  // That hold replies back until their writes are durable.
+  uint64_t held_bytes = 0;    // Of those replies.
   uint64_t largest_input_bytes = 0;
   uint64_t largest_output_bytes = 0;
   uint64_t commands_processed = 0;
@@ -90,6 +94,41 @@ struct ReplicationView {
   std::map<std::string, uint64_t> counters;  // By metric name, without "tidemark_replication_".
 };
 
+// What a node's data directory holds, and how far its log has come.
+struct DurabilityView {
+  bool enabled = false;  // There is a data directory.
+
+  bool loading = false;
+  int64_t loading_since_ms = 0;  // Wall time.
+  uint64_t loading_total_bytes = 0;
+  uint64_t loading_loaded_bytes = 0;
+  double loading_percent = 0;
+  int64_t loading_eta_s = 0;
+
+  std::string fsync;  // "always", "interval", "never".
+  bool writing = true;
+  bool failed = false;
+  std::string cause;  // Why it is not writing.
+  Watermarks written;
+  Watermarks durable;
+  Watermarks exported;       // Empty: nothing is exported.
+  bool same_history = true;  // As before the start.
+  uint64_t recovered_records = 0;
+  uint64_t recovered_torn_bytes = 0;
+  int export_port = 0;                                           // 0: none.
+  std::vector<std::pair<std::string, std::string>> export_info;  // INFO's lines of the export.
+  std::vector<MetricFamilySample> export_metrics;
+
+  uint64_t writes_since_snapshot = 0;
+  bool snapshot_running = false;
+  int64_t last_snapshot_ms = 0;  // When the newest was complete; wall time.
+  bool last_snapshot_ok = true;
+  int64_t last_snapshot_duration_ms = -1;     // -1: none was taken.
+  int64_t current_snapshot_duration_ms = -1;  // -1: none is under way.
+
+  std::map<std::string, uint64_t> counters;  // By metric name, without "tidemark_wal_".
+};
+
 // 0 if there is nothing to divide by.
 inline double Ratio(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -127,6 +166,7 @@ struct NodeReport {
   double input_kbps = 0;
   double output_kbps = 0;
   ReplicationView replication;
+  DurabilityView durability;
   std::vector<ShardReport> by_shard;
   ShardReport total;  // The sum of by_shard.
 };

@@ -30,7 +30,7 @@ replication::BatchLimits LimitsFrom(const Settings& settings) {
   return limits;
 }
 
-replication::LinkTokens TokensFrom(const Settings& settings) {
+LinkTokens TokensFrom(const Settings& settings) {
   return {.current = settings.String(Setting::kReplicationToken),
           .previous = settings.String(Setting::kReplicationTokenPrevious)};
 }
@@ -64,7 +64,7 @@ PrimaryReplication::PrimaryReplication(const Settings& settings, int shards)
     replication::ShardPublisher::Options options;
     options.shard = ShardId(static_cast<uint16_t>(i));
     options.shard_count = shards;
-    options.history = history_;
+    options.history = history_.load();
     options.limits = LimitsFrom(settings);
     options.budget = &backlog_budget_;
     shards_.push_back({.publisher = std::make_unique<replication::ShardPublisher>(options),
@@ -102,26 +102,59 @@ bool PrimaryReplication::WritesRefused(ShardId shard) const {
 
 absl::Status PrimaryReplication::Prepare(cache::Engine& engine, int) {
   engine_ = &engine;
+  return absl::OkStatus();
+}
+
+void PrimaryReplication::Begin(
+    const std::vector<replication::ShardPublisher::Beginning>& beginnings) {
+  history_ = beginnings.front().history;
+  for (const replication::StreamAncestor& ancestor : beginnings.front().ancestors) {
+    ancestors_.push_back(ancestor.history);
+  }
+  RunOnShards(*engine_, [&](cache::Shard& shard) {
+    replication::ShardPublisher& publisher = *shards_[shard.id().value()].publisher;
+    publisher.Begin(beginnings[shard.id().value()]);
+    shard.set_sink(&publisher);
+  });
+}
+
+uint64_t PrimaryReplication::AssignedOfAll() const {
+  uint64_t sum = 0;
+  for (const PerShard& shard : shards_) sum += shard.publisher->published_assigned().value();
+  return sum;
+}
+
+absl::Status PrimaryReplication::Start(std::function<void()> on_synced) {
+  if (settings_.Int(Setting::kReplicationPort) == Settings::kNone) {
+    on_synced();
+    return absl::OkStatus();
+  }
   std::vector<replication::PublishingShard> publishing;
   for (PerShard& shard : shards_) {
     publishing.push_back({*shard.keyspace, *shard.publisher, *shard.snapshots});
   }
-  server_ = std::make_unique<replication::ReplicationServer>(
-      ServerOptions(settings_, history_), std::move(publishing), CallsInto(engine));
-  return absl::OkStatus();
-}
-
-absl::Status PrimaryReplication::Start(std::function<void()> on_synced) {
+  replication::ReplicationServer::Options options = ServerOptions(settings_, history_);
+  options.ancestors = ancestors_;
+  server_ = std::make_unique<replication::ReplicationServer>(options, std::move(publishing),
+                                                             CallsInto(*engine_));
   if (const absl::Status status = server_->Start(); !status.ok()) return status;
+  started_.store(true, std::memory_order_release);
   on_synced();
   return absl::OkStatus();
 }
 
-void PrimaryReplication::Stop() { server_->Stop(); }
+void PrimaryReplication::Stop() {
+  if (server_ != nullptr) server_->Stop();
+}
 
-void PrimaryReplication::OnTokensChanged() { server_->SetTokens(TokensFrom(settings_)); }
+void PrimaryReplication::OnTokensChanged() {
+  // A server that starts later reads them itself.
+  if (started_.load(std::memory_order_acquire)) server_->SetTokens(TokensFrom(settings_));
+}
 
-int PrimaryReplication::port() const { return server_->port(); }
+int PrimaryReplication::port() const {
+  return started_.load(std::memory_order_acquire) ? server_->port() : 0;
+}
 
 ReplicationView PrimaryReplication::View() const {
   ReplicationView view;
@@ -133,6 +166,7 @@ ReplicationView PrimaryReplication::View() const {
   view.backlog_limit_bytes = backlog_budget_.max_bytes();
   view.backlog_bytes = backlog_budget_.used_bytes();
   view.backlog_active = view.backlog_bytes > 0;
+  if (!started_.load(std::memory_order_acquire)) return view;
   const replication::ReplicationServer::Status status = server_->status();
   view.acked = status.acked;
   for (const replication::ReplicaStatus& replica : status.replicas) {
@@ -208,6 +242,7 @@ void PrimaryReplication::AtCut(std::function<void(ShardId)> each,
 
 void PrimaryReplication::WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
                                  std::function<void(int64_t)> done) {
+  if (server_ == nullptr) return done(0);  // None can ever come.
   const int wanted = static_cast<int>(std::clamp<int64_t>(replicas, 0, INT_MAX));
   server_->WaitFor(std::move(target), wanted, timeout_ms,
                    [done = std::move(done)](int covering) { done(covering); });

@@ -4,6 +4,7 @@
 #ifndef TIDEMARK_SERVER_PRIMARY_REPLICATION_H_
 #define TIDEMARK_SERVER_PRIMARY_REPLICATION_H_
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -18,8 +19,19 @@ namespace tidemark::server {
 
 class PrimaryReplication final : public NodeReplication {
  public:
-  // Borrows `settings`. A new history begins.
+  // Borrows `settings`. A new history begins, unless Begin() says otherwise.
   PrimaryReplication(const Settings& settings, int shards);
+
+  // Where every shard's stream goes on after a recovery: from here on the shards' mutations are
+  // published. Indexed by shard, all of one history. Requires: the engine runs, no shard has a sink
+  // yet, and Start() was not called. On the main thread; returns when every shard has begun.
+  void Begin(const std::vector<replication::ShardPublisher::Beginning>& beginnings);
+  // The newest mutations of all shards, added up. Any thread.
+  uint64_t AssignedOfAll() const;
+  // Of a shard, for snapshots to files.
+  replication::SnapshotProducer& snapshots(ShardId shard) {
+    return *shards_[shard.value()].snapshots;
+  }
 
   cache::MutationSink* SinkOf(ShardId shard) override;
   void AttachShard(cache::Shard& shard) override;
@@ -48,11 +60,13 @@ class PrimaryReplication final : public NodeReplication {
                    ReplicationView& view) const;
 
   const Settings& settings_;
-  const HistoryId history_;
+  std::atomic<HistoryId> history_;
+  std::vector<HistoryId> ancestors_;
   replication::BacklogBudget backlog_budget_;
   std::vector<PerShard> shards_;
-  cache::Engine* engine_ = nullptr;  // From Prepare() on, as below.
-  std::unique_ptr<replication::ReplicationServer> server_;
+  cache::Engine* engine_ = nullptr;                         // From Prepare() on.
+  std::unique_ptr<replication::ReplicationServer> server_;  // Once started_ is seen; null: no port.
+  std::atomic<bool> started_{false};
 };
 
 }  // namespace tidemark::server

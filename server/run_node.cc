@@ -63,7 +63,7 @@ int Fail(std::string_view program, int status, std::string_view message) {
 
 }  // namespace
 
-int RunNode(NodeRole role, int argc, char** argv) {
+int RunNode(NodeRole role, int argc, char** argv, wal::Disk& disk) {
   const std::string_view program = role == NodeRole::kPrimary ? "primary" : "replica";
   std::vector<const char*> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
@@ -77,9 +77,13 @@ int RunNode(NodeRole role, int argc, char** argv) {
   }
 
   SignalWatcher signals;
-  Node node(**settings);
+  Node node(**settings, disk);
   signals.Watch(node);
   if (const absl::Status started = node.Start(); !started.ok()) {
+    if (started.code() == absl::StatusCode::kCancelled) {
+      Log(LogLevel::kInfo, std::string(started.message()));
+      return 0;
+    }
     const int status = started.code() == absl::StatusCode::kInvalidArgument ? kExitUsage : 1;
     return Fail(program, status, std::string(started.message()));
   }

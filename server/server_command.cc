@@ -19,6 +19,7 @@ ServerCommandTable::ServerCommandTable() {
   Add(DebugCommands());
   Add(InfoCommands());
   Add(LatencyCommands());
+  Add(PersistenceCommands());
   Add(SlowLogCommands());
   Add(ReplicationCommands());
 }

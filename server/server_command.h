@@ -83,6 +83,7 @@ std::span<const ServerCommand> ConfigCommands();
 std::span<const ServerCommand> DebugCommands();
 std::span<const ServerCommand> InfoCommands();
 std::span<const ServerCommand> LatencyCommands();
+std::span<const ServerCommand> PersistenceCommands();
 std::span<const ServerCommand> SlowLogCommands();
 std::span<const ServerCommand> ReplicationCommands();
 

@@ -1,14 +1,31 @@
-// How the link thread reaches the engine's shards.
+// How other threads reach the engine's shards.
 
 #ifndef TIDEMARK_SERVER_SHARD_CALLS_H_
 #define TIDEMARK_SERVER_SHARD_CALLS_H_
 
+#include <functional>
+#include <latch>
+#include <memory>
 #include <utility>
 
 #include "cache/engine.h"
 #include "replication/shell/shard_calls.h"
 
 namespace tidemark::server {
+
+// Runs `each` on every shard's thread, several at once, and returns when all have. Not from a
+// shard's thread. Requires: the engine runs.
+inline void RunOnShards(cache::Engine& engine, const std::function<void(cache::Shard&)>& each) {
+  // Shared: the last shard may still be inside count_down() when wait() has returned.
+  const auto left = std::make_shared<std::latch>(engine.shard_count());
+  for (int i = 0; i < engine.shard_count(); ++i) {
+    engine.Post(ShardId(static_cast<uint16_t>(i)), [&each, left](cache::Shard& shard) {
+      each(shard);
+      left->count_down();
+    });
+  }
+  left->wait();
+}
 
 // Borrows `engine`.
 inline replication::ShardCalls CallsInto(cache::Engine& engine) {

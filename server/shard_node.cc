@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/log/log.h"
+#include "server/durability.h"
 #include "server/node.h"
 
 namespace tidemark::server {
@@ -32,6 +34,7 @@ ShardNode::ShardNode(Node& node, net::IoLoop& io, cache::Shard& shard)
       io_(io),
       shard_(shard),
       mesh_pressure_(node.pressure_thresholds()),
+      log_pressure_(node.pressure_thresholds()),
       connections_(io, node.connection_limit()) {
   shard.AddHook(this);
 }
@@ -56,7 +59,7 @@ absl::Status ShardNode::Listen(uint16_t port) {
 net::ConnectionHandler* ShardNode::OnAccept(net::ClientConnection& connection) {
   auto client = std::make_unique<Client>(*this, connection);
   Client* const handler = client.get();
-  connection.set_read_limit(ReadLimit(mesh_pressure_.state()));
+  connection.set_read_limit(read_limit());
   clients_.emplace(connection.id(), std::move(client));
   return handler;
 }
@@ -81,19 +84,102 @@ void ShardNode::OnTurnEnd() {
   // Readers of the stream first: a reply must not be seen before the frame of its write is on its
   // way.
   node_.replication().OnTurnEnd(id(), now_ms());
+  if (NodeDurability* durability = node_.durability(); durability != nullptr)
+    FollowLog(*durability);
   io_.FlushDirty();
   buried_.clear();
-  FollowMeshPressure();
+  FollowPressure();
 }
 
-void ShardNode::FollowMeshPressure() {
-  if (shard_.shard_count() == 1) return;
-  const auto changed = mesh_pressure_.Update(shard_.mesh_utilisation_percent());
+void ShardNode::FollowPressure() {
+  std::optional<Pressure> changed;
+  if (shard_.shard_count() > 1) {
+    changed = mesh_pressure_.Update(shard_.mesh_utilisation_percent());
+    if (changed) {
+      Log(LogLevel::kInfo, fmt::format("shard {}: requests to other shards are {}", id().value(),
+                                       ToString(*changed)));
+    }
+  }
+  if (NodeDurability* durability = node_.durability(); durability != nullptr) {
+    if (const auto now = log_pressure_.Update(durability->utilisation_percent(id()))) {
+      Log(LogLevel::kInfo,
+          fmt::format("shard {}: writes to the log are {}", id().value(), ToString(*now)));
+      changed = now;
+    }
+    // A log that takes no writes refuses them, and reads go on: nothing would be gained by waiting.
+    const bool delays = log_pressure_.state() == Pressure::kSuspended && durability->writing();
+    if (std::exchange(delays_data_commands_, delays) && !delays) {
+      ForEachClient([](Client& client) { client.Resume(); });
+    }
+  }
   if (!changed) return;
-  Log(LogLevel::kInfo,
-      fmt::format("shard {}: requests to other shards are {}", id().value(), ToString(*changed)));
   connections_.ForEach(
-      [&](net::ClientConnection& connection) { connection.set_read_limit(ReadLimit(*changed)); });
+      [&](net::ClientConnection& connection) { connection.set_read_limit(read_limit()); });
+}
+
+size_t ShardNode::read_limit() const {
+  return ReadLimit(std::max(mesh_pressure_.state(), log_pressure_.state()));
+}
+
+void ShardNode::FollowLog(NodeDurability& durability) {
+  if (!durability.started()) return;
+  if (const bool hide = !durability.writing(); hide != hides_expired_) {
+    hides_expired_ = hide;
+    keyspace().set_effects_only(hide);
+    if (id() == ShardId(0)) NoteLogState(durability);
+  }
+  if (!holding_.empty()) ReleaseReplies(durability);
+}
+
+void ShardNode::NoteLogState(const NodeDurability& durability) {
+  if (durability.writing()) {
+    Log(LogLevel::kInfo, "the log writes again, and so may clients");
+  } else {
+    Log(LogLevel::kError,
+        fmt::format("the log cannot write, writes are refused{}: {}",
+                    durability.failed() ? " until the node is restarted" : " for now",
+                    durability.cause()));
+  }
+}
+
+void ShardNode::ReleaseReplies(NodeDurability& durability) {
+  // Before the look, so that no move between the two is missed.
+  durability.NotifyWhenDurable(id());
+  durability.ReadDurable(&durable_now_);
+  if (durable_now_ != durable_) {
+    durable_ = durable_now_;
+    looked_at_ = 0;
+  }
+  const auto first = holding_.begin() + static_cast<ptrdiff_t>(looked_at_);
+  holding_.erase(std::remove_if(first, holding_.end(),
+                                [&](uint64_t client_id) {
+                                  Client* client = FindClient(client_id);
+                                  return client == nullptr || client->ReleaseReplies(durable_);
+                                }),
+                 holding_.end());
+  looked_at_ = holding_.size();
+  if (!holding_.empty() && durability.failed()) CutHolding(durability.cause());
+}
+
+void ShardNode::CutHolding(std::string_view why) {
+  Log(LogLevel::kError,
+      fmt::format("shard {}: {} clients are cut, whose writes can never be durable: {}",
+                  id().value(), holding_.size(), why));
+  for (uint64_t client_id : std::exchange(holding_, {})) {
+    if (Client* client = FindClient(client_id)) {
+      client->connection().Close(net::CloseReason::kReply);
+    }
+  }
+  looked_at_ = 0;
+}
+
+void ShardNode::set_holds_replies(bool holds) {
+  holds_replies_ = holds;
+  if (holds) return;
+  for (uint64_t client_id : std::exchange(holding_, {})) {
+    if (Client* client = FindClient(client_id)) client->ReleaseAllReplies();
+  }
+  looked_at_ = 0;
 }
 
 void ShardNode::OnTick(int64_t now_ms) {
@@ -156,6 +242,8 @@ ShardReport ShardNode::ReportSinceStart() {
     net::ClientConnection& connection = client->connection();
     report.blocked_clients += client->blocked() ? 1 : 0;
     report.client_output_bytes += connection.output_bytes();
+    report.held_clients += client->holds_replies() ? 1 : 0;
+    report.held_bytes += client->held_bytes();
     report.largest_input_bytes =
         std::max<uint64_t>(report.largest_input_bytes, connection.input_memory_bytes());
     report.largest_output_bytes =

@@ -26,6 +26,7 @@
 namespace tidemark::server {
 
 class Node;
+class NodeDurability;
 
 class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor {
  public:
@@ -52,6 +53,13 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   void Bury(uint64_t id);
 
   void Apply(const ClientSettings& settings);
+  // fsync=always: replies wait for their writes to be durable.
+  bool holds_replies() const { return holds_replies_; }
+  void set_holds_replies(bool holds);
+  // The client has begun to hold replies back; once until it has let go of them all.
+  void OnHolding(uint64_t client) { holding_.push_back(client); }
+  // The log is so far behind that commands on data wait in their clients' sockets.
+  bool delays_data_commands() const { return delays_data_commands_; }
   // A command waits for a pause to end: offer it again then.
   void ResumeAfterPause() { held_back_ = true; }
   // See DigestWalk::Begin.
@@ -80,8 +88,14 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
  private:
   ShardReport ReportSinceStart();
   void ReportCommands(ShardReport& report);
-  // The more is under way to other shards, the less is read from clients.
-  void FollowMeshPressure();
+  // The more is under way to other shards, or waits for the disk, the less is read from clients.
+  void FollowPressure();
+  size_t read_limit() const;
+  // What changes with the log's state, and with what is durable.
+  void FollowLog(NodeDurability& durability);
+  static void NoteLogState(const NodeDurability& durability);
+  void ReleaseReplies(NodeDurability& durability);
+  void CutHolding(std::string_view why);
 
   Node& node_;
   net::IoLoop& io_;
@@ -89,8 +103,18 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   DigestWalk digest_walk_;
   ErrorCounts errors_;
   BackpressureController mesh_pressure_;
+  BackpressureController log_pressure_;
+  bool delays_data_commands_ = false;
+  bool held_back_ = false;      // Commands wait for a pause to end.
+  bool hides_expired_ = false;  // The log takes no writes: keys past their time stay.
+
+  bool holds_replies_ = false;
+  std::vector<uint64_t> holding_;  // Clients that hold replies back; some may be gone.
+  size_t looked_at_ = 0;           // The first so many do at durable_, too.
+  Watermarks durable_;             // As of the last look.
+  Watermarks durable_now_;
+
   ShardReport at_reset_;
-  bool held_back_ = false;  // Commands wait for a pause to end.
 
   absl::flat_hash_map<uint64_t, std::unique_ptr<Client>> clients_;
   std::vector<std::unique_ptr<Client>> buried_;  // Closed this turn.

@@ -28,6 +28,10 @@ class StopRequest {
     changed_.notify_all();
   }
 
+  bool asked() {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
   // Waits for a stop or for `condition`. True if the condition holds and no stop was asked for.
   bool WaitUntil(const std::function<bool()>& condition) {
     std::unique_lock lock(mutex_);

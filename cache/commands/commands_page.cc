@@ -49,7 +49,7 @@ The server's own commands:
   promise what does not happen.
 - `DEBUG` has `SLEEP` alone, which takes only numbers and stops one shard. `LOLWUT`, the texts of `HELP`, and
   `LATENCY DOCTOR` are our own; `MEMORY STATS` and `INFO` leave out what has no meaning here.
-- `SHUTDOWN SAVE` is refused.
+- `SHUTDOWN SAVE`, `SAVE`, `BGSAVE`, `BGREWRITEAOF` and `LASTSAVE` need `data_dir`; without it they are refused.
 
 `TIDE` and its subcommands are this server's own, since the version of it that the last column names.
 

@@ -1,0 +1,170 @@
+// NodeDurability is a primary's data directory at work: the lock on it, the recovery from it, the
+// log that every write goes to, the snapshots that shorten the log, and how all is left behind.
+//
+//   durability.Open();                           // Nobody else has the directory.
+//   durability.Recover(engine, stopping);        // The shards hold what it held; the log is open.
+//   replication.Begin(durability.Beginnings());  // Writes go to the log from here on.
+//   durability.StartServices(...);               // Snapshots by schedule, and the change export.
+//   ...
+//   durability.StopSnapshots(true);              // Nobody writes any more: the last one.
+//   durability.Close();                          // After the engine has stopped: a clean stop.
+//
+// Without a data directory there is none of this: Node::durability() is null, and no shard pays for
+// it.
+//
+// Threading: Open to Close on the main thread; the rest on any, except what says "the shard's
+// thread".
+// Ownership: borrows what it is made of; the engine's shards hold references to its logs until they
+// have stopped.
+
+#ifndef TIDEMARK_SERVER_DURABILITY_H_
+#define TIDEMARK_SERVER_DURABILITY_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/backpressure.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/settings/settings.h"
+#include "cache/engine.h"
+#include "replication/frame_log.h"
+#include "replication/shard_publisher.h"
+#include "replication/snapshot_producer.h"
+#include "server/backup_hold.h"
+#include "server/export_service.h"
+#include "server/node_report.h"
+#include "server/snapshot_service.h"
+#include "wal/data_directory.h"
+#include "wal/disk/disk.h"
+#include "wal/log.h"
+#include "wal/recovery.h"
+#include "wal/retention.h"
+
+namespace tidemark::server {
+
+class RecoveryLoader;
+
+class NodeDurability {
+ public:
+  NodeDurability(Settings& settings, int shards, wal::Disk& disk, const Clock& clock);
+  ~NodeDurability();
+  NodeDurability(const NodeDurability&) = delete;
+  NodeDurability& operator=(const NodeDurability&) = delete;
+
+  // Takes the directory for this process. InvalidArgument: settings that contradict each other.
+  absl::Status Open();
+  // Loads what the directory holds into the shards, which run and serve nobody, and opens the log
+  // behind it. Asks `stopping` now and then: true ends it with Cancelled, and changes nothing on
+  // disk.
+  absl::Status Recover(cache::Engine& engine, const std::function<bool()>& stopping);
+  // Where each shard's stream goes on, and its log. Requires: Recover() returned OK.
+  std::vector<replication::ShardPublisher::Beginning> Beginnings();
+
+  // What the services ask of the shards.
+  struct Shards {
+    std::function<replication::SnapshotProducer&(ShardId)> producer;  // The shard's thread.
+    std::function<uint64_t()> assigned;  // Mutations of all shards so far. Any thread.
+  };
+  // Starts taking snapshots and, if the settings want it, exporting. Requires: the shards' streams
+  // have begun. Errors are the export's: a port that cannot be had, a damaged file.
+  absl::Status StartServices(cache::Engine& engine, Shards shards);
+  // Takes a snapshot of what is in none yet, if `save` says so, and ends snapshots. The engine
+  // still runs, and no shard mints mutations any more. Harmless before StartServices().
+  void StopSnapshots(bool save);
+
+  // Writes down what is not yet, seals, sends consumers what they lack of it, and notes that this
+  // was a clean stop. Requires: the shards' threads have ended. Does nothing unless Recover()
+  // returned OK.
+  absl::Status Close();
+
+  // --- The log's state, for those who write. ---
+
+  // The log is open: Recover() returned OK.
+  bool started() const { return log() != nullptr; }
+  // False: writes must be refused, and cause() says why.
+  bool writing() const {
+    wal::Log* log = this->log();
+    return log == nullptr || log->state() == wal::LogState::kWriting;
+  }
+  // Final: what is not durable never will be.
+  bool failed() const { return log() != nullptr && log()->state() == wal::LogState::kFailed; }
+  std::string cause() const { return log() == nullptr ? "" : log()->cause(); }
+  // How full the shard's way to the log is. Any thread.
+  int utilisation_percent(ShardId shard) const {
+    wal::Log* log = this->log();
+    return log == nullptr ? 0 : log->shard(shard).utilisation_percent();
+  }
+
+  // --- Held replies. Require started(). ---
+
+  // The policy is fsync=always.
+  bool holds_replies() const;
+  // Has the shard run a turn when durable moves next or the log's state changes. The shard's
+  // thread.
+  void NotifyWhenDurable(ShardId shard) { log()->shard(shard).NotifyWhenDurable(); }
+  void ReadDurable(Watermarks* durable) const;
+
+  // --- Backups of the files while the node runs. Require started(). Any thread. ---
+
+  // As BackupHold; nothing is pruned meanwhile.
+  absl::StatusOr<uint64_t> BeginBackup(int64_t for_ms);
+  bool EndBackup(uint64_t id);
+  Watermarks DurableCut() const { return log()->DurableCut(); }
+  HistoryId history() const { return log()->history(); }
+
+  // Null before StartServices() and after StopSnapshots().
+  SnapshotService* snapshots() const {
+    return published_snapshots_.load(std::memory_order_acquire);
+  }
+
+  // Where consumers connect; 0: nowhere.
+  int export_port() const;
+
+  // --- To look at. ---
+
+  DurabilityView View() const;
+
+ private:
+  class Door;
+  class StoppableSink;
+
+  wal::Log* log() const { return published_log_.load(std::memory_order_acquire); }
+  void ShowLoading(RecoveryLoader* loader);
+  void AddLoading(DurabilityView& view) const;
+  void NoteLosses(const wal::Recovered& recovered) const;
+  wal::Log::Options LogOptions(cache::Engine& engine) const;
+  SnapshotSources SourcesFrom(cache::Engine& engine, Shards shards);
+  Pressure LogPressure() const;
+  void AddSnapshots(DurabilityView& view) const;
+  void AddExport(DurabilityView& view) const;
+
+  Settings& settings_;
+  const int shards_;
+  wal::Disk& disk_;
+  const Clock& clock_;
+
+  std::unique_ptr<wal::DataDirectory> directory_;  // From Open() to Close().
+  mutable std::mutex loading_mutex_;
+  RecoveryLoader* loading_ = nullptr;  // Guarded by loading_mutex_; null: not now.
+  wal::Recovered recovered_;           // Once the log is published.
+  std::unique_ptr<wal::Log> log_;
+  std::atomic<wal::Log*> published_log_{nullptr};
+  std::vector<std::unique_ptr<Door>> doors_;  // By shard.
+  wal::Retention retention_;
+  BackupHold backup_hold_;
+  std::unique_ptr<SnapshotService> snapshot_service_;
+  std::atomic<SnapshotService*> published_snapshots_{nullptr};
+  std::unique_ptr<ExportService> export_service_;  // Null: off.
+  std::atomic<ExportService*> published_export_{nullptr};
+};
+
+}  // namespace tidemark::server
+
+#endif  // TIDEMARK_SERVER_DURABILITY_H_
