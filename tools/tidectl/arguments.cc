@@ -11,19 +11,6 @@
 namespace tidemark::tidectl {
 namespace {
 
-std::optional<Address> ParseAddress(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  const std::string_view digits = text.substr(colon + 1);
-  int port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  if (host.empty() || port < 1 || port > 65535) return std::nullopt;
-  return Address{.host = std::string(host), .port = port};
-}
-
 std::optional<double> ParseSeconds(std::string_view text) {
   double seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
@@ -63,6 +50,19 @@ absl::Status ApplyFlag(std::string_view flag, Arguments& arguments) {
 std::string Address::text() const {
   return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
                                              : fmt::format("[{}]:{}", host, port);
+}
+
+std::optional<Address> ParseAddress(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  const std::string_view digits = text.substr(colon + 1);
+  int port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  if (host.empty() || port < 1 || port > 65535) return std::nullopt;
+  return Address{.host = std::string(host), .port = port};
 }
 
 absl::StatusOr<Arguments> ParseArguments(std::span<const char* const> words) {

@@ -4,6 +4,7 @@
 #define TIDEMARK_TOOLS_TIDECTL_ARGUMENTS_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ struct Address {
 
   std::string text() const;
 };
+
+// HOST:PORT or [HOST]:PORT.
+std::optional<Address> ParseAddress(std::string_view text);
 
 enum class Command : uint8_t { kHelp, kStatus, kVerify, kTop };
 

@@ -1,10 +1,12 @@
-// tidectl shows how a cluster's nodes stand to each other, and proves that they hold the same.
+// tidectl shows how a cluster's nodes stand to each other, proves that they hold the same, and
+// looks into data directories: checks, mends, restores, backs up.
 //
-// Exit status: 0; 1 if nodes differ, are not even in time, or cannot be reached (with --once); 64
-// for bad arguments.
+// Exit status: 0; 1 if nodes differ, are not even in time, or cannot be reached (with --once), if a
+// directory is damaged, or something could not be done; 64 for bad arguments.
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -14,9 +16,12 @@
 
 #include "tools/tidectl/arguments.h"
 #include "tools/tidectl/node_link.h"
+#include "tools/tidectl/offline_arguments.h"
+#include "tools/tidectl/offline_commands.h"
 #include "tools/tidectl/status_table.h"
 #include "tools/tidectl/top_table.h"
 #include "tools/tidectl/verdict.h"
+#include "wal/disk/posix_disk.h"
 
 namespace tidemark::tidectl {
 namespace {
@@ -102,7 +107,23 @@ int Verify(const Arguments& arguments, Links& links) {
   }
 }
 
+// On a data directory, not on nodes.
+int RunOffline(std::span<const char* const> words) {
+  absl::StatusOr<OfflineArguments> arguments = ParseOfflineArguments(words);
+  if (!arguments.ok()) {
+    std::fprintf(stderr, "tidectl: %s\n", std::string(arguments.status().message()).c_str());
+    return kExitUsage;
+  }
+  const char* auth = std::getenv("REDISCLI_AUTH");
+  if (arguments->password.empty() && auth != nullptr) arguments->password = auth;
+  return RunOffline(wal::PosixDisk::Get(), *arguments);
+}
+
 int Run(std::span<const char* const> words) {
+  const bool help = std::any_of(words.begin(), words.end(), [](std::string_view word) {
+    return word == "--help" || word == "-h";
+  });
+  if (!help && IsOffline(words)) return RunOffline(words);
   absl::StatusOr<Arguments> arguments = ParseArguments(words);
   if (!arguments.ok()) {
     std::fprintf(stderr, "tidectl: %s\n", std::string(arguments.status().message()).c_str());
@@ -117,6 +138,7 @@ int Run(std::span<const char* const> words) {
   switch (arguments->command) {
     case Command::kHelp:
       std::fputs(std::string(UsageText()).c_str(), stdout);
+      std::fputs(std::string(OfflineUsageText()).c_str(), stdout);
       return 0;
     case Command::kStatus:
       return Status(*arguments, links);

@@ -3,7 +3,10 @@
 #include <sys/time.h>
 
 #include <array>
+#include <chrono>
+#include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -14,6 +17,8 @@ namespace {
 constexpr timeval kConnectTimeout = {.tv_sec = 2, .tv_usec = 0};
 // A digest walks the whole keyspace before it is answered.
 constexpr timeval kReplyTimeout = {.tv_sec = 60, .tv_usec = 0};
+constexpr int kBackupAttempts = 100;
+constexpr std::chrono::milliseconds kBackupPause(100);
 
 }  // namespace
 
@@ -67,6 +72,24 @@ absl::StatusOr<NodeDigest> NodeLink::Digest() {
   absl::StatusOr<Reply> reply = Ask(words);
   if (!reply.ok()) return reply.status();
   return ReadDigest(**reply);
+}
+
+absl::StatusOr<BackupReply> NodeLink::BeginBackup(int64_t seconds) {
+  const std::string number = std::to_string(seconds);
+  const std::array<const char*, 4> words = {"TIDE", "BACKUP", "BEGIN", number.c_str()};
+  for (int attempt = 1;; ++attempt) {
+    const absl::StatusOr<Reply> reply = Ask(words);
+    if (reply.ok()) return ReadBackup(**reply);
+    const std::string message(reply.status().message());
+    if (!message.starts_with("TRYAGAIN") || attempt == kBackupAttempts) return reply.status();
+    std::this_thread::sleep_for(kBackupPause);
+  }
+}
+
+absl::Status NodeLink::EndBackup(uint64_t id) {
+  const std::string number = std::to_string(id);
+  const std::array<const char*, 4> words = {"TIDE", "BACKUP", "END", number.c_str()};
+  return Ask(words).status();
 }
 
 absl::StatusOr<std::string> NodeLink::Info() {

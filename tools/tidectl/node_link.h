@@ -29,6 +29,9 @@ class NodeLink {
   absl::StatusOr<NodeWatermarks> Watermarks();
   absl::StatusOr<NodeDigest> Digest();
   absl::StatusOr<std::string> Info();
+  // Asks again for a while if the node is deleting files at this moment.
+  absl::StatusOr<BackupReply> BeginBackup(int64_t seconds);
+  absl::Status EndBackup(uint64_t id);
 
  private:
   struct FreeContext {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "tools/tidectl/moment.h"
 
 namespace tidemark::tidectl {
 namespace {
@@ -121,6 +122,26 @@ absl::StatusOr<NodeDigest> ReadDigest(const redisReply& reply) {
   map.Texts("shard_digests", node.shard_digests);
   if (!map.status().ok()) return map.status();
   return node;
+}
+
+absl::StatusOr<BackupReply> ReadBackup(const redisReply& reply) {
+  int64_t id = 0;
+  std::string history;
+  Vector durable;
+  MapReader map(reply);
+  for (std::string_view name : {"id", "history", "durable"}) map.RequirePresent(name);
+  map.Number("id", id);
+  map.Text("history", history);
+  map.Numbers("durable", durable);
+  if (!map.status().ok()) return map.status();
+  const std::optional<HistoryId> parsed = ParseHistory(history);
+  if (!parsed.has_value()) return absl::InvalidArgumentError("history is not a history");
+  BackupReply backup{.id = static_cast<uint64_t>(id), .history = *parsed, .durable = {}};
+  for (const int64_t sequence : durable) {
+    if (sequence < 0) return absl::InvalidArgumentError("durable is not a vector");
+    backup.durable.push_back(Sequence(static_cast<uint64_t>(sequence)));
+  }
+  return backup;
 }
 
 }  // namespace tidemark::tidectl

@@ -1,4 +1,4 @@
-// What nodes answer to TIDE WATERMARKS and TIDE DIGEST, read from RESP2.
+// What nodes answer to TIDE WATERMARKS, DIGEST and BACKUP, read from RESP2.
 
 #ifndef TIDEMARK_TOOLS_TIDECTL_TIDE_REPLY_H_
 #define TIDEMARK_TOOLS_TIDECTL_TIDE_REPLY_H_
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/ids.h"
 
 namespace tidemark::tidectl {
 
@@ -46,10 +47,18 @@ struct NodeDigest {
   std::vector<std::string> shard_digests;  // By the node's own shards; may be empty.
 };
 
+// What TIDE BACKUP BEGIN answers.
+struct BackupReply {
+  uint64_t id = 0;
+  HistoryId history;
+  Watermarks durable;  // What is in the node's files by now.
+};
+
 // Unknown keys are passed over: a newer node may tell more. InvalidArgument if the reply is not of
 // the expected shape.
 absl::StatusOr<NodeWatermarks> ReadWatermarks(const redisReply& reply);
 absl::StatusOr<NodeDigest> ReadDigest(const redisReply& reply);
+absl::StatusOr<BackupReply> ReadBackup(const redisReply& reply);
 
 }  // namespace tidemark::tidectl
 
