@@ -16,9 +16,20 @@ Node Node::Replica(const Node& primary, const Flags& flags) {
   return Node(Runfile("server/replica"), /*opens_replication_port=*/false, std::move(all));
 }
 
+Node Node::CrashingPrimary(const Flags& flags, std::vector<std::string> environment) {
+  return Node(Runfile("integration/crashing_primary"), /*opens_replication_port=*/true, flags,
+              std::move(environment));
+}
+
 void Node::Start() {
-  std::vector<std::string> command = {program_, "--bind=127.0.0.1",
-                                      fmt::format("--port={}", ready_.port)};
+  // env(1) becomes the program, so its process is ours.
+  std::vector<std::string> command;
+  if (!environment_.empty()) {
+    command.push_back("env");
+    command.insert(command.end(), environment_.begin(), environment_.end());
+  }
+  command.insert(command.end(),
+                 {program_, "--bind=127.0.0.1", fmt::format("--port={}", ready_.port)});
   if (opens_replication_port_) {
     command.push_back(fmt::format("--replication_port={}", ready_.replication_port.value_or(0)));
   }
@@ -48,9 +59,23 @@ bool Node::AwaitReady(Duration patience) {
   return true;
 }
 
+bool Node::AwaitReadyOrKilled(Duration patience) {
+  const bool done = Eventually(
+      patience, [&] { return process_->FirstLine() || process_->WaitExit(Duration(0)); });
+  if (done && !process_->FirstLine() && process_->WaitExit(Duration(0)) == KilledBy(SIGKILL)) {
+    return false;
+  }
+  return AwaitReady(Duration(0));
+}
+
 void Node::Kill() {
   process_->Signal(SIGKILL);
   EXPECT_EQ(process_->WaitExit(kPatience), KilledBy(SIGKILL));
+}
+
+void Node::Stop() {
+  process_->Signal(SIGTERM);
+  EXPECT_EQ(process_->WaitExit(kPatience), ExitedWith(0));
 }
 
 void Node::Restart() {

@@ -26,6 +26,10 @@ class Node {
 
   // Starts it and returns at once.
   static Node Primary(const Flags& flags);
+  // A primary that kills itself, or whose disk fails, where its environment says: see
+  // integration/crashing_primary.cc, which the target lists in `data`. Each of `environment` is
+  // NAME=VALUE.
+  static Node CrashingPrimary(const Flags& flags, std::vector<std::string> environment = {});
   // Follows `primary`, which must be ready.
   static Node Replica(const Node& primary, const Flags& flags);
 
@@ -33,10 +37,25 @@ class Node {
   // process ends first, prints something else, or says nothing for `patience`.
   bool AwaitReady(Duration patience = kPatience);
 
+  // As AwaitReady, but an end by SIGKILL before that is no failure: it returns false.
+  bool AwaitReadyOrKilled(Duration patience = kPatience);
+
   // Kills it as kill -9 does.
   void Kill();
+  // Stops it as SIGTERM does; a failure of the test if its end is not clean.
+  void Stop();
   // Starts it again after its end, on the ports that it had.
   void Restart();
+  // Likewise, with other flags.
+  void Restart(const Flags& flags) {
+    flags_ = flags;
+    Restart();
+  }
+
+  // Of its next start.
+  void set_environment(std::vector<std::string> environment) {
+    environment_ = std::move(environment);
+  }
 
   // Requires: it was ready once.
   int port() const { return ready_.port; }
@@ -48,10 +67,12 @@ class Node {
   const Process& process() const { return *process_; }
 
  private:
-  Node(std::string program, bool opens_replication_port, Flags flags)
+  Node(std::string program, bool opens_replication_port, Flags flags,
+       std::vector<std::string> environment = {})
       : program_(std::move(program)),
         opens_replication_port_(opens_replication_port),
-        flags_(std::move(flags)) {
+        flags_(std::move(flags)),
+        environment_(std::move(environment)) {
     Start();
   }
   void Start();
@@ -59,6 +80,7 @@ class Node {
   std::string program_;
   bool opens_replication_port_;
   Flags flags_;
+  std::vector<std::string> environment_;
   ReadyLine ready_;  // Zeros until it was ready once.
   std::unique_ptr<Process> process_;
 };

@@ -16,6 +16,13 @@ TEST(ReadyLineTest, ReadsAPrimarys) {
   EXPECT_EQ(ready->pid, 4242);
 }
 
+TEST(ReadyLineTest, ReadsTheExportsPort) {
+  const auto ready = ParseReadyLine(
+      "tidemark ready role=primary port=1 replication_port=2 export_port=3 shards=1 pid=4");
+  ASSERT_TRUE(ready.ok()) << ready.status();
+  EXPECT_EQ(ready->export_port, 3);
+}
+
 TEST(ReadyLineTest, ReadsAReplicasWithoutAReplicationPort) {
   const auto ready = ParseReadyLine("tidemark ready role=replica port=6380 shards=1 pid=1");
   ASSERT_TRUE(ready.ok()) << ready.status();
