@@ -67,6 +67,10 @@ take_port() {
   next_port=$((next_port + 1))
 }
 
+# More flags for start_primary, of each side.
+tidemark_flags=()
+redis_flags=()
+
 # start_primary SIDE [COMMAND...]: starts a server on the server's core, below COMMAND if there is one (a
 # profiler). Sets pid, port and replication_port.
 start_primary() {
@@ -80,7 +84,7 @@ start_primary() {
     replication_port=$port
     port=$client_port
     taskset -c $server_core "$@" "$tidemark_bin/server/primary" --port="$port" --shards=1 \
-      --replication_port="$replication_port" >"$work/$port.log" 2>&1 &
+      --replication_port="$replication_port" "${tidemark_flags[@]}" >"$work/$port.log" 2>&1 &
   else
     # Its pause before a full sync, and its snapshots of the data, would be measured otherwise. A directory
     # of its own: it loads a dump.rdb that it finds.
@@ -88,7 +92,7 @@ start_primary() {
     taskset -c $server_core "$@" redis-server --port "$port" --bind 127.0.0.1 --save '' \
       --dir "$work/$port" \
       --appendonly no --repl-diskless-sync yes --repl-diskless-sync-delay 0 \
-      --daemonize no >"$work/$port.log" 2>&1 &
+      --daemonize no "${redis_flags[@]}" >"$work/$port.log" 2>&1 &
   fi
   pid=$!
   started+=("$pid")
