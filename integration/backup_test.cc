@@ -1,13 +1,12 @@
 // A backup of a primary that is being written to, and a return to an earlier moment.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <string>
 
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
 #include "integration/harness/process.h"
+#include "integration/harness/scratch.h"
 #include "integration/harness/tide_reports.h"
 
 namespace tidemark::integration {
@@ -15,14 +14,7 @@ namespace {
 
 class BackupTest : public testing::Test {
  protected:
-  BackupTest() {
-    std::string path = testing::TempDir() + "backup-XXXXXX";
-    EXPECT_NE(mkdtemp(path.data()), nullptr);
-    path_ = path;
-  }
-  ~BackupTest() override { std::filesystem::remove_all(path_); }
-
-  std::string Path(const std::string& name) const { return (path_ / name).string(); }
+  std::string Path(const std::string& name) const { return (scratch_.path() / name).string(); }
   std::string DataDir(const std::string& name) const { return "--data_dir=" + Path(name); }
 
   static void Tidectl(const std::vector<std::string>& arguments) {
@@ -48,7 +40,7 @@ class BackupTest : public testing::Test {
     for (const Reply& reply : client.Flush()) ASSERT_EQ(reply, Reply::Status("OK"));
   }
 
-  std::filesystem::path path_;
+  const Scratch scratch_;
 };
 
 TEST_F(BackupTest, ABackupUnderLoadStartsAsTheRestoreOfTheSameMoment) {

@@ -42,9 +42,9 @@ class Victim {
   Victim(const Policy& policy, uint64_t seed, std::vector<std::string> environment = {})
       : load_({.shards = policy.shards, .keeps_replied = policy.fsync == "always", .seed = seed}),
         node_(Node::CrashingPrimary(
-            {"--data_dir=" + scratch_.data().string(), "--fsync=" + policy.fsync,
-             "--fsync_interval_ms=10", "--segment_bytes=64kb", "--snapshot_every_s=1",
-             "--snapshot_min_writes=1", fmt::format("--shards={}", policy.shards)},
+            {scratch_.data_dir(), "--fsync=" + policy.fsync, "--fsync_interval_ms=10",
+             "--segment_bytes=64kb", "--snapshot_every_s=1", "--snapshot_min_writes=1",
+             fmt::format("--shards={}", policy.shards)},
             std::move(environment))) {}
 
   Node& node() { return node_; }

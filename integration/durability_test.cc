@@ -2,10 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,28 +11,13 @@
 #include "integration/harness/convergence.h"
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
+#include "integration/harness/scratch.h"
 #include "integration/harness/tide_reports.h"
 
 namespace tidemark::integration {
 namespace {
 
 using testing::HasSubstr;
-
-// A directory of the test's own, gone when the test is over.
-class Scratch {
- public:
-  Scratch() {
-    std::string path = testing::TempDir() + "data-XXXXXX";
-    EXPECT_NE(mkdtemp(path.data()), nullptr);
-    path_ = path;
-  }
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  std::string data_dir() const { return "--data_dir=" + (path_ / "data").string(); }
-  std::filesystem::path path() const { return path_ / "data"; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // The contents, whatever their history and number of shards.
 std::string Contents(const Node& node) {

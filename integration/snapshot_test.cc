@@ -2,7 +2,6 @@
 // was taken while clients wrote, flushed and let keys expire.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -11,6 +10,7 @@
 
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
+#include "integration/harness/scratch.h"
 #include "integration/harness/tide_reports.h"
 
 namespace tidemark::integration {
@@ -20,17 +20,10 @@ using testing::HasSubstr;
 
 class SnapshotTest : public testing::Test {
  protected:
-  SnapshotTest() {
-    std::string path = testing::TempDir() + "snapshot-XXXXXX";
-    EXPECT_NE(mkdtemp(path.data()), nullptr);
-    scratch_ = path;
-  }
-  ~SnapshotTest() override { std::filesystem::remove_all(scratch_); }
-
-  std::string DataDir() const { return "--data_dir=" + (scratch_ / "data").string(); }
+  std::string DataDir() const { return scratch_.data_dir(); }
   std::vector<std::string> Names(const std::string& beginning) const {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(scratch_ / "data")) {
+    for (const auto& entry : std::filesystem::directory_iterator(scratch_.data())) {
       const std::string name = entry.path().filename().string();
       if (name.starts_with(beginning)) names.push_back(name);
     }
@@ -46,7 +39,7 @@ class SnapshotTest : public testing::Test {
   }
 
  private:
-  std::filesystem::path scratch_;
+  const Scratch scratch_;
 };
 
 TEST_F(SnapshotTest, CommandsAnswerAsRedisDoes) {

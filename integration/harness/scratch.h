@@ -24,6 +24,7 @@ class Scratch {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path data() const { return path_ / "data"; }
+  std::string data_dir() const { return "--data_dir=" + data().string(); }  // The flag.
 
  private:
   std::filesystem::path path_;
