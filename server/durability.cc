@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log/log.h"
+#include "base/random_id.h"
 #include "server/history_text.h"
 #include "server/recovery_loader.h"
 
@@ -20,13 +20,6 @@ namespace {
 constexpr size_t kLoadingBytesInFlight = 8 << 20;
 // What is not in a snapshot by then is in the log.
 constexpr auto kLastSnapshotDeadline = std::chrono::seconds(60);
-
-uint64_t RandomId() {
-  std::random_device random;
-  uint64_t id = 0;
-  while (id == 0) id = (uint64_t{random()} << 32) | random();
-  return id;
-}
 
 // A directory that cannot be used is not a wrong setting, whatever the code below says.
 absl::Status NotTheSettings(const absl::Status& status) {

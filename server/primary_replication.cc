@@ -3,21 +3,14 @@
 #include <algorithm>
 #include <atomic>
 #include <climits>
-#include <random>
 #include <utility>
 
+#include "base/random_id.h"
 #include "server/history_text.h"
 #include "server/shard_calls.h"
 
 namespace tidemark::server {
 namespace {
-
-HistoryId NewHistory() {
-  std::random_device random;
-  uint64_t id = 0;
-  while (id == 0) id = (uint64_t{random()} << 32) | random();
-  return HistoryId(id);
-}
 
 replication::BatchLimits LimitsFrom(const Settings& settings) {
   replication::BatchLimits limits;
@@ -58,7 +51,7 @@ replication::ReplicationServer::Options ServerOptions(const Settings& settings, 
 
 PrimaryReplication::PrimaryReplication(const Settings& settings, int shards)
     : settings_(settings),
-      history_(NewHistory()),
+      history_(HistoryId(RandomId())),
       backlog_budget_(static_cast<size_t>(settings.Int(Setting::kBacklogBytes)), shards) {
   for (int i = 0; i < shards; ++i) {
     replication::ShardPublisher::Options options;

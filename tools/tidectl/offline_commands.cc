@@ -5,11 +5,11 @@
 
 #include <cstdio>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "base/random_id.h"
 #include "tools/tidectl/dump.h"
 #include "tools/tidectl/node_link.h"
 #include "wal/data_directory.h"
@@ -33,13 +33,6 @@ int Fail(const absl::Status& status) {
   std::fflush(stdout);
   std::fprintf(stderr, "tidectl: %s\n", std::string(status.message()).c_str());
   return 1;
-}
-
-HistoryId FreshHistory() {
-  std::random_device random;
-  uint64_t id = 0;
-  while (id == 0) id = (uint64_t{random()} << 32) | random();
-  return HistoryId(id);
 }
 
 int64_t NowMs() { return absl::ToUnixMillis(absl::Now()); }
@@ -86,7 +79,7 @@ int LogRepair(DataDirectory& directory, bool yes) {
     Print("nothing was changed; do it with --yes\n");
     return 1;
   }
-  const absl::Status repaired = wal::Repair(directory, *plan, FreshHistory(), NowMs());
+  const absl::Status repaired = wal::Repair(directory, *plan, HistoryId(RandomId()), NowMs());
   if (!repaired.ok()) return Fail(repaired);
   Print("repaired; now:\n");
   return LogCheck(directory);
@@ -156,7 +149,7 @@ int CopyTo(const DataDirectory& directory, const wal::Survey& survey, const wal:
   const absl::StatusOr<wal::Cut> cut =
       wal::FindCut(directory, survey, target.history, target.sequences);
   if (!cut.ok()) return Fail(cut.status());
-  const HistoryId child = FreshHistory();
+  const HistoryId child = HistoryId(RandomId());
   const absl::Status copied =
       wal::CopyAtCut(directory, *cut, {.into = into, .child = child, .now_ms = NowMs()});
   if (!copied.ok()) return Fail(copied);
