@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "base/thread_name.h"
 #include "cache/multi_shard.h"
 
 namespace tidemark::cache {
@@ -40,7 +42,12 @@ Engine::~Engine() { Stop(); }
 
 void Engine::Start() {
   CHECK(threads_.empty() && !stopping());
-  for (auto& shard : shards_) threads_.emplace_back([&shard = *shard] { shard.Loop(); });
+  for (auto& shard : shards_) {
+    threads_.emplace_back([&shard = *shard] {
+      NameThread(absl::StrCat("shard ", shard.id().value()));
+      shard.Loop();
+    });
+  }
 }
 
 void Engine::Stop() {

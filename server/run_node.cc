@@ -13,6 +13,7 @@
 #include "base/log/log.h"
 #include "base/settings/settings_loader.h"
 #include "base/settings/settings_page.h"
+#include "base/thread_name.h"
 #include "server/node.h"
 
 namespace tidemark::server {
@@ -33,6 +34,7 @@ class SignalWatcher {
   }
   void Watch(Node& node) {
     thread_ = std::thread([this, &node] {
+      NameThread("signals");
       for (int caught = 0; sigwait(&signals_, &caught) == 0 && caught != SIGUSR1;) {
         if (++caught_ > 1) {
           // The operator asked twice: what is still under way is given up.

@@ -10,6 +10,7 @@
 
 #include "base/format/frame_compressor.h"
 #include "base/log/log.h"
+#include "base/thread_name.h"
 
 namespace tidemark::server {
 namespace {
@@ -49,7 +50,10 @@ SnapshotService::SnapshotService(const wal::DataDirectory& directory, wal::Reten
 SnapshotService::~SnapshotService() { Stop(); }
 
 void SnapshotService::Start() {
-  thread_ = std::thread([this] { Run(); });
+  thread_ = std::thread([this] {
+    NameThread("snapshots");
+    Run();
+  });
 }
 
 void SnapshotService::Stop() {

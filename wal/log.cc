@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/thread_name.h"
 
 namespace tidemark::wal {
 namespace {
@@ -135,6 +136,7 @@ absl::Status Log::Stop() {
 // --- The log thread ---
 
 void Log::Run() {
+  NameThread("log");
   // A commit wait may be shorter than the 50 us by which the system likes to be late. Without the
   // right to say so, waits are a little longer.
   prctl(PR_SET_TIMERSLACK, kTimerSlackNanos);

@@ -2,7 +2,10 @@
 
 #include <asio/post.hpp>
 #include <chrono>
+#include <string>
 #include <utility>
+
+#include "base/thread_name.h"
 
 namespace tidemark {
 
@@ -12,8 +15,11 @@ LinkLoop::LinkLoop() : context_(std::make_shared<asio::io_context>()) {
 
 LinkLoop::~LinkLoop() { Stop(); }
 
-void LinkLoop::Start() {
-  thread_ = std::thread([context = context_] { context->run(); });
+void LinkLoop::Start(std::string_view name) {
+  thread_ = std::thread([context = context_, name = std::string(name)] {
+    NameThread(name);
+    context->run();
+  });
 }
 
 void LinkLoop::Stop() {

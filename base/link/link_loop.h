@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
 
 #include "absl/functional/any_invocable.h"
@@ -22,8 +23,8 @@ class LinkLoop {
 
   asio::io_context& context() { return *context_; }
 
-  // Sockets may be opened before Start(); handlers run from then on.
-  void Start();
+  // Sockets may be opened before Start(); handlers run from then on, on a thread of this name.
+  void Start(std::string_view name);
   // Ends the thread after the handler that runs. What is posted later is destroyed with the loop.
   // Idempotent.
   void Stop();

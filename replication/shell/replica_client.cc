@@ -69,7 +69,7 @@ class ReplicaClient::Core final : public LinkSocketOwner {
     on_synced_ = std::move(on_synced);
     started_ = true;
     loop_.Post([this] { Serve(); });
-    loop_.Start();
+    loop_.Start("primary link");
   }
   void Stop();
   void SetToken(std::string token) {

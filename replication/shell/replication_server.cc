@@ -138,7 +138,7 @@ absl::Status ReplicationServer::Core::Start() {
   listener_ = *std::move(listener);
   port_ = listener_->port();
   started_ = true;
-  loop_.Start();
+  loop_.Start("replicas");
   return absl::OkStatus();
 }
 

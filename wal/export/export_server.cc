@@ -191,7 +191,7 @@ absl::Status ExportServer::Core::Start(const std::string& consumers) {
   saver_ = std::make_unique<BackgroundSaver>(save_, options_.save_interval_ms);
   RefreshStatus(LinkLoop::NowMs());
   started_ = true;
-  loop_.Start();
+  loop_.Start("export");
   return absl::OkStatus();
 }
 
