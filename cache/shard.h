@@ -111,6 +111,12 @@ class Shard {
   // shard. After Engine::Stop the task is destroyed instead.
   void Post(absl::AnyInvocable<void(Shard&)> task);
 
+  // `threads` besides the engine's are as busy as shards from now on: where there is no core for
+  // each, shards do not spin.
+  void ShareCoresWith(int threads) {
+    spin_.Adapt(options_.spin_limit, UsableCores(), options_.shard_count + threads);
+  }
+
   void AddHook(ShardHook* hook) { hooks_.push_back(hook); }
 
   CommandStats& command_stats() { return stats_; }

@@ -175,6 +175,8 @@ void ShardNode::CutHolding(std::string_view why) {
 
 void ShardNode::set_holds_replies(bool holds) {
   holds_replies_ = holds;
+  // The log's thread is as busy as a shard then.
+  shard_.ShareCoresWith(holds ? 1 : 0);
   if (holds) return;
   for (uint64_t client_id : std::exchange(holding_, {})) {
     if (Client* client = FindClient(client_id)) client->ReleaseAllReplies();

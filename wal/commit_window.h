@@ -3,11 +3,16 @@
 // 50 clients make 12,500 writes a second if each flush carries all of them, 6,250 if each carries
 // half.
 //
-// Left alone, clients fall into two groups: while the flush of one group runs, the other queues,
-// and each waits for two flushes. But who was just answered asks again within a network round trip,
-// which is short beside a flush. So after a flush the next one is expected to carry those that were
-// answered and those that queued meanwhile, and waits for that many, at most for a share of what
-// flushes take: where the clients do not come back, little is lost. One client alone never waits.
+// Who was just answered asks again a round trip later. So after a flush the writers are those that
+// it answered and those that queued meanwhile, and there are two good rhythms:
+//   all of them in each flush, where a round trip is short beside a flush (a slow disk): waiting
+//   for
+//     the last to come back costs little and spares each writer a second flush;
+//   half of them in turn, where it is long (a fast disk): the flush of one half runs while the
+//     other half is served. Less than half a flush wastes the processor and the disk on flushes.
+// The window first waits a little for all, then somewhat longer for half. Where either has not
+// brought them several times in a row it is given up for a while: clients that do not come back
+// cost the others little. One client alone never waits.
 //
 //   window.OnSynced(records, nanos, now_ns);                // After each flush.
 //   window.Expect(queued);                                  // Before its writers are answered.
@@ -24,10 +29,18 @@ namespace tidemark::wal {
 
 class CommitWindow {
  public:
-  // The most that is waited: this share of the recent flushes' time, and this long. 0: never.
-  static constexpr int kDefaultPercent = 12;
+  struct Options {
+    // The most that is waited, as shares of the recent flushes' time; 0: never.
+    int percent_for_all = 12;
+    int percent_for_half = 60;
+  };
   static constexpr int64_t kMaxWaitNanos = 2'000'000;
-  explicit CommitWindow(int percent_of_sync = kDefaultPercent) : percent_(percent_of_sync) {}
+  // Waits in vain, one after another, before they are given up, and for how many flushes.
+  static constexpr int kPatience = 8;
+  static constexpr int kRestFlushes = 256;
+
+  CommitWindow() : CommitWindow(Options()) {}
+  explicit CommitWindow(const Options& options) : options_(options) {}
 
   // A flush ended that made `records` durable and took `sync_ns`.
   void OnSynced(uint64_t records, int64_t sync_ns, int64_t now_ns);
@@ -38,16 +51,35 @@ class CommitWindow {
   // How much longer to hold back the flush of `pending` records; 0: not at all.
   int64_t Wait(uint64_t pending, int64_t now_ns) const;
 
-  // What the next flush is expected to carry.
+  // What a flush would carry at most: all who write.
   uint64_t expected() const { return expected_; }
+  bool waits_for_all() const { return for_all_.willing(); }
+  bool waits_for_half() const { return for_half_.willing(); }
   int64_t average_sync_ns() const { return average_sync_ns_; }
 
  private:
-  const int percent_;
+  // Whether a wait is worth another try.
+  class Patience {
+   public:
+    bool willing() const { return rest_flushes_ == 0; }
+    // A flush ended. `came`: it carried those that were waited for, or would have been.
+    void Judge(bool came);
+
+   private:
+    int in_vain_ = 0;
+    int rest_flushes_ = 0;
+  };
+
+  uint64_t half() const { return (expected_ + 1) / 2; }
+  int64_t Share(int percent) const;
+
+  const Options options_;
   int64_t average_sync_ns_ = 0;
   uint64_t answered_ = 0;  // By the latest flush.
   uint64_t expected_ = 0;
-  int64_t wait_until_ns_ = 0;
+  int64_t synced_at_ns_ = 0;
+  Patience for_all_;
+  Patience for_half_;
 };
 
 }  // namespace tidemark::wal

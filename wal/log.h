@@ -51,7 +51,8 @@ class Log {
     FsyncPolicy fsync = FsyncPolicy::kInterval;
     int64_t fsync_interval_ms = 100;
     uint64_t segment_bytes = 64 << 20;
-    int commit_wait_percent = CommitWindow::kDefaultPercent;  // fsync=always; commit_window.h.
+    CommitWindow::Options commit_window = {};  // With fsync=always, as is the next.
+    uint64_t zero_ahead_bytes = 512 << 10;     // See SegmentWriter::ZeroAhead().
     bool zstd = false;
     int zstd_level = 3;
     size_t ring_bytes = 32 << 20;  // Of one shard: 100 % of ShardLog::utilisation_percent().

@@ -13,7 +13,7 @@ LogWriter::LogWriter(const DataDirectory& directory, const LogBegin& begin, cons
       history_(begin.history),
       options_(options),
       compressor_({.level = options.zstd_level, .clock = options.clock}),
-      window_(options.commit_wait_percent),
+      window_(options.commit_window),
       cut_(SequencesOf(begin.positions)),
       done_bytes_(begin.positions.size()),
       segment_number_(begin.next_segment),
@@ -186,6 +186,9 @@ absl::Status LogWriter::WriteBatch() {
   }
   CrashPoint("log.batch_gathered");
   const int64_t begin_ns = options_.clock->MonotonicNanos();
+  if (options_.fsync == FsyncPolicy::kAlways && options_.zero_ahead_bytes > 0) {
+    if (absl::Status s = segment_->ZeroAhead(bytes, options_.zero_ahead_bytes); !s.ok()) return s;
+  }
   if (absl::Status s = segment_->Write(batch_, options_.clock->UnixMillis()); !s.ok()) return s;
   CrashPoint("log.batch_written");
   const int64_t end_ns = options_.clock->MonotonicNanos();

@@ -71,7 +71,8 @@ class LogWriter {
     FsyncPolicy fsync = FsyncPolicy::kAlways;
     int64_t fsync_interval_ms = 100;
     uint64_t segment_bytes = 64 << 20;
-    int commit_wait_percent = CommitWindow::kDefaultPercent;  // See commit_window.h.
+    CommitWindow::Options commit_window = {};  // With fsync=always, as is the next.
+    uint64_t zero_ahead_bytes = 512 << 10;     // SegmentWriter::ZeroAhead(); 0: never.
     bool zstd = false;
     int zstd_level = 3;
     const Clock* clock = &Clock::System();

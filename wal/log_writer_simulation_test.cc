@@ -60,6 +60,7 @@ class Simulation {
     options_.fsync = static_cast<FsyncPolicy>(Below(3));
     options_.fsync_interval_ms = 1 + static_cast<int64_t>(Below(20));
     options_.segment_bytes = 2048 + Below(16) * 1024;
+    options_.zero_ahead_bytes = Below(2) * (64 + Below(4096));
     options_.zstd = Below(3) == 0;
     options_.clock = &clock_;
     options_.counters = &counters_;

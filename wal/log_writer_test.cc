@@ -50,7 +50,9 @@ class LogWriterTest : public testing::Test {
 
 TEST_F(LogWriterTest, AlwaysSyncsWhatItWroteWithOneWrite) {
   Open(FsyncPolicy::kAlways);
-  for (int i = 0; i < 10; ++i) Take();
+  Take();
+  Run();  // The zeros ahead are written.
+  for (int i = 0; i < 9; ++i) Take();
   const SimulatedDisk::Counts before = disk_.counts();
   const LogWriter::Step step = Run();
   EXPECT_TRUE(step.synced && step.durable_moved);
@@ -60,6 +62,18 @@ TEST_F(LogWriterTest, AlwaysSyncsWhatItWroteWithOneWrite) {
   EXPECT_EQ(step.wait_ns, std::nullopt);
 }
 
+TEST_F(LogWriterTest, WritesZerosAheadForAlwaysOnly) {
+  Open(FsyncPolicy::kInterval);
+  const uint64_t before = disk_.counts().writes;
+  Take();
+  Run(true);
+  EXPECT_EQ(disk_.counts().writes - before, 1u);
+  writer_->set_fsync(FsyncPolicy::kAlways, 0);
+  Take();
+  Run();
+  EXPECT_EQ(disk_.counts().writes - before, 3u);
+}
+
 TEST_F(LogWriterTest, AlwaysHoldsAFlushBackForThoseJustAnswered) {
   disk_.set_sync_hook([this](const std::string&) { clock_.AdvanceMillis(8); });
   Open(FsyncPolicy::kAlways);
@@ -67,15 +81,18 @@ TEST_F(LogWriterTest, AlwaysHoldsAFlushBackForThoseJustAnswered) {
   Run();
   Take(1);
   LogWriter::Step step = Run();
-  EXPECT_EQ(step.wait_ns, 960'000);
+  EXPECT_EQ(step.wait_ns, CommitWindow::kMaxWaitNanos);
   EXPECT_EQ(written(), 10u);
-  Take(9);
+  Take(4);
+  step = Run();
+  EXPECT_EQ(step.wait_ns, 960'000) << "half are there";
+  Take(5);
   step = Run();
   EXPECT_EQ(durable(), 20u);
   // Nobody came back: the wait ends by itself.
   Take(1);
   EXPECT_GT(*Run().wait_ns, 0);
-  clock_.AdvanceMillis(1);
+  clock_.AdvanceMillis(2);
   Run();
   EXPECT_EQ(durable(), 21u);
 }

@@ -1,5 +1,7 @@
 #include "wal/segment_writer.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/crash_point.h"
 
@@ -72,6 +74,24 @@ absl::Status SegmentWriter::Write(std::span<const Frame* const> frames, int64_t 
   first_offset_ = first;
   end_ = end;
   mark_due_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status SegmentWriter::ZeroAhead(uint64_t bytes, uint64_t ahead_bytes) {
+  CHECK(!sealed_ && !sync_failed_);
+  const uint64_t needed = end_ + kMarkBytes + bytes;
+  if (needed <= zeroed_to_) return absl::OkStatus();
+  const uint64_t from = std::max(end_, zeroed_to_);
+  const uint64_t to = std::min(needed + ahead_bytes, segment_bytes_);
+  if (to <= from) return absl::OkStatus();
+  static constexpr char kZeros[64 << 10] = {};
+  pieces_.clear();
+  for (uint64_t left = to - from; left > 0;) {
+    pieces_.emplace_back(kZeros, std::min<uint64_t>(left, sizeof(kZeros)));
+    left -= pieces_.back().size();
+  }
+  if (absl::Status s = file_->WriteAt(from, pieces_); !s.ok()) return s;
+  zeroed_to_ = to;
   return absl::OkStatus();
 }
 

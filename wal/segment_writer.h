@@ -54,6 +54,12 @@ class SegmentWriter {
   // Writes the frames after what is there. Requires: there is at least one; each is of the header's
   // history and continues its shard's stream. Compressed ones are written as they are.
   absl::Status Write(std::span<const Frame* const> frames, int64_t now_ms);
+  // Writes zeros, `ahead_bytes` at least, behind what is there and the `bytes` that are about to
+  // come, unless earlier ones reach so far; no further than the segment was meant to. Blocks that
+  // were only reserved must be entered in the file system's journal when they are first written,
+  // which a sync then waits for; blocks with zeros are simply written over. The bytes cost the disk
+  // twice, so this is for who syncs often.
+  absl::Status ZeroAhead(uint64_t bytes, uint64_t ahead_bytes);
   // Makes all that was written durable.
   absl::Status Sync();
   // Footer, length, fsync: nothing can be written after it. After an error of the final sync,
@@ -83,6 +89,7 @@ class SegmentWriter {
   Positions positions_;
   uint64_t frames_ = 0;
   uint64_t end_;
+  uint64_t zeroed_to_ = 0;
   uint64_t synced_to_;
   uint64_t first_offset_ = 0;
   bool mark_due_ = false;

@@ -136,6 +136,32 @@ TEST_F(SegmentWriterTest, CountsTheFooterIntoItsRoom) {
   EXPECT_FALSE(segment->HasRoomFor(room));
 }
 
+TEST_F(SegmentWriterTest, ZerosAheadChangeNothingThatIsRead) {
+  auto segment = *Create(1);
+  for (int i = 0; i < 5; ++i) {
+    const uint64_t end = segment->end_bytes();
+    ASSERT_TRUE(segment->ZeroAhead(100, 300).ok());
+    EXPECT_EQ(segment->end_bytes(), end);
+    ASSERT_TRUE(Write(*segment, 3).ok());
+    ASSERT_TRUE(segment->Sync().ok());
+  }
+  ASSERT_TRUE(segment->ZeroAhead(100, 1 << 20).ok());
+  EXPECT_EQ(*(*disk_.OpenFile(directory_->SegmentPath(1), Disk::Open::kRead))->Size(), 4096u);
+  disk_.Crash(SimulatedDisk::Unsynced::kLose);
+  const Read read = ReadBack(1, SegmentTail::kMayBeTorn);
+  EXPECT_TRUE(read.status.ok()) << read.status;
+  EXPECT_EQ(read.frames, 5u);
+}
+
+TEST_F(SegmentWriterTest, ZerosAreWrittenOnceAndOnlyBehindWhatIsThere) {
+  auto segment = *Create(1, 1 << 20);
+  ASSERT_TRUE(segment->ZeroAhead(100, 10'000).ok());
+  disk_.FailWrite(1);
+  EXPECT_TRUE(segment->ZeroAhead(10'000, 10'000).ok()) << "nothing was to be written";
+  EXPECT_FALSE(segment->ZeroAhead(10'101, 10'000).ok());
+  EXPECT_TRUE(segment->ZeroAhead(10'101, 10'000).ok()) << "the call may be made again";
+}
+
 TEST_F(SegmentWriterTest, FailedSyncIsRemembered) {
   auto segment = *Create(1);
   ASSERT_TRUE(Write(*segment).ok());
