@@ -96,6 +96,16 @@ void LogReader::FollowForks() {
 
 // --- Finding the place ---
 
+Watermarks LogReader::NeededBefore(const SegmentHeader& header) const {
+  Watermarks before = SequencesOf(header.before);
+  if (const Positions* end = manifest_.EndOf(header.history)) {
+    for (size_t shard = 0; shard < before.size(); ++shard) {
+      before[shard] = std::min(before[shard], (*end)[shard].sequence);
+    }
+  }
+  return before;
+}
+
 absl::Status LogReader::Seek(std::vector<LostRecords>* lost) {
   segment_.reset();
   tail_index_.reset();
@@ -122,13 +132,13 @@ absl::Status LogReader::Seek(std::vector<LostRecords>* lost) {
     if (header == nullptr) continue;  // Torn: it has no frame.
     if (Age(header->history) < Age(history_)) continue;
     if (Age(header->history) > Age(history_)) break;
-    if (AtOrBelow(SequencesOf(header->before), position_)) {
+    if (AtOrBelow(NeededBefore(*header), position_)) {
       at_ = {.segment = *number, .offset = 0};
       return absl::OkStatus();
     }
     oldest = *header;
   }
-  if (oldest.has_value()) return Lost(SequencesOf(oldest->before), lost);
+  if (oldest.has_value()) return Lost(NeededBefore(*oldest), lost);
   if (const Positions* end = manifest_.EndOf(history_)) return Lost(SequencesOf(*end), lost);
   // Nothing of the newest history was ever written.
   at_ = {.segment = numbers->empty() ? 1 : numbers->back() + 1, .offset = 0};
@@ -237,8 +247,8 @@ absl::StatusOr<std::optional<LogReader::Read>> LogReader::ReadSegment() {
     segment_ = *std::move(opened);
     const SegmentHeader* const header = segment_->header();
     if (header != nullptr && header->history == history_ &&
-        !AtOrBelow(SequencesOf(header->before), position_)) {
-      return Lost(SequencesOf(header->before), nullptr);
+        !AtOrBelow(NeededBefore(*header), position_)) {
+      return Lost(NeededBefore(*header), nullptr);
     }
   }
   while (true) {

@@ -104,6 +104,8 @@ class LogReader {
   // How many generations it is behind the newest.
   size_t Age(HistoryId history) const;
 
+  // What a reader must have before it reads that segment: what is before it and is not void.
+  Watermarks NeededBefore(const SegmentHeader& header) const;
   // Finds where to begin, or to go on.
   absl::Status Seek(std::vector<LostRecords>* lost);
   // The error that says what is missing up to `available_after`.

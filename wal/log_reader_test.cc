@@ -261,6 +261,25 @@ TEST_F(LogReaderTest, FollowsTheForkAndPassesOverWhatIsVoid) {
   EXPECT_EQ(reader->position(), Written());
 }
 
+// One shard's void rest may fill whole segments, for another shard's records among it count.
+TEST_F(LogReaderTest, SegmentsThatBeginWithinTheVoidAreNoLoss) {
+  OpenLog(kOld, Positions(2), 1);
+  Write(40);
+  ASSERT_TRUE(log_->Stop().ok());
+  const Watermarks end = Written();
+  const uint64_t next = log_->current_segment() + 1;
+  log_.reset();
+  const Positions fork = {{.sequence = Sequence(end[0].value() - 20), .digest = 77},
+                          {.sequence = end[1], .digest = 78}};
+  AddHistory(kNew, 2, fork);
+  OpenLog(kNew, fork, next);
+  const auto from_the_beginning = OpenReader(kOld, Watermarks(2));
+  EXPECT_EQ(Drain(*from_the_beginning), 30);
+  EXPECT_EQ(from_the_beginning->history(), kNew);
+  const auto within = OpenReader(kOld, {fork[0].sequence, Sequence(end[1].value() - 2)});
+  EXPECT_EQ(Drain(*within), 1);
+}
+
 TEST_F(LogReaderTest, OtherNumberOfShardsBeginsAtZero) {
   OpenLog(kOld, Positions(2), 1);
   Write(4);
