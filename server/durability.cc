@@ -191,6 +191,12 @@ std::vector<replication::ShardPublisher::Beginning> NodeDurability::Beginnings()
 }
 
 absl::Status NodeDurability::StartServices(cache::Engine& engine, Shards shards) {
+  // Before anything can be pruned: it knows the consumers that are away, and what they need.
+  auto started = ExportService::Start(settings_, *directory_, *log_, retention_);
+  if (!started.ok()) return started.status();
+  export_service_ = *std::move(started);
+  published_export_.store(export_service_.get(), std::memory_order_release);
+
   SnapshotService::Options options;
   options.schedule.every_ms = settings_.Int(Setting::kSnapshotEveryS) * 1000;
   options.schedule.min_writes = static_cast<uint64_t>(settings_.Int(Setting::kSnapshotMinWrites));
@@ -201,12 +207,22 @@ absl::Status NodeDurability::StartServices(cache::Engine& engine, Shards shards)
       *directory_, retention_, SourcesFrom(engine, std::move(shards)), options);
   snapshot_service_->Start();
   published_snapshots_.store(snapshot_service_.get(), std::memory_order_release);
-
-  auto started = ExportService::Start(settings_, *directory_, *log_, retention_);
-  if (!started.ok()) return started.status();
-  export_service_ = *std::move(started);
-  published_export_.store(export_service_.get(), std::memory_order_release);
+  FollowSettings();
   return absl::OkStatus();
+}
+
+void NodeDurability::FollowSettings() {
+  for (const Setting id : {Setting::kSnapshotEveryS, Setting::kSnapshotMinWrites}) {
+    settings_.OnChange(id, [this] {
+      snapshot_service_->SetSchedule(
+          settings_.Int(Setting::kSnapshotEveryS) * 1000,
+          static_cast<uint64_t>(settings_.Int(Setting::kSnapshotMinWrites)));
+    });
+  }
+  if (export_service_ == nullptr) return;
+  for (const Setting id : {Setting::kExportToken, Setting::kExportTokenPrevious}) {
+    settings_.OnChange(id, [this] { export_service_->OnTokensChanged(settings_); });
+  }
 }
 
 int NodeDurability::export_port() const {

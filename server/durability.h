@@ -140,6 +140,7 @@ class NodeDurability {
   void AddLoading(DurabilityView& view) const;
   void NoteLosses(const wal::Recovered& recovered) const;
   wal::Log::Options LogOptions(cache::Engine& engine) const;
+  void FollowSettings();
   SnapshotSources SourcesFrom(cache::Engine& engine, Shards shards);
   Pressure LogPressure() const;
   void AddSnapshots(DurabilityView& view) const;

@@ -192,6 +192,11 @@ absl::Status Settings::ConfigSet(
       const auto& message = value.status().message();
       return SetFailed(ConfigName(*specs[i]), {message.data(), message.size()});
     }
+    const bool admits_everybody = specs[i]->id == Setting::kExportToken && value->text.empty() &&
+                                  Choice<ExportMode>(Setting::kExportMode) == ExportMode::kListen;
+    if (admits_everybody) {
+      return SetFailed(ConfigName(*specs[i]), "a node that listens for consumers needs one");
+    }
     values[i] = *std::move(value);
   }
   {

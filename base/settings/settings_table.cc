@@ -385,6 +385,7 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .default_text = "300",
      .max = kInt32Max,
      .unit = "seconds",
+     .change = kLive,
      .help = "A snapshot is taken when the last is so old and `snapshot_min_writes` writes have "
              "come since; 0 takes none by itself but at a clean stop."},
     {.id = Setting::kSnapshotMinWrites,
@@ -392,6 +393,7 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .type = kInt,
      .default_text = "1000",
      .min = 1,
+     .change = kLive,
      .help = "The least number of writes that are worth a snapshot."},
 
     // Change export.
@@ -415,12 +417,15 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .name = "export_token",
      .type = kSecret,
      .default_text = "",
+     .change = kLive,
      .roles = SettingRoles::kPrimary,
-     .help = "The secret that a consumer shows. Listening needs one."},
+     .help = "The secret that a consumer shows. Listening needs one. A change is for connections "
+             "that come after it."},
     {.id = Setting::kExportTokenPrevious,
      .name = "export_token_previous",
      .type = kSecret,
      .default_text = "",
+     .change = kLive,
      .roles = SettingRoles::kPrimary,
      .help = "A second token that is accepted while consumers change to a new one."},
     {.id = Setting::kExportRetainBytes,
