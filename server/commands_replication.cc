@@ -9,6 +9,7 @@
 #include "server/argument_docs.h"
 #include "server/client.h"
 #include "server/commands_backup.h"
+#include "server/commands_export.h"
 #include "server/help.h"
 #include "server/history_text.h"
 #include "server/metrics_page.h"
@@ -162,6 +163,8 @@ constexpr std::string_view kHelp[] = {
     "    Keeps the data directory's files while they are copied, for tidectl backup.",
     "DIGEST",
     "    A digest of the contents at a watermark: equal on nodes that hold the same.",
+    "EXPORT <LIST | FORGET name>",
+    "    The consumers of the change feed; FORGET gives up the place of one that is away.",
     "METRICS",
     "    Every counter, in Prometheus' text format.",
     "WATERMARKS",
@@ -184,6 +187,8 @@ constexpr std::array kTideSubcommands = {
     Row(kTideFamily, "tide|digest", 2, TideDigest, "0.1.0",
         "A digest of the contents at a watermark.",
         "O(N) in the number of keys, in slices between other commands"),
+    Row(kBackupFamily, "tide|export", -3, TideExport, "0.1.0",
+        "Lists the consumers of the change feed, or forgets one."),
     Row(kTideFamily, "tide|help", 2, TideHelp, "0.1.0", "The subcommands in brief."),
     Row(kTideFamily, "tide|metrics", 2, TideMetrics, "0.1.0",
         "Every counter, in Prometheus' text format."),

@@ -124,6 +124,8 @@ class NodeDurability {
     return published_snapshots_.load(std::memory_order_acquire);
   }
 
+  // Null: the settings want no export, or it has not begun.
+  ExportService* exports() const { return published_export_.load(std::memory_order_acquire); }
   // Where consumers connect; 0: nowhere.
   int export_port() const;
 
