@@ -164,10 +164,17 @@ void NodeDurability::NoteLosses(const wal::Recovered& recovered) const {
   for (const wal::DiscardedSpan& span : recovered.discarded) {
     lost += span.last.value() - span.first.value() + 1;
   }
+  // By the sequences whoever knows what was acknowledged can tell how many records are missing.
+  std::string positions;
+  for (const wal::ShardPosition& shard : recovered.positions) {
+    positions += fmt::format("{}{}", positions.empty() ? "" : ", ", shard.sequence.value());
+  }
   Log(LogLevel::kInfo,
-      fmt::format("recovered {}: {} records from snapshot {} and {} segments; history {} {}",
+      fmt::format("recovered {}: {} records from snapshot {} and {} segments, up to {} by shard; "
+                  "history {} {}",
                   directory_->path(), recovered.records, recovered.snapshot, recovered.segments,
-                  HistoryHex(recovered.history), recovered.same_history ? "goes on" : "begins"));
+                  positions, HistoryHex(recovered.history),
+                  recovered.same_history ? "goes on" : "begins"));
   if (recovered.torn_bytes > 0 || lost > 0) {
     Log(LogLevel::kWarning,
         fmt::format("the last stop was not clean: {} bytes at the log's end were cut{}{}, and {} "
