@@ -14,8 +14,8 @@ Node Node::Replica(const Node& primary, const Flags& flags) {
   return ReplicaOf(primary.replication_port(), flags);
 }
 
-Node Node::ReplicaOf(int replication_port, const Flags& flags) {
-  Flags all = {fmt::format("--primary=127.0.0.1:{}", replication_port)};
+Node Node::ReplicaOf(const std::string& host, int replication_port, const Flags& flags) {
+  Flags all = {fmt::format("--primary={}:{}", host, replication_port)};
   all.insert(all.end(), flags.begin(), flags.end());
   return Node(Runfile("server/replica"), /*opens_replication_port=*/false, std::move(all));
 }
