@@ -381,6 +381,15 @@ void Applier::Finish(const StepUnderWay& step) {
   }
 }
 
+Watermarks Applier::Shown() const {
+  Watermarks shown = applied_;
+  for (const StepUnderWay& step : under_way_) {
+    if (step.to_staging) continue;
+    for (const auto& [shard, position] : step.reaches) shown[shard.value()] = position.sequence;
+  }
+  return shown;
+}
+
 Watermarks Applier::AckableApplied() const {
   return staging_ ? Watermarks(streams_.size()) : applied_;
 }

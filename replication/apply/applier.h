@@ -81,6 +81,12 @@ class Applier final : public FrameReceiver {
   // Of what is served; its history is position's.
   HistoryId history() const { return history_; }
   const Watermarks& applied() const { return applied_; }
+  // What readers may see some of: applied(), and the steps under way.
+  Watermarks Shown() const;
+  // A snapshot is taking the place of what is served, which is then staged(), of the plan's
+  // history.
+  bool swapping() const { return swap_under_way_; }
+  const Watermarks& staged() const { return staged_; }
   // What an ack may say of this connection's stream: applied(), or zeros until a snapshot is
   // swapped in.
   Watermarks AckableApplied() const;

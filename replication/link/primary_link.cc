@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kMaxNodeIdBytes = 128;
 // A replica that reads so slowly that this much is waiting hears that instead of more heartbeats.
 constexpr size_t kHeartbeatQueueBytes = 4 << 20;
+// Of the ancestors in an Accept: 32 KiB, beside the plans of at most 1024 shards.
+constexpr size_t kMaxAncestorSequences = 4096;
 
 wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, uint32_t retry_after_ms) {
   wire::Refuse refusal;
@@ -23,6 +25,18 @@ wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, uint32_t retr
   refusal.set_text(std::move(text));
   refusal.set_retry_after_ms(retry_after_ms);
   return refusal;
+}
+
+void AddAncestors(const std::vector<HistoryFork>& ancestors, size_t shards, wire::Accept* accept) {
+  const size_t room = kMaxAncestorSequences / shards;
+  const size_t first = ancestors.size() > room ? ancestors.size() - room : 0;
+  for (size_t i = first; i < ancestors.size(); ++i) {
+    // Of a primary that had another number of shards: its sequences say nothing here.
+    if (ancestors[i].fork.size() != shards) continue;
+    wire::Ancestor* out = accept->add_ancestors();
+    out->set_history(ancestors[i].history.value());
+    ToWire(ancestors[i].fork, out->mutable_fork());
+  }
 }
 
 // Why a Hello contradicts itself; empty: it does not.
@@ -145,6 +159,7 @@ void PrimaryLink::OnPlan(const StreamPlan& plan, int64_t now_ms) {
     out->set_entries(shard.entries);
     sent_.push_back(shard.at.sequence);
   }
+  AddAncestors(options_.ancestors, plan.shards.size(), &accept);
   received_.assign(plan.shards.size(), Sequence());
   applied_.assign(plan.shards.size(), Sequence());
   if (plan.is_snapshot()) {

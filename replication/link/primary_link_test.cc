@@ -111,6 +111,21 @@ TEST_F(PrimaryLinkTest, AGoodHelloIsAdmittedAndSubscribedFromItsPosition) {
   EXPECT_EQ(source_.asked[0].shards[1], (ShardPosition{Sequence(4), 44}));
 }
 
+TEST_F(PrimaryLinkTest, AcceptNamesTheAncestorsThatHadAsManyShards) {
+  PrimaryLink::Options options = WithToken();
+  options.ancestors = {{HistoryId(1), {Sequence(9)}}, {HistoryId(2), {Sequence(3), Sequence(4)}}};
+  link_.~PrimaryLink();
+  new (&link_) PrimaryLink(options, &source_, now_ms_);
+  Say(GoodHello());
+  StreamPlan plan{.history = HistoryId(5), .shards = {}};
+  plan.shards.resize(2);
+  link_.OnPlan(plan, now_ms_);
+  const wire::Accept accept = std::get<wire::Accept>(Heard().at(0));
+  ASSERT_EQ(accept.ancestors_size(), 1);
+  EXPECT_EQ(accept.ancestors(0).history(), 2u);
+  EXPECT_EQ(accept.ancestors(0).fork(1), 4u);
+}
+
 TEST_F(PrimaryLinkTest, AStreamFromWhereTheReplicaStoodIsCountedApart) {
   Stream();
   EXPECT_EQ(link_.counters().plans_without_snapshot, 1);

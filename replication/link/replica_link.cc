@@ -34,6 +34,10 @@ StreamPlan PlanOf(const wire::Accept& accept) {
                            .at = {Sequence(shard.watermark()), shard.stream_digest()},
                            .entries = shard.entries()});
   }
+  for (const wire::Ancestor& ancestor : accept.ancestors()) {
+    plan.ancestors.push_back(
+        {.history = HistoryId(ancestor.history()), .fork = FromWire(ancestor.fork())});
+  }
   return plan;
 }
 
@@ -48,6 +52,11 @@ std::string AcceptFault(const wire::Accept& accept, const ReplicaPosition& posit
   }
   if (accept.heartbeat_interval_ms() < 1 || accept.heartbeat_interval_ms() > 60'000) {
     return fmt::format("a heartbeat every {} ms", accept.heartbeat_interval_ms());
+  }
+  for (const wire::Ancestor& ancestor : accept.ancestors()) {
+    if (ancestor.history() == 0 || ancestor.fork_size() != accept.shards_size()) {
+      return "an ancestor that is none";
+    }
   }
   const bool is_snapshot = accept.shards(0).source() == wire::ShardPlan::SOURCE_SNAPSHOT;
   for (const wire::ShardPlan& shard : accept.shards()) {

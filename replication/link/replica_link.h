@@ -132,6 +132,7 @@ class ReplicaLink {
   const absl::Status& last_failure() const { return last_failure_; }
   int64_t last_heard_ms() const { return last_heard_ms_; }
 
+  const StreamPlan& plan() const { return plan_; }  // Of the latest connection that was accepted.
   const Watermarks& received() const { return received_; }  // Of this connection's stream.
   const Watermarks& emitted() const { return emitted_; }    // As the last heartbeat said.
   // When what is applied was last all that the primary had emitted, on this replica's clock; 0: not

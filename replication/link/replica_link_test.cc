@@ -152,6 +152,26 @@ TEST_F(ReplicaLinkTest, ADescendantOfItsHistoryGoesOnWithWhatItHas) {
   EXPECT_EQ(receiver_.frames.size(), 1u);
 }
 
+TEST_F(ReplicaLinkTest, LearnsFromAcceptWhereItsHistoryComesFrom) {
+  Connect();
+  wire::Accept accept = AcceptOf(wire::ShardPlan::SOURCE_SNAPSHOT, {Sequence(9), 2}, 1);
+  wire::Ancestor* parent = accept.add_ancestors();
+  parent->set_history(3);
+  parent->add_fork(8);
+  Say(accept);
+  ASSERT_EQ(link_->state(), State::kSnapshot);
+  EXPECT_EQ(link_->plan().ancestors, (std::vector<HistoryFork>{{HistoryId(3), {Sequence(8)}}}));
+}
+
+TEST_F(ReplicaLinkTest, AnAncestorOfAnotherNumberOfShardsEndsTheLink) {
+  Connect();
+  wire::Accept accept = AcceptOf(wire::ShardPlan::SOURCE_SNAPSHOT, {Sequence(9), 2}, 1);
+  accept.add_ancestors()->set_history(3);
+  Say(accept);
+  EXPECT_EQ(receiver_.plans, 0);
+  EXPECT_EQ(GoodbyeCode(), wire::Goodbye::PROTOCOL);
+}
+
 TEST_F(ReplicaLinkTest, AnotherHistoryThatDoesNotContinueItsOwnIsNotGoneOnWith) {
   stream_.Next(2);
   receiver_.position = ReplicaPosition{HistoryId(4), {stream_.position()}};

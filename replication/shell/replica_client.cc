@@ -120,6 +120,9 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   void HandOut(ApplyStep step);
   void OnStepDone(const StepRound& round);
   void Observe();
+  void ShowServed();
+  void ShowAge();
+  uint64_t LagRecords() const;
   void NoteChanges(int64_t now_ms);
   void ArmTick();
   void RefreshStatus(int64_t now_ms);
@@ -131,6 +134,8 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   Applier applier_;
   ReplicaLink link_;
   uint64_t apply_ns_ = 0;
+  std::vector<HistoryFork> ancestors_;    // Of what is served.
+  HistoryId shown_history_;               // As the board knows it.
   absl::AnyInvocable<void()> on_synced_;  // Null once called.
   bool started_ = false;
   std::shared_ptr<std::promise<void>> stopped_;  // Set while stopping.
@@ -164,7 +169,10 @@ class ReplicaClient::Core final : public LinkSocketOwner {
 void ReplicaClient::Core::Serve() {
   const int64_t now_ms = LinkLoop::NowMs();
   HandOutSteps(now_ms);
-  if (applier_.TakeAppliedMoved()) link_.OnApplied(applier_.AckableApplied(), now_ms);
+  const bool applied_moved = applier_.TakeAppliedMoved();
+  if (applied_moved) link_.OnApplied(applier_.AckableApplied(), now_ms);
+  if (applied_moved || applier_.history() != shown_history_) ShowServed();
+  ShowAge();
   ServeConnection(now_ms);
   NoteChanges(now_ms);
   ArmTick();
@@ -240,6 +248,8 @@ void ReplicaClient::Core::HandOutSteps(int64_t now_ms) {
 void ReplicaClient::Core::HandOut(ApplyStep step) {
   const auto round = std::make_shared<StepRound>();
   round->step = std::move(step);
+  // Before a reader can see any of it.
+  if (!round->step.to_staging) ShowServed();
   round->slices.resize(shards_.size());
   round->results.resize(shards_.size());
   round->nanos.resize(shards_.size());
@@ -299,6 +309,38 @@ void ReplicaClient::Core::Observe() {
 
 // --- Time and what others see ---
 
+void ReplicaClient::Core::ShowServed() {
+  if (options_.served == nullptr) return;
+  ServedPosition position;
+  position.history = shown_history_ = applier_.history();
+  // A plan that waits for its snapshot says nothing of what is served.
+  if (link_.plan().history == position.history) ancestors_ = link_.plan().ancestors;
+  position.ancestors = ancestors_;
+  position.reached = applier_.applied();
+  position.shown_history = applier_.swapping() ? link_.plan().history : position.history;
+  position.shown = applier_.swapping() ? applier_.staged() : applier_.Shown();
+  options_.served->Show(std::move(position));
+}
+
+void ReplicaClient::Core::ShowAge() {
+  if (options_.served == nullptr) return;
+  options_.served->ShowAge(link_.current_as_of_ms(), LagRecords());
+}
+
+// Known to be emitted there, and not applied here.
+uint64_t ReplicaClient::Core::LagRecords() const {
+  const Watermarks& emitted = link_.emitted();
+  const Watermarks applied = applier_.AckableApplied();
+  if (applied.size() != emitted.size()) return 0;
+  uint64_t lag = 0;
+  for (size_t i = 0; i < applied.size(); ++i) {
+    // What has come since the last heartbeat was emitted, too.
+    const Sequence known = std::max(emitted[i], link_.received()[i]);
+    if (known > applied[i]) lag += known.value() - applied[i].value();
+  }
+  return lag;
+}
+
 void ReplicaClient::Core::ArmTick() {
   int64_t at_ms = link_.NextDeadlineMs();
   if (status_due_) at_ms = std::min(at_ms, status_at_ms_ + kStatusMs);
@@ -343,14 +385,7 @@ void ReplicaClient::Core::RefreshStatus(int64_t now_ms) {
   status.received = link_.received();
   status.applied = applier_.applied();
   status.primary_emitted = link_.emitted();
-  const Watermarks applied = applier_.AckableApplied();
-  if (applied.size() == status.primary_emitted.size()) {
-    for (size_t i = 0; i < applied.size(); ++i) {
-      if (status.primary_emitted[i] > applied[i]) {
-        status.lag_records += status.primary_emitted[i].value() - applied[i].value();
-      }
-    }
-  }
+  status.lag_records = LagRecords();
   if (link_.last_heard_ms() > 0) status.silent_ms = now_ms - link_.last_heard_ms();
   if (link_.current_as_of_ms() > 0) status.stale_ms = now_ms - link_.current_as_of_ms();
   status.last_failure = Text(link_.last_failure());

@@ -19,6 +19,7 @@
 #include "cache/keyspace.h"
 #include "replication/apply/applier.h"
 #include "replication/link/replica_link.h"
+#include "replication/shell/served_board.h"
 #include "replication/shell/shard_calls.h"
 
 namespace tidemark::replication {
@@ -29,7 +30,8 @@ class ReplicaClient {
     std::string primary_host;  // A name or an address.
     uint16_t primary_port = 0;
     ReplicaLink::Options link;
-    Applier::Options applier;  // own_shards is set from the keyspaces.
+    Applier::Options applier;       // own_shards is set from the keyspaces.
+    ServedBoard* served = nullptr;  // Borrowed; is shown how far what is served has come.
   };
   // `keyspaces`: of this node's shards, each used on its own thread by `calls`. All outlive the
   // shards' threads, and so does this object: steps under way at Stop() run to their end.
