@@ -63,6 +63,7 @@ void Client::ResetState() {
   set_no_touch(false);
   set_reply_mode(ReplyMode::kOn);
   no_evict = false;
+  demands_.reset();
   authenticated_ = !node().password().required();
 }
 
@@ -139,7 +140,8 @@ void Client::Resolve(cache::Args args, Resolved& resolved) {
 bool Client::NothingSpecial() {
   return authenticated_ && reply_mode_ == ReplyMode::kOn && !blocked_ && !closing_ &&
          node().serving() && !node().pause_gate().paused(shard_.now_ms()) &&
-         !shard_.delays_data_commands() && !node().WritesRefused(shard_.id());
+         !shard_.delays_data_commands() && !node().WritesRefused(shard_.id()) &&
+         demands_ == nullptr && !shard_.staleness_bounds().any();
 }
 
 size_t Client::OnCommands(net::ClientConnection&, std::span<const net::ParsedCommand> batch) {
@@ -201,7 +203,7 @@ size_t Client::TakeCommands(std::span<const net::ParsedCommand> batch) {
 }
 
 bool Client::MustWait() {
-  if (blocked_ || !session_.ready()) return true;
+  if (blocked_ || !session_.ready() || tracking()) return true;
   if (skipping_) [[unlikely]] {
     if (session_.pending() > 0) return true;
     set_reply_mode(ReplyMode::kOn);
@@ -221,6 +223,8 @@ bool Client::Run(const Resolved& resolved, cache::Args args) {
   last_command_ = spec;
   if (const ServerHandler handler = node().table().HandlerOf(*spec); handler != nullptr) {
     RunServerCommand(*spec, handler, args);
+  } else if (demands_ != nullptr && demands_->tracks_writes && spec->is_write()) {
+    DispatchTracked(*spec, args, key_hash);
   } else {
     session_.Dispatch(*spec, args, key_hash);
   }
@@ -271,8 +275,13 @@ bool Client::HeldBack(const cache::CommandSpec& spec) {
   }
   const bool data = node().table().HandlerOf(spec) == nullptr;
   if (data && shard_.delays_data_commands()) return true;
-  // What is muted, and what is not, must not overlap.
-  return spec.handler == nullptr && spec.name == "client|reply" && session_.pending() > 0;
+  if (demands_ != nullptr) {
+    if (IsDataRead(spec) && AwaitsToken()) return true;
+    if (demands_->tracks_writes && spec.is_write() && session_.pending() > 0) return true;
+  }
+  // What is muted, and what is not, must not overlap; a token is of what was answered.
+  return spec.handler == nullptr && session_.pending() > 0 &&
+         (spec.name == "client|reply" || spec.name == "tide|token");
 }
 
 void Client::RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler,
@@ -304,6 +313,9 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
   } else if (spec.is_write() && node().durability() != nullptr && !node().durability()->writing()) {
     text = fmt::format("MISCONF Errors writing to the AOF file: {}", node().durability()->cause());
     error = text;
+  } else if (text = StaleError(spec); !text.empty()) {
+    shard_.CountStaleRead();
+    error = text;
   } else {
     return false;
   }
@@ -313,11 +325,94 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
 }
 
 void Client::OnReplies() {
+  if (tracking() && session_.pending() == 0) FinishTracked();
   if (shard_.holds_replies()) [[unlikely]]
     HoldReplies();
   if (closing_ && session_.pending() == 0) return connection_.CloseAfterReply();
   connection_.MarkDirty();
   connection_.Resume();
+}
+
+// --- Freshness ---
+
+ReadDemands& Client::demands() {
+  if (demands_ == nullptr) demands_ = std::make_unique<ReadDemands>();
+  return *demands_;
+}
+
+std::string Client::WriteToken() {
+  return EncodeToken(
+      {.history = node().replication().Served().history, .sequences = session_.written()});
+}
+
+bool Client::IsDataRead(const cache::CommandSpec& spec) {
+  return (spec.flags & cache::kReadOnly) != 0 && node().table().HandlerOf(spec) == nullptr;
+}
+
+bool Client::AwaitsToken() {
+  ReadDemands& demands = *demands_;
+  if (!demands.token) return false;
+  if (demands.waiting) return true;
+  // Before the look: a position that is newer than its generation is looked at again.
+  const uint64_t generation = node().served_board().generation();
+  if (demands.covered_generation == generation && node().is_replica()) return false;
+  const replication::ServedPosition position = node().replication().Served();
+  if (CoverageOf(*demands.token, position) == Coverage::kCovered) {
+    demands.covered_generation = generation;
+    demands.failure.clear();
+    return false;
+  }
+  if (!demands.failure.empty() && shard_.monotonic_ms() < demands.fails_until_ms) return false;
+  demands.failure.clear();
+  demands.waiting = true;
+  const int64_t deadline_ms = shard_.monotonic_ms() + shard_.track_wait_ms();
+  shard_.AwaitToken({.client = id(),
+                     .token = *demands.token,
+                     .deadline_ms = deadline_ms,
+                     .done = [&shard = shard_, id = id()](Coverage coverage,
+                                                          const replication::ServedPosition& at) {
+                       Client* client = shard.FindClient(id);
+                       if (client == nullptr || client->demands_ == nullptr) return;
+                       ReadDemands& waited = *client->demands_;
+                       waited.waiting = false;
+                       if (coverage != Coverage::kCovered && waited.token) {
+                         waited.failure = NotCoveredError(*waited.token, at);
+                         waited.fails_until_ms = shard.monotonic_ms() + shard.track_wait_ms();
+                       }
+                       client->Resume();
+                     }});
+  return true;
+}
+
+std::string Client::StaleError(const cache::CommandSpec& spec) {
+  if ((demands_ == nullptr && !shard_.staleness_bounds().any()) || !IsDataRead(spec)) return "";
+  if (demands_ != nullptr && demands_->token && !demands_->failure.empty()) {
+    return demands_->failure;
+  }
+  if (!node().is_replica()) return "";
+  const StalenessBounds bounds = demands_ == nullptr
+                                     ? shard_.staleness_bounds()
+                                     : Stricter(shard_.staleness_bounds(), demands_->bounds);
+  const replication::ServedBoard& served = node().served_board();
+  return StalenessError(bounds, served.StaleMs(shard_.monotonic_ms()), served.lag_records());
+}
+
+void Client::DispatchTracked(const cache::CommandSpec& spec, cache::Args args, uint64_t key_hash) {
+  if (protocol_ != 3 || resp_.muted()) return session_.Dispatch(spec, args, key_hash);
+  resp_.RecordOn(&demands_->tracked_reply.emplace());
+  session_.Dispatch(spec, args, key_hash);
+  if (session_.pending() == 0) FinishTracked();
+}
+
+void Client::FinishTracked() {
+  resp_.RecordOn(nullptr);
+  const cache::ReplyTape reply = *std::exchange(demands_->tracked_reply, std::nullopt);
+  connection_.writer().AttributeHeader(1);
+  connection_.writer().Bulk("token");
+  connection_.writer().Bulk(WriteToken());
+  ErrorCounts counted_already;
+  RespReply out(connection_.writer(), counted_already);
+  for (cache::ReplyTape::Reader reader(reply); !reader.done();) reader.PlayReply(out);
 }
 
 void Client::OnProtocolError(net::ClientConnection&, std::string_view text) {

@@ -21,6 +21,7 @@
 #include "net/resp_writer.h"
 #include "server/held_replies.h"
 #include "server/node_report.h"
+#include "server/read_demands.h"
 #include "server/resp_reply.h"
 #include "server/server_command.h"
 
@@ -83,6 +84,11 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   // The node's state changed (a pause ended, a sync completed): try again.
   void Resume();
 
+  // What the connection asks of its reads; made at the first call.
+  ReadDemands& demands();
+  // The token of all that the connection has written.
+  std::string WriteToken();
+
   // Replies that wait for their writes to be durable (fsync=always), and all output behind them.
   uint64_t held_bytes() const;
   bool holds_replies() const { return !held_.empty(); }
@@ -135,6 +141,16 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   void AnswerUnknown(cache::Args args);
   // Whether the command must wait although the session could take it.
   bool HeldBack(const cache::CommandSpec& spec);
+  // Runs a write whose reply is to carry its token.
+  void DispatchTracked(const cache::CommandSpec& spec, cache::Args args, uint64_t key_hash);
+  void FinishTracked();
+  bool tracking() const { return demands_ != nullptr && demands_->tracked_reply.has_value(); }
+  // Whether a read must wait for the connection's token; asks to be resumed if so.
+  bool AwaitsToken();
+  // The error that keeps a read from showing what is too old; empty: none.
+  std::string StaleError(const cache::CommandSpec& spec);
+  // A read of data, as freshness sees it.
+  bool IsDataRead(const cache::CommandSpec& spec);
   void RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler, cache::Args args);
   // Answers the error that keeps `spec` from running, if there is one.
   bool Refuse(const cache::CommandSpec& spec);
@@ -146,6 +162,7 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   RespReply resp_;
   cache::Session session_;
   HeldReplies held_;
+  std::unique_ptr<ReadDemands> demands_;  // Null: none.
 
   ResolvedName latest_name_;
   const cache::CommandSpec* running_ = nullptr;

@@ -10,6 +10,7 @@
 #include "server/client.h"
 #include "server/commands_backup.h"
 #include "server/commands_export.h"
+#include "server/commands_freshness.h"
 #include "server/help.h"
 #include "server/history_text.h"
 #include "server/metrics_page.h"
@@ -167,6 +168,14 @@ constexpr std::string_view kHelp[] = {
     "    The consumers of the change feed; FORGET gives up the place of one that is away.",
     "METRICS",
     "    Every counter, in Prometheus' text format.",
+    "STALENESS milliseconds [records]",
+    "    How far a replica may be behind for reads on this connection.",
+    "TOKEN [ALL]",
+    "    A token for what this connection has written, or for all that this node shows.",
+    "TRACK <ON | OFF | TOKEN token>",
+    "    Writes' replies carry their token; reads here see at least the token.",
+    "WAIT token milliseconds",
+    "    Waits until this node shows what the token names.",
     "WATERMARKS",
     "    The vectors of this node and, on a primary, of its replicas.",
 };
@@ -175,6 +184,8 @@ void TideHelp(Client& client, Args) { AnswerHelp("TIDE", kHelp, client.reply());
 constexpr uint32_t kOpen = kNoScript | kLoading | kStale;
 
 constexpr RowFamily kTideFamily = {"@slow", "server", kOpen};
+constexpr RowFamily kFreshnessFamily = {"@fast @connection", "connection", kNoScript | kFast};
+constexpr RowFamily kTokenWaitFamily = {"@slow @connection", "connection", kNoScript};
 constexpr RowFamily kRoleFamily = {"@admin @fast @dangerous", "server", kOpen | kFast};
 constexpr RowFamily kWaitFamily = {"@slow @connection", "generic", kNoScript};
 constexpr RowFamily kContainerFamily = {"@slow", "server"};
@@ -192,6 +203,14 @@ constexpr std::array kTideSubcommands = {
     Row(kTideFamily, "tide|help", 2, TideHelp, "0.1.0", "The subcommands in brief."),
     Row(kTideFamily, "tide|metrics", 2, TideMetrics, "0.1.0",
         "Every counter, in Prometheus' text format."),
+    Row(kFreshnessFamily, "tide|staleness", -3, TideStaleness, "0.1.0",
+        "How far a replica may be behind for reads on this connection."),
+    Row(kFreshnessFamily, "tide|token", -2, TideToken, "0.1.0",
+        "A token for what this connection has written, or for all that this node shows."),
+    Row(kFreshnessFamily, "tide|track", -3, TideTrack, "0.1.0",
+        "Writes' replies carry their token; reads on this connection see at least the token."),
+    Row(kTokenWaitFamily, "tide|wait", 4, TideWait, "0.1.0",
+        "Waits until this node shows what the token names."),
     Row(kTideFamily, "tide|watermarks", 2, TideWatermarks, "0.1.0",
         "The watermark vectors of the node and its replicas."),
 };

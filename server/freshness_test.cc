@@ -104,16 +104,16 @@ TEST(FreshnessTest, TheStricterBoundCounts) {
 
 class TokenWaitersTest : public testing::Test {
  protected:
-  void Wait(const std::string& name, StreamToken token, int64_t deadline_ms,
-            bool foreign_is_final = false) {
-    waiters_.Add({.token = std::move(token),
+  void Wait(const std::string& name, StreamToken token, int64_t deadline_ms) {
+    waiters_.Add({.client = ++clients_,
+                  .token = std::move(token),
                   .deadline_ms = deadline_ms,
-                  .foreign_is_final = foreign_is_final,
                   .done = [this, name](Coverage coverage, const ServedPosition&) {
                     ended_.push_back(coverage == Coverage::kCovered ? name : name + "!");
                   }});
   }
   TokenWaiters waiters_;
+  uint64_t clients_ = 0;
   std::vector<std::string> ended_;
 };
 
@@ -151,23 +151,30 @@ TEST_F(TokenWaitersTest, WhatWasLostIsNotWaitedFor) {
   EXPECT_THAT(ended_, ElementsAre("lost!"));
 }
 
-TEST_F(TokenWaitersTest, AHistoryThatIsNotKnownMayBecomeKnownOnAReplicaOnly) {
-  Wait("replica", Token(kStranger, {5}), 1'000);
-  Wait("primary", Token(kStranger, {5}), 1'000, /*foreign_is_final=*/true);
+TEST_F(TokenWaitersTest, AHistoryThatIsNotKnownMayBecomeKnown) {
+  Wait("follows", Token(kStranger, {5}), 1'000);
   waiters_.OnPosition(At({50, 40}));
-  EXPECT_THAT(ended_, ElementsAre("primary!"));
+  EXPECT_TRUE(ended_.empty());
   waiters_.OnPosition({.history = kStranger,
                        .ancestors = {},
                        .reached = Marks({5}),
                        .shown_history = kStranger,
                        .shown = Marks({5})});
-  EXPECT_THAT(ended_, ElementsAre("primary!", "replica"));
+  EXPECT_THAT(ended_, ElementsAre("follows"));
+}
+
+TEST_F(TokenWaitersTest, WhoeverHasGoneIsNotCalledBack) {
+  Wait("gone", Token(kOwn, {10, 10}), 1'000);
+  Wait("there", Token(kOwn, {10, 10}), 1'000);
+  waiters_.Forget(1);
+  waiters_.OnPosition(At({50, 40}));
+  EXPECT_THAT(ended_, ElementsAre("there"));
 }
 
 TEST_F(TokenWaitersTest, WhoeverIsCalledBackMayWaitAgain) {
-  waiters_.Add({.token = Token(kOwn, {1, 1}),
+  waiters_.Add({.client = 1,
+                .token = Token(kOwn, {1, 1}),
                 .deadline_ms = 1'000,
-                .foreign_is_final = false,
                 .done = [this](Coverage, const ServedPosition&) {
                   Wait("again", Token(kOwn, {60, 60}), 2'000);
                 }});

@@ -191,6 +191,10 @@ void Stats(const NodeReport& r, Out& out) {
   Field(out, "client_query_buffer_limit_disconnections", r.total.clients_cut_by_query_limit);
   Field(out, "client_output_buffer_limit_disconnections", r.total.clients_cut_by_output_limit);
   Field(out, "accept_failures", r.total.accept_failures);
+  Field(out, "stale_reads_refused", r.total.stale_reads_refused);
+  Field(out, "token_waits", r.total.token_waits);
+  Field(out, "token_wait_timeouts", r.total.token_wait_timeouts);
+  Field(out, "token_waiters", r.total.token_waiters);
 }
 
 void Replication(const NodeReport& r, Out& out) {
@@ -205,6 +209,7 @@ void Replication(const NodeReport& r, Out& out) {
     Field(out, "slave_read_repl_offset", ReplicationOffset(r.replication.applied));
     Field(out, "slave_repl_offset", ReplicationOffset(r.replication.applied));
     Field(out, "slave_lag_records", r.replication.lag_records);
+    Field(out, "slave_stale_ms", r.replication.stale_ms);
     Field(out, "slave_priority", 100);
     Field(out, "slave_read_only", 1);
     Field(out, "replica_announced", 1);

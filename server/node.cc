@@ -41,11 +41,12 @@ PressureThresholds ThresholdsFrom(const Settings& settings) {
           .suspend_exit = percent(Setting::kSuspendExitPercent)};
 }
 
-std::unique_ptr<NodeReplication> MakeReplication(const Settings& settings, int shards) {
+std::unique_ptr<NodeReplication> MakeReplication(const Settings& settings, int shards,
+                                                 replication::ServedBoard& served) {
   if (settings.role() == NodeRole::kPrimary) {
     return std::make_unique<PrimaryReplication>(settings, shards);
   }
-  return std::make_unique<ReplicaReplication>(settings, shards);
+  return std::make_unique<ReplicaReplication>(settings, shards, served);
 }
 
 }  // namespace
@@ -74,7 +75,10 @@ absl::Status Node::Start() {
     if (const absl::Status opened = durability_->Open(); !opened.ok()) return opened;
   }
   for (int i = 0; i < shards; ++i) io_loops_.push_back(std::make_unique<net::IoLoop>());
-  replication_ = MakeReplication(settings_, shards);
+  served_board_ = std::make_unique<replication::ServedBoard>(shards, [this](ShardId id) {
+    engine_->Post(id, [this](cache::Shard& on) { shard(on.id()).OnServedMoved(); });
+  });
+  replication_ = MakeReplication(settings_, shards, *served_board_);
 
   cache::Engine::Options options;
   options.shard_count = shards;
@@ -167,9 +171,11 @@ void Node::FollowSettings() {
   for (Setting id : {Setting::kReplicationToken, Setting::kReplicationTokenPrevious}) {
     settings_.OnChange(id, [this] { replication_->OnTokensChanged(); });
   }
-  for (Setting id : {Setting::kTimeout, Setting::kTcpKeepalive, Setting::kProtoMaxBulkLen,
-                     Setting::kClientQueryBufferLimit, Setting::kClientOutputBufferLimit,
-                     Setting::kSlowlogLogSlowerThan, Setting::kSlowlogMaxLen}) {
+  for (Setting id :
+       {Setting::kTimeout, Setting::kTcpKeepalive, Setting::kProtoMaxBulkLen,
+        Setting::kClientQueryBufferLimit, Setting::kClientOutputBufferLimit,
+        Setting::kSlowlogLogSlowerThan, Setting::kSlowlogMaxLen, Setting::kMaxStalenessMs,
+        Setting::kMaxStalenessRecords, Setting::kTrackWaitMs}) {
     settings_.OnChange(id, [this] { ApplyToShards(); });
   }
   ApplyToShards();

@@ -22,6 +22,7 @@
 #include "cache/engine.h"
 #include "net/connection_set.h"
 #include "net/io_loop.h"
+#include "replication/shell/served_board.h"
 #include "server/digest_service.h"
 #include "server/durability.h"
 #include "server/node_replication.h"
@@ -84,6 +85,8 @@ class Node {
   const PressureThresholds& pressure_thresholds() const { return pressure_thresholds_; }
   DigestService& digests() { return *digests_; }
   NodeReplication& replication() { return *replication_; }
+  // Of a replica: how far what is served has come.
+  replication::ServedBoard& served_board() { return *served_board_; }
   // Null without a data directory.
   NodeDurability* durability() { return durability_.get(); }
   // Null while the node keeps nothing on disk, or has not brought it back yet.
@@ -131,6 +134,7 @@ class Node {
   // In the order in which they are made; the engine's threads stop before any of it goes.
   std::vector<std::unique_ptr<net::IoLoop>> io_loops_;
   std::unique_ptr<NodeDurability> durability_;
+  std::unique_ptr<replication::ServedBoard> served_board_;
   std::unique_ptr<NodeReplication> replication_;
   std::unique_ptr<cache::Engine> engine_;
   std::vector<std::unique_ptr<ShardNode>> shards_;

@@ -16,6 +16,7 @@
 #include "cache/engine.h"
 #include "cache/mutation_sink.h"
 #include "cache/shard.h"
+#include "replication/served_position.h"
 #include "server/node_report.h"
 
 namespace tidemark::server {
@@ -49,6 +50,8 @@ class NodeReplication {
   // The port that replicas connect to; 0 if there is none.
   virtual int port() const = 0;
   virtual ReplicationView View() const = 0;
+  // What readers of this node see. On a primary as of the shards' latest turns.
+  virtual replication::ServedPosition Served() const = 0;
   // Runs `each` on every shard at one cut, then `done` with the watermarks of that cut.
   virtual void AtCut(std::function<void(ShardId)> each,
                      std::function<void(HistoryId, Watermarks)> done) = 0;

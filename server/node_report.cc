@@ -28,6 +28,10 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::clients_cut_by_output_limit,
     &ShardReport::clients_cut_by_query_limit,
     &ShardReport::accept_failures,
+    &ShardReport::stale_reads_refused,
+    &ShardReport::token_waiters,
+    &ShardReport::token_waits,
+    &ShardReport::token_wait_timeouts,
     &ShardReport::error_replies,
     &ShardReport::loop_turns,
     &ShardReport::loop_parks,
@@ -49,6 +53,9 @@ constexpr uint64_t ShardReport::*kCounters[] = {
     &ShardReport::clients_cut_by_output_limit,
     &ShardReport::clients_cut_by_query_limit,
     &ShardReport::accept_failures,
+    &ShardReport::stale_reads_refused,
+    &ShardReport::token_waits,
+    &ShardReport::token_wait_timeouts,
 };
 
 void Add(const CommandReport& from, CommandReport& to) {

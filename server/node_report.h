@@ -53,6 +53,10 @@ struct ShardReport {
   uint64_t clients_cut_by_output_limit = 0;
   uint64_t clients_cut_by_query_limit = 0;
   uint64_t accept_failures = 0;
+  uint64_t stale_reads_refused = 0;
+  uint64_t token_waiters = 0;  // Clients that wait for a token now.
+  uint64_t token_waits = 0;    // That came to an end.
+  uint64_t token_wait_timeouts = 0;
   uint64_t error_replies = 0;
   uint64_t loop_turns = 0;
   uint64_t loop_parks = 0;
@@ -87,6 +91,7 @@ struct ReplicationView {
   bool link_up = false;
   bool sync_in_progress = false;
   int64_t link_silent_ms = -1;  // Since the last byte from the primary; -1: never heard.
+  int64_t stale_ms = -1;        // Since what is served was known to be current; -1: never was.
   uint64_t lag_records = 0;
   uint64_t backlog_bytes = 0;
   uint64_t backlog_limit_bytes = 0;

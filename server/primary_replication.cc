@@ -28,6 +28,19 @@ LinkTokens TokensFrom(const Settings& settings) {
           .previous = settings.String(Setting::kReplicationTokenPrevious)};
 }
 
+// What every shard says of the node's ancestors, by ancestor.
+std::vector<replication::HistoryFork> ForksOf(
+    const std::vector<replication::ShardPublisher::Beginning>& beginnings) {
+  std::vector<replication::HistoryFork> forks;
+  for (const replication::StreamAncestor& ancestor : beginnings.front().ancestors) {
+    forks.push_back({.history = ancestor.history, .fork = {}});
+  }
+  for (const replication::ShardPublisher::Beginning& shard : beginnings) {
+    for (size_t i = 0; i < forks.size(); ++i) forks[i].fork.push_back(shard.ancestors[i].fork);
+  }
+  return forks;
+}
+
 replication::ReplicationServer::Options ServerOptions(const Settings& settings, HistoryId history) {
   replication::ReplicationServer::Options options;
   options.address = settings.String(Setting::kBind);
@@ -104,6 +117,7 @@ void PrimaryReplication::Begin(
   for (const replication::StreamAncestor& ancestor : beginnings.front().ancestors) {
     ancestors_.push_back(ancestor.history);
   }
+  forks_ = ForksOf(beginnings);
   RunOnShards(*engine_, [&](cache::Shard& shard) {
     replication::ShardPublisher& publisher = *shards_[shard.id().value()].publisher;
     publisher.Begin(beginnings[shard.id().value()]);
@@ -128,6 +142,7 @@ absl::Status PrimaryReplication::Start(std::function<void()> on_synced) {
   }
   replication::ReplicationServer::Options options = ServerOptions(settings_, history_);
   options.ancestors = ancestors_;
+  options.hub.link.ancestors = forks_;
   server_ = std::make_unique<replication::ReplicationServer>(options, std::move(publishing),
                                                              CallsInto(*engine_));
   if (const absl::Status status = server_->Start(); !status.ok()) return status;
@@ -173,6 +188,17 @@ ReplicationView PrimaryReplication::View() const {
   }
   AddCounters(status, view);
   return view;
+}
+
+replication::ServedPosition PrimaryReplication::Served() const {
+  replication::ServedPosition position;
+  position.history = position.shown_history = history_;
+  position.ancestors = forks_;
+  for (const PerShard& shard : shards_) {
+    position.reached.push_back(shard.publisher->published_assigned());
+  }
+  position.shown = position.reached;
+  return position;
 }
 
 void PrimaryReplication::AddCounters(const replication::ReplicationServer::Status& status,

@@ -44,6 +44,7 @@ class PrimaryReplication final : public NodeReplication {
   void OnTokensChanged() override;
   int port() const override;
   ReplicationView View() const override;
+  replication::ServedPosition Served() const override;
   void AtCut(std::function<void(ShardId)> each,
              std::function<void(HistoryId, Watermarks)> done) override;
   void WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
@@ -62,6 +63,7 @@ class PrimaryReplication final : public NodeReplication {
   const Settings& settings_;
   std::atomic<HistoryId> history_;
   std::vector<HistoryId> ancestors_;
+  std::vector<replication::HistoryFork> forks_;  // Likewise, and where each was left.
   replication::BacklogBudget backlog_budget_;
   std::vector<PerShard> shards_;
   cache::Engine* engine_ = nullptr;                         // From Prepare() on.

@@ -25,8 +25,9 @@ replication::AcceptForeignHistory AcceptFrom(const Settings& settings) {
 
 }  // namespace
 
-ReplicaReplication::ReplicaReplication(const Settings& settings, int shards)
-    : settings_(settings), keyspaces_(static_cast<size_t>(shards)) {
+ReplicaReplication::ReplicaReplication(const Settings& settings, int shards,
+                                       replication::ServedBoard& served)
+    : settings_(settings), served_(served), keyspaces_(static_cast<size_t>(shards)) {
   // The setting's own check has seen that this is HOST:PORT.
   const std::string primary = settings.String(Setting::kPrimary);
   const size_t colon = primary.rfind(':');
@@ -52,6 +53,7 @@ absl::Status ReplicaReplication::Prepare(cache::Engine& engine, int client_port)
   replication::ReplicaClient::Options options;
   options.primary_host = primary_host_;
   options.primary_port = static_cast<uint16_t>(primary_port_);
+  options.served = &served_;
   options.link.node_id = fmt::format("{:08x}{:08x}", random(), random());
   options.link.token = settings_.String(Setting::kReplicationToken);
   options.link.client_port = static_cast<uint16_t>(client_port);
@@ -89,6 +91,7 @@ ReplicationView ReplicaReplication::View() const {
   view.link_up = status.link_up;
   view.sync_in_progress = status.sync_in_progress;
   view.link_silent_ms = status.silent_ms;
+  view.stale_ms = status.stale_ms;
   view.lag_records = status.lag_records;
   view.counters = {
       {"applied_records_total", status.applier.applied_records},

@@ -16,8 +16,8 @@ namespace tidemark::server {
 
 class ReplicaReplication final : public NodeReplication {
  public:
-  // Borrows `settings`.
-  ReplicaReplication(const Settings& settings, int shards);
+  // Borrows both. The board is shown what is served.
+  ReplicaReplication(const Settings& settings, int shards, replication::ServedBoard& served);
 
   cache::MutationSink* SinkOf(ShardId) override { return nullptr; }
   void AttachShard(cache::Shard& shard) override;
@@ -30,6 +30,7 @@ class ReplicaReplication final : public NodeReplication {
   void OnTokensChanged() override;
   int port() const override { return 0; }
   ReplicationView View() const override;
+  replication::ServedPosition Served() const override { return served_.Get(); }
   void AtCut(std::function<void(ShardId)> each,
              std::function<void(HistoryId, Watermarks)> done) override;
   void WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
@@ -37,6 +38,7 @@ class ReplicaReplication final : public NodeReplication {
 
  private:
   const Settings& settings_;
+  replication::ServedBoard& served_;
   std::string primary_host_;
   int primary_port_ = 0;
   std::vector<cache::Keyspace*> keyspaces_;             // By shard.

@@ -9,6 +9,7 @@
 
 #include "base/log/log.h"
 #include "server/durability.h"
+#include "server/gather.h"
 #include "server/node.h"
 
 namespace tidemark::server {
@@ -78,6 +79,7 @@ void ShardNode::Bury(uint64_t id) {
   if (it == clients_.end()) return;
   buried_.push_back(std::move(it->second));
   clients_.erase(it);
+  if (!token_waiters_.empty()) token_waiters_.Forget(id);
 }
 
 void ShardNode::OnTurnEnd() {
@@ -86,6 +88,9 @@ void ShardNode::OnTurnEnd() {
   node_.replication().OnTurnEnd(id(), now_ms());
   if (NodeDurability* durability = node_.durability(); durability != nullptr)
     FollowLog(*durability);
+  if (!token_waiters_.empty() && token_waiters_.due(monotonic_ms())) {
+    shard_.Post([this](cache::Shard&) { ServeTokenWaiters(); });
+  }
   io_.FlushDirty();
   buried_.clear();
   FollowPressure();
@@ -173,6 +178,41 @@ void ShardNode::CutHolding(std::string_view why) {
   looked_at_ = 0;
 }
 
+void ShardNode::WithPosition(std::function<void(const replication::ServedPosition&)> use) {
+  replication::ServedPosition position = node_.replication().Served();
+  if (node_.is_replica()) return use(position);
+  // What other shards have published is of their latest turns; what they have minted, they know.
+  Gather<Sequence>(
+      *this,
+      [](ShardNode& shard) {
+        const cache::MutationSink* sink = shard.shard().sink();
+        return sink == nullptr ? Sequence() : sink->assigned();
+      },
+      [position = std::move(position), use = std::move(use)](Watermarks& assigned) mutable {
+        position.reached = position.shown = assigned;
+        use(position);
+      });
+}
+
+void ShardNode::AwaitToken(TokenWaiters::Waiter waiter) {
+  if (!node_.is_replica()) {
+    WithPosition([waiter = std::move(waiter)](const replication::ServedPosition& position) {
+      waiter.done(CoverageOf(waiter.token, position), position);
+    });
+    return;
+  }
+  token_waiters_.Add(std::move(waiter));
+  shard_.Post([this](cache::Shard&) { ServeTokenWaiters(); });
+}
+
+// From a task: whoever is answered is then told in the same turn.
+void ShardNode::ServeTokenWaiters() {
+  if (token_waiters_.empty()) return;
+  // Before the look, so that no move between the two is missed.
+  node_.served_board().WakeOnMove(id());
+  token_waiters_.OnTime(monotonic_ms(), node_.replication().Served());
+}
+
 void ShardNode::set_holds_replies(bool holds) {
   holds_replies_ = holds;
   // The log's thread is as busy as a shard then.
@@ -214,6 +254,8 @@ void ShardNode::Apply(const ClientSettings& settings) {
   listener_->set_keepalive_seconds(settings.keepalive_seconds);
   slow_log().set_threshold_us(settings.slow_log_threshold_us);
   slow_log().set_max_length(settings.slow_log_max_length);
+  staleness_bounds_ = settings.staleness_bounds;
+  track_wait_ms_ = settings.track_wait_ms;
 }
 
 uint64_t ShardNode::commands_processed() const {
@@ -260,6 +302,10 @@ ShardReport ShardNode::ReportSinceStart() {
   report.accept_failures = accepts.out_of_descriptors.value();
   report.clients_cut_by_output_limit = sockets.closed_by_output_limit.value();
   report.clients_cut_by_query_limit = sockets.closed_by_query_buffer_limit.value();
+  report.stale_reads_refused = stale_reads_refused_;
+  report.token_waiters = token_waiters_.size();
+  report.token_waits = token_waiters_.counters().waits;
+  report.token_wait_timeouts = token_waiters_.counters().timeouts;
   report.error_replies = errors_.total();
   report.errors.insert(errors_.by_word().begin(), errors_.by_word().end());
   report.commands_processed = loop.commands.load(std::memory_order_relaxed);

@@ -21,7 +21,9 @@
 #include "server/client_settings.h"
 #include "server/digest_walk.h"
 #include "server/error_counts.h"
+#include "server/freshness.h"
 #include "server/node_report.h"
+#include "server/token_waiters.h"
 
 namespace tidemark::server {
 
@@ -60,6 +62,20 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   void OnHolding(uint64_t client) { holding_.push_back(client); }
   // The log is so far behind that commands on data wait in their clients' sockets.
   bool delays_data_commands() const { return delays_data_commands_; }
+  // What every reader of this replica is promised.
+  const StalenessBounds& staleness_bounds() const { return staleness_bounds_; }
+  int64_t track_wait_ms() const { return track_wait_ms_; }
+  // The loop's clock, which never steps back.
+  int64_t monotonic_ms() const { return io_.now_ns() / 1'000'000; }
+  // Calls `use` from a task on this thread, or at once, with a position of which no reader of this
+  // node has seen more, once what was answered so far is counted in.
+  void WithPosition(std::function<void(const replication::ServedPosition&)> use);
+  // Calls waiter.done from a task; not if the client goes first. A primary does not wait: it has
+  // all that there is.
+  void AwaitToken(TokenWaiters::Waiter waiter);
+  // What this node serves has moved, and somebody here waits for that. From a task.
+  void OnServedMoved() { ServeTokenWaiters(); }
+  void CountStaleRead() { ++stale_reads_refused_; }
   // A command waits for a pause to end: offer it again then.
   void ResumeAfterPause() { held_back_ = true; }
   // See DigestWalk::Begin.
@@ -96,6 +112,7 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   static void NoteLogState(const NodeDurability& durability);
   void ReleaseReplies(NodeDurability& durability);
   void CutHolding(std::string_view why);
+  void ServeTokenWaiters();
 
   Node& node_;
   net::IoLoop& io_;
@@ -113,6 +130,11 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   size_t looked_at_ = 0;           // The first so many do at durable_, too.
   Watermarks durable_;             // As of the last look.
   Watermarks durable_now_;
+
+  StalenessBounds staleness_bounds_;
+  int64_t track_wait_ms_ = 0;
+  TokenWaiters token_waiters_;
+  uint64_t stale_reads_refused_ = 0;
 
   ShardReport at_reset_;
 

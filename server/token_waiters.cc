@@ -1,15 +1,10 @@
 #include "server/token_waiters.h"
 
-#include <algorithm>
-#include <limits>
-#include <utility>
-
 namespace tidemark::server {
 namespace {
 
-bool EndsWait(const TokenWaiters::Waiter& waiter, Coverage coverage) {
-  return coverage == Coverage::kCovered || coverage == Coverage::kLost ||
-         (coverage == Coverage::kForeign && waiter.foreign_is_final);
+bool EndsWait(Coverage coverage) {
+  return coverage == Coverage::kCovered || coverage == Coverage::kLost;
 }
 
 }  // namespace
@@ -22,17 +17,20 @@ void TokenWaiters::OnTime(int64_t now_ms, const replication::ServedPosition& pos
   Finish(now_ms, position);
 }
 
-bool TokenWaiters::due(int64_t now_ms) const {
-  return std::any_of(waiters_.begin(), waiters_.end(),
-                     [&](const Waiter& waiter) { return waiter.deadline_ms <= now_ms; });
+void TokenWaiters::Forget(uint64_t client) {
+  std::erase_if(waiters_, [&](const Waiter& waiter) { return waiter.client == client; });
 }
 
 void TokenWaiters::Finish(int64_t now_ms, const replication::ServedPosition& position) {
   std::vector<std::pair<Waiter, Coverage>> ended;
+  earliest_deadline_ms_ = std::numeric_limits<int64_t>::max();
   std::erase_if(waiters_, [&](Waiter& waiter) {
     const Coverage coverage = CoverageOf(waiter.token, position);
-    const bool ends = EndsWait(waiter, coverage);
-    if (!ends && waiter.deadline_ms > now_ms) return false;
+    const bool ends = EndsWait(coverage);
+    if (!ends && waiter.deadline_ms > now_ms) {
+      earliest_deadline_ms_ = std::min(earliest_deadline_ms_, waiter.deadline_ms);
+      return false;
+    }
     ++counters_.waits;
     if (!ends) ++counters_.timeouts;
     ended.emplace_back(std::move(waiter), coverage);

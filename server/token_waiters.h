@@ -11,9 +11,12 @@
 #ifndef TIDEMARK_SERVER_TOKEN_WAITERS_H_
 #define TIDEMARK_SERVER_TOKEN_WAITERS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "replication/served_position.h"
@@ -27,15 +30,19 @@ class TokenWaiters {
   // kCovered; kLost; or, when the time is out, what it then was.
   using Done = std::function<void(Coverage, const replication::ServedPosition&)>;
   struct Waiter {
+    uint64_t client = 0;
     StreamToken token;
     int64_t deadline_ms = 0;
-    // On a primary a history that is not known never will be: the answer does not wait.
-    bool foreign_is_final = false;
     Done done;
   };
 
   // `done` is not called from within.
-  void Add(Waiter waiter) { waiters_.push_back(std::move(waiter)); }
+  void Add(Waiter waiter) {
+    earliest_deadline_ms_ = std::min(earliest_deadline_ms_, waiter.deadline_ms);
+    waiters_.push_back(std::move(waiter));
+  }
+  // The client is gone: nobody is called back.
+  void Forget(uint64_t client);
 
   // Calls back those whose wait this ends, in the order in which they came. They may Add().
   void OnPosition(const replication::ServedPosition& position);
@@ -44,7 +51,7 @@ class TokenWaiters {
   bool empty() const { return waiters_.empty(); }
   size_t size() const { return waiters_.size(); }
   // Whether OnTime() has something to do.
-  bool due(int64_t now_ms) const;
+  bool due(int64_t now_ms) const { return earliest_deadline_ms_ <= now_ms; }
 
   struct Counters {
     uint64_t waits = 0;     // That came to an end.
@@ -56,6 +63,7 @@ class TokenWaiters {
   void Finish(int64_t now_ms, const replication::ServedPosition& position);
 
   std::vector<Waiter> waiters_;
+  int64_t earliest_deadline_ms_ = std::numeric_limits<int64_t>::max();  // Or earlier.
   Counters counters_;
 };
 

@@ -30,6 +30,9 @@ enum class Setting : uint8_t {
   kProtoMaxBulkLen,
   kClientQueryBufferLimit,
   kClientOutputBufferLimit,
+  kMaxStalenessMs,
+  kMaxStalenessRecords,
+  kTrackWaitMs,
   // Seeing what happens.
   kSlowlogLogSlowerThan,
   kSlowlogMaxLen,

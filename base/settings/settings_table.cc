@@ -143,6 +143,34 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
              "client may stay above the soft one before it is disconnected. 0 is no limit; a class "
              "that "
              "is not named keeps its limits."},
+    {.id = Setting::kMaxStalenessMs,
+     .name = "max_staleness_ms",
+     .type = kInt,
+     .default_text = "0",
+     .max = kInt32Max,
+     .unit = "milliseconds",
+     .change = kLive,
+     .help =
+         "A replica whose data were last known to be its primary's longer ago than this "
+         "answers reads with -STALE; 0 is no bound. Below twice the primary's "
+         "`heartbeat_interval_ms` it refuses reads of a healthy replica. See docs/freshness.md."},
+    {.id = Setting::kMaxStalenessRecords,
+     .name = "max_staleness_records",
+     .type = kInt,
+     .default_text = "0",
+     .max = kInt32Max,
+     .unit = "records",
+     .change = kLive,
+     .help = "Likewise a replica that is known to lack more records than this; 0 is no bound."},
+    {.id = Setting::kTrackWaitMs,
+     .name = "track_wait_ms",
+     .type = kInt,
+     .default_text = "1000",
+     .max = 3'600'000,
+     .unit = "milliseconds",
+     .change = kLive,
+     .help = "How long a read waits for the token that its connection has asked for "
+             "(TIDE TRACK TOKEN) before it is answered -STALE."},
 
     // Seeing what happens.
     {.id = Setting::kSlowlogLogSlowerThan,
