@@ -140,8 +140,8 @@ void Client::Resolve(cache::Args args, Resolved& resolved) {
 bool Client::NothingSpecial() {
   return authenticated_ && reply_mode_ == ReplyMode::kOn && !blocked_ && !closing_ &&
          node().serving() && !node().pause_gate().paused(shard_.now_ms()) &&
-         !shard_.delays_data_commands() && !node().WritesRefused(shard_.id()) &&
-         demands_ == nullptr && !shard_.staleness_bounds().any();
+         !shard_.pressure_acts() && !node().WritesRefused(shard_.id()) && demands_ == nullptr &&
+         !shard_.staleness_bounds().any();
 }
 
 size_t Client::OnCommands(net::ClientConnection&, std::span<const net::ParsedCommand> batch) {
@@ -274,7 +274,7 @@ bool Client::HeldBack(const cache::CommandSpec& spec) {
     return true;
   }
   const bool data = node().table().HandlerOf(spec) == nullptr;
-  if (data && shard_.delays_data_commands()) return true;
+  if (data && spec.is_write() && shard_.pressure_acts() && shard_.DelaysWrite(spec)) return true;
   if (demands_ != nullptr) {
     if (IsDataRead(spec) && AwaitsToken()) return true;
     if (demands_->tracks_writes && spec.is_write() && session_.pending() > 0) return true;
@@ -312,6 +312,10 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
         "the node is restarted. See its log.";
   } else if (spec.is_write() && node().durability() != nullptr && !node().durability()->writing()) {
     text = fmt::format("MISCONF Errors writing to the AOF file: {}", node().durability()->cause());
+    error = text;
+  } else if (spec.is_write() && shard_.RefusesWrite(spec)) {
+    shard_.CountBusyWrite();
+    text = node().pressure().Refusal();
     error = text;
   } else if (text = StaleError(spec); !text.empty()) {
     shard_.CountStaleRead();

@@ -252,7 +252,8 @@ SnapshotSources NodeDurability::SourcesFrom(cache::Engine& engine, Shards shards
   // Counted from the snapshot that was loaded: what was replayed behind it is in none.
   sources.writes = [assigned = shards.assigned, before = shards.assigned(),
                     replayed = recovered_.records] { return assigned() - before + replayed; };
-  sources.pressure = [this] { return LogPressure(); };
+  // The log's own, too: it moves faster than the node looks.
+  sources.pressure = [this, node = shards.pressure] { return std::max(LogPressure(), node()); };
   wal::Log* const log = log_.get();
   sources.current_segment = [log] { return log->current_segment(); };
   sources.sync_through = [log](Watermarks target, std::function<void(absl::Status)> done) {

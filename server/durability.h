@@ -71,6 +71,7 @@ class NodeDurability {
   struct Shards {
     std::function<replication::SnapshotProducer&(ShardId)> producer;  // The shard's thread.
     std::function<uint64_t()> assigned;  // Mutations of all shards so far. Any thread.
+    std::function<Pressure()> pressure;  // Of the node. Any thread.
   };
   // Starts taking snapshots and, if the settings want it, exporting. Requires: the shards' streams
   // have begun. Errors are the export's: a port that cannot be had, a damaged file.

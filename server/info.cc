@@ -279,6 +279,17 @@ void Keyspace(const NodeReport& r, Out& out) {
 
 // What Redis has no name for: one line a shard, and the replication counters.
 void Tidemark(const NodeReport& r, Out& out) {
+  Field(out, "pressure_state", r.pressure.state);
+  Field(out, "pressure_cause", r.pressure.cause);
+  Field(out, "pressure_stalled", r.pressure.stalled ? 1 : 0);
+  Field(out, "pressure_write_pause_ms", r.pressure.write_pause_ms);
+  for (const PressureView::Input& input : r.pressure.inputs) {
+    Field(out, fmt::format("pressure_{}", input.name),
+          fmt::format("percent={},state={},throttled={},suspended={}", input.percent, input.state,
+                      input.throttled_total, input.suspended_total));
+  }
+  Field(out, "writes_delayed", r.total.writes_delayed);
+  Field(out, "writes_refused_busy", r.total.writes_refused_busy);
   for (size_t i = 0; i < r.by_shard.size(); ++i) {
     const ShardReport& s = r.by_shard[i];
     Field(out, fmt::format("shard{}", i),

@@ -73,6 +73,10 @@ constexpr ShardMetric kShardMetrics[] = {
      &ShardReport::clients_cut_by_output_limit},
     {"clients_cut_query_total", "Clients cut at the query buffer limit.", kCounter,
      &ShardReport::clients_cut_by_query_limit},
+    {"writes_delayed_total", "Times that writes began to wait because of pressure.", kCounter,
+     &ShardReport::writes_delayed},
+    {"writes_refused_busy_total", "Writes answered -BUSYTIDE.", kCounter,
+     &ShardReport::writes_refused_busy},
     {"stale_reads_refused_total", "Reads refused because the replica was too far behind.", kCounter,
      &ShardReport::stale_reads_refused},
     {"token_waiters", "Clients that wait for a freshness token.", kGauge,
@@ -124,6 +128,36 @@ void AddReplicas(Page& page, const ReplicationView& view) {
   }
 }
 
+void AddPressure(Page& page, const PressureView& view) {
+  page.Gauge("pressure_state", "0 normal, 1 throttled, 2 suspended.", view.state_number);
+  page.Gauge("pressure_stalled", "1 while the log stands still and writes are refused.",
+             view.stalled ? 1 : 0);
+  page.Gauge("pressure_write_pause_seconds", "Between two turns that take writes.",
+             static_cast<double>(view.write_pause_ms) / 1000);
+  struct InputMetric {
+    const char* name;
+    const char* help;
+    MetricKind kind;
+    double (*read)(const PressureView::Input&);
+  };
+  constexpr InputMetric kMetrics[] = {
+      {"pressure_input_percent", "How full the input is.", kGauge,
+       [](const PressureView::Input& i) { return static_cast<double>(i.percent); }},
+      {"pressure_input_state", "0 normal, 1 throttled, 2 suspended.", kGauge,
+       [](const PressureView::Input& i) { return static_cast<double>(i.state_number); }},
+      {"pressure_input_throttled_total", "Times that the input became throttled.", kCounter,
+       [](const PressureView::Input& i) { return static_cast<double>(i.throttled_total); }},
+      {"pressure_input_suspended_total", "Times that the input became suspended.", kCounter,
+       [](const PressureView::Input& i) { return static_cast<double>(i.suspended_total); }},
+  };
+  for (const InputMetric& metric : kMetrics) {
+    MetricFamilySample& family = page.Family(metric.name, metric.help, metric.kind);
+    for (const PressureView::Input& input : view.inputs) {
+      family.samples.push_back(Sample(metric.read(input), {{"input", input.name}}));
+    }
+  }
+}
+
 }  // namespace
 
 std::string MetricsText(const NodeReport& report) {
@@ -142,6 +176,7 @@ std::string MetricsText(const NodeReport& report) {
   page.Gauge("uptime_seconds", "Since the node started.",
              static_cast<double>(report.uptime_ms) / 1000);
 
+  AddPressure(page, report.pressure);
   const ReplicationView& view = report.replication;
   AddVector(page, "watermark_assigned", "The newest mutation of each shard.", view.assigned);
   AddVector(page, "watermark_emitted", "The newest mutation that every reader can get.",

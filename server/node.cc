@@ -64,6 +64,7 @@ Node::~Node() { Stop(); }
 absl::Status Node::Start() {
   pressure_thresholds_ = ThresholdsFrom(settings_);
   if (const absl::Status valid = Validate(pressure_thresholds_); !valid.ok()) return valid;
+  pressure_ = std::make_unique<NodePressure>(pressure_thresholds_);
   const int shards = ShardCount(settings_);
   if (const std::string directory = settings_.String(Setting::kDataDir); !directory.empty()) {
     if (is_replica()) {
@@ -135,7 +136,8 @@ absl::Status Node::StartDurability() {
       *engine_, {.producer = [&primary](ShardId id) -> replication::SnapshotProducer& {
                    return primary.snapshots(id);
                  },
-                 .assigned = [&primary] { return primary.AssignedOfAll(); }});
+                 .assigned = [&primary] { return primary.AssignedOfAll(); },
+                 .pressure = [this] { return pressure_->state(); }});
   if (!services.ok()) return services;
   // At once, before anybody is served, and at each change.
   RunOnShards(*engine_, [this](cache::Shard& on) {
@@ -264,12 +266,43 @@ NodeReport Node::MakeReport(std::vector<ShardReport>& shards) const {
   report.input_kbps = input_rate_.per_second() / 1024;
   report.output_kbps = output_rate_.per_second() / 1024;
   report.replication = replication_->View();
+  report.pressure = pressure_->View();
   if (durability_ != nullptr) report.durability = durability_->View();
   return report;
 }
 
+void Node::FollowPressure(int64_t now_ns) {
+  NodePressure::Sample sample;
+  sample.stall_ms = settings_.Int(Setting::kWriteStallMs);
+  for (const auto& shard : shards_) {
+    int& mesh = sample[PressureInput::kShardQueue];
+    mesh = std::max(mesh, shard->mesh_percent());
+    // A log that cannot write is not slow: it refuses writes by itself.
+    if (durability_ == nullptr || !durability_->writing()) continue;
+    int& log = sample[PressureInput::kLogBytes];
+    log = std::max(log, durability_->utilisation_percent(shard->id()));
+  }
+  if (!is_replica()) {
+    const ReplicationView view = replication_->View();
+    sample[PressureInput::kReplicaLag] = ReplicaLagPercent(
+        view.replicas,
+        {.records = settings_.Int(Setting::kThrottleOnReplicaLagRecords),
+         .ms = settings_.Int(Setting::kThrottleOnReplicaLagMs),
+         .required = static_cast<int>(settings_.Int(Setting::kThrottleOnReplicaLagReplicas))});
+    const auto queue_bytes = static_cast<uint64_t>(settings_.Int(Setting::kSubscriberQueueBytes));
+    for (const ReplicaReport& replica : view.replicas) {
+      int& queue = sample[PressureInput::kSubscriberQueue];
+      queue = std::max(queue, UtilisationPercent(replica.queue_bytes, queue_bytes));
+    }
+  }
+  for (const std::string& line : pressure_->Update(sample, now_ns / 1'000'000)) {
+    Log(LogLevel::kWarning, line);
+  }
+}
+
 void Node::OnTick(int64_t now_ns) {
   digests_->Tick();
+  FollowPressure(now_ns);
   uint64_t commands = 0;
   uint64_t input = 0;
   uint64_t output = 0;

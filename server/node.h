@@ -25,6 +25,7 @@
 #include "replication/shell/served_board.h"
 #include "server/digest_service.h"
 #include "server/durability.h"
+#include "server/node_pressure.h"
 #include "server/node_replication.h"
 #include "server/node_report.h"
 #include "server/password.h"
@@ -83,6 +84,7 @@ class Node {
   const Password& password() const { return password_; }
   PauseGate& pause_gate() { return pause_gate_; }
   const PressureThresholds& pressure_thresholds() const { return pressure_thresholds_; }
+  const NodePressure& pressure() const { return *pressure_; }
   DigestService& digests() { return *digests_; }
   NodeReplication& replication() { return *replication_; }
   // Of a replica: how far what is served has come.
@@ -114,6 +116,7 @@ class Node {
   void ApplyToShards();
   NodeReport MakeReport(std::vector<ShardReport>& shards) const;
   void DrainClients();
+  void FollowPressure(int64_t now_ns);
 
   Settings& settings_;
   wal::Disk& disk_;
@@ -123,7 +126,8 @@ class Node {
   net::ConnectionLimit connection_limit_;
   Password password_;
   PauseGate pause_gate_;
-  PressureThresholds pressure_thresholds_;  // From Start() on.
+  PressureThresholds pressure_thresholds_;  // From Start() on, as is the next.
+  std::unique_ptr<NodePressure> pressure_;
   StopRequest stop_;
   std::atomic<bool> stop_saves_{true};
   std::atomic<bool> shutting_down_{false};

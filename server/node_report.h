@@ -53,6 +53,8 @@ struct ShardReport {
   uint64_t clients_cut_by_output_limit = 0;
   uint64_t clients_cut_by_query_limit = 0;
   uint64_t accept_failures = 0;
+  uint64_t writes_delayed = 0;       // Times that writes began to wait because of pressure.
+  uint64_t writes_refused_busy = 0;  // Answered -BUSYTIDE.
   uint64_t stale_reads_refused = 0;
   uint64_t token_waiters = 0;  // Clients that wait for a token now.
   uint64_t token_waits = 0;    // That came to an end.
@@ -134,6 +136,25 @@ struct DurabilityView {
   std::map<std::string, uint64_t> counters;  // By metric name, without "tidemark_wal_".
 };
 
+// A node's backpressure: docs/backpressure.md.
+struct PressureView {
+  struct Input {
+    std::string name;
+    int percent = 0;
+    std::string state;  // "normal", "throttled", "suspended".
+    int state_number = 0;
+    uint64_t throttled_total = 0;
+    uint64_t suspended_total = 0;
+  };
+  std::string state = "normal";
+  int state_number = 0;
+  std::string cause;     // The input that holds the state; empty: it is normal.
+  bool stalled = false;  // The log stands still, and writes are refused.
+  uint64_t stalls = 0;
+  int64_t write_pause_ms = 0;
+  std::vector<Input> inputs;
+};
+
 // 0 if there is nothing to divide by.
 inline double Ratio(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -172,6 +193,7 @@ struct NodeReport {
   double output_kbps = 0;
   ReplicationView replication;
   DurabilityView durability;
+  PressureView pressure;
   std::vector<ShardReport> by_shard;
   ShardReport total;  // The sum of by_shard.
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,6 +37,7 @@ ShardNode::ShardNode(Node& node, net::IoLoop& io, cache::Shard& shard)
       shard_(shard),
       mesh_pressure_(node.pressure_thresholds()),
       log_pressure_(node.pressure_thresholds()),
+      pause_timer_(io.context()),
       connections_(io, node.connection_limit()) {
   shard.AddHook(this);
 }
@@ -96,34 +98,74 @@ void ShardNode::OnTurnEnd() {
   FollowPressure();
 }
 
+// --- Backpressure ---
+
 void ShardNode::FollowPressure() {
-  std::optional<Pressure> changed;
-  if (shard_.shard_count() > 1) {
-    changed = mesh_pressure_.Update(shard_.mesh_utilisation_percent());
-    if (changed) {
-      Log(LogLevel::kInfo, fmt::format("shard {}: requests to other shards are {}", id().value(),
-                                       ToString(*changed)));
-    }
+  bool changed = FollowOwnQueues();
+  const NodePressure& pressure = node_.pressure();
+  if (const Action action = pressure.Decide(Work::kWrite); action != node_action_) {
+    node_action_ = action;
+    changed = true;
   }
-  if (NodeDurability* durability = node_.durability(); durability != nullptr) {
-    if (const auto now = log_pressure_.Update(durability->utilisation_percent(id()))) {
-      Log(LogLevel::kInfo,
-          fmt::format("shard {}: writes to the log are {}", id().value(), ToString(*now)));
-      changed = now;
-    }
-    // A log that takes no writes refuses them, and reads go on: nothing would be gained by waiting.
-    const bool delays = log_pressure_.state() == Pressure::kSuspended && durability->writing();
-    if (std::exchange(delays_data_commands_, delays) && !delays) {
-      ForEachClient([](Client& client) { client.Resume(); });
-    }
+  shard_.set_expiry_paused(pressure.Decide(Work::kHousekeeping) != Action::kAdmit);
+  pressure_acts_ = log_suspended_ || pressure.acts();
+  if (std::exchange(paced_write_ran_, false)) {
+    const int64_t pause_ms = pressure.write_pause_ms();
+    paused_until_ms_ = monotonic_ms() + pause_ms;
+    pause_timer_.expires_after(std::chrono::milliseconds(pause_ms));
+    pause_timer_.async_wait([](const asio::error_code&) {});  // That there is a turn is enough.
+  }
+  if (delayed_writes_ && WritesMayGoOn()) {
+    delayed_writes_ = false;
+    ForEachClient([](Client& client) { client.Resume(); });
   }
   if (!changed) return;
   connections_.ForEach(
       [&](net::ClientConnection& connection) { connection.set_read_limit(read_limit()); });
 }
 
+// What may fill within a tick of the node's. True if a state has changed.
+bool ShardNode::FollowOwnQueues() {
+  bool changed = false;
+  if (shard_.shard_count() > 1) {
+    const int percent = shard_.mesh_utilisation_percent();
+    mesh_percent_.store(percent, std::memory_order_relaxed);
+    changed = mesh_pressure_.Update(percent).has_value();
+  }
+  if (NodeDurability* durability = node_.durability(); durability != nullptr) {
+    changed |= log_pressure_.Update(durability->utilisation_percent(id())).has_value();
+    // A log that takes no writes refuses them: nothing would be gained by waiting.
+    log_suspended_ = log_pressure_.state() == Pressure::kSuspended && durability->writing();
+  }
+  return changed;
+}
+
+bool ShardNode::WritesMayGoOn() const {
+  if (node_action_ == Action::kRefuse) return true;  // To be told so.
+  if (log_suspended_ || node_action_ == Action::kDelay) return false;
+  return monotonic_ms() >= paused_until_ms_;
+}
+
+bool ShardNode::DelaysWrite(const cache::CommandSpec& spec) {
+  const Action action = node_.pressure().Decide(WorkOfWrite(spec.name));
+  if (action == Action::kRefuse) return false;
+  const bool paced = node_.pressure().write_pause_ms() > 0;
+  if (log_suspended_ || action == Action::kDelay || (paced && monotonic_ms() < paused_until_ms_)) {
+    if (!std::exchange(delayed_writes_, true)) ++writes_delayed_;
+    return true;
+  }
+  paced_write_ran_ |= paced;
+  return false;
+}
+
+bool ShardNode::RefusesWrite(const cache::CommandSpec& spec) const {
+  return pressure_acts_ && node_.pressure().Decide(WorkOfWrite(spec.name)) == Action::kRefuse;
+}
+
 size_t ShardNode::read_limit() const {
-  return ReadLimit(std::max(mesh_pressure_.state(), log_pressure_.state()));
+  const Pressure own = std::max(mesh_pressure_.state(), log_pressure_.state());
+  const Pressure node = node_action_ == Action::kAdmit ? Pressure::kNormal : Pressure::kThrottled;
+  return ReadLimit(std::max(own, node));
 }
 
 void ShardNode::FollowLog(NodeDurability& durability) {
@@ -302,6 +344,8 @@ ShardReport ShardNode::ReportSinceStart() {
   report.accept_failures = accepts.out_of_descriptors.value();
   report.clients_cut_by_output_limit = sockets.closed_by_output_limit.value();
   report.clients_cut_by_query_limit = sockets.closed_by_query_buffer_limit.value();
+  report.writes_delayed = writes_delayed_;
+  report.writes_refused_busy = writes_refused_busy_;
   report.stale_reads_refused = stale_reads_refused_;
   report.token_waiters = token_waiters_.size();
   report.token_waits = token_waiters_.counters().waits;

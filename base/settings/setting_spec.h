@@ -83,8 +83,13 @@ enum class Setting : uint8_t {
   kThrottleExitPercent,
   kSuspendEnterPercent,
   kSuspendExitPercent,
+  kWriteStallMs,
+  kThrottleOnReplicaLagRecords,
+  kThrottleOnReplicaLagMs,
+  kThrottleOnReplicaLagReplicas,
 };
-inline constexpr size_t kSettingCount = static_cast<size_t>(Setting::kSuspendExitPercent) + 1;
+inline constexpr size_t kSettingCount =
+    static_cast<size_t>(Setting::kThrottleOnReplicaLagReplicas) + 1;
 
 // The values of the settings that choose among words, in the order of their rows' choices.
 enum class LogLevelSetting : uint8_t { kDebug, kInfo, kWarning, kError };
