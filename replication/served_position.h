@@ -11,17 +11,17 @@
 namespace tidemark::replication {
 
 // A history that another descends from. Up to `fork`, by shard, the two are one stream.
-struct HistoryFork {
+struct Ancestor {
   HistoryId history;
   Watermarks fork;
 
-  friend bool operator==(const HistoryFork&, const HistoryFork&) = default;
+  friend bool operator==(const Ancestor&, const Ancestor&) = default;
 };
 
 struct ServedPosition {
-  HistoryId history;                   // 0: nothing is known of what is served.
-  std::vector<HistoryFork> ancestors;  // Of `history`, oldest first.
-  Watermarks reached;                  // Every reader sees all of it.
+  HistoryId history;                // 0: nothing is known of what is served.
+  std::vector<Ancestor> ancestors;  // Of `history`, oldest first.
+  Watermarks reached;               // Every reader sees all of it.
 
   // No reader has seen more than this. It is at or above `reached`; of another history only while
   // that one's snapshot is taking the place of what was served, and then nothing is known to be

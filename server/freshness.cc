@@ -10,7 +10,7 @@
 namespace tidemark::server {
 namespace {
 
-using replication::HistoryFork;
+using replication::Ancestor;
 using replication::ServedPosition;
 
 bool IsBelow(const Watermarks& target, const Watermarks& marks) {
@@ -22,7 +22,7 @@ bool IsBelow(const Watermarks& target, const Watermarks& marks) {
 // How much of the history `from` is in the history of `position`: nothing if it is no ancestor.
 std::optional<Watermarks> SharedWith(HistoryId from, const ServedPosition& position) {
   std::optional<Watermarks> shared;
-  for (const HistoryFork& ancestor : position.ancestors) {
+  for (const Ancestor& ancestor : position.ancestors) {
     if (!shared) {
       if (ancestor.history == from) shared = ancestor.fork;
       continue;

@@ -11,7 +11,7 @@
 namespace tidemark::server {
 namespace {
 
-using replication::HistoryFork;
+using replication::Ancestor;
 using replication::ServedPosition;
 using testing::ElementsAre;
 using testing::HasSubstr;

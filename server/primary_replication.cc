@@ -29,9 +29,9 @@ LinkTokens TokensFrom(const Settings& settings) {
 }
 
 // What every shard says of the node's ancestors, by ancestor.
-std::vector<replication::HistoryFork> ForksOf(
+std::vector<replication::Ancestor> ForksOf(
     const std::vector<replication::ShardPublisher::Beginning>& beginnings) {
-  std::vector<replication::HistoryFork> forks;
+  std::vector<replication::Ancestor> forks;
   for (const replication::StreamAncestor& ancestor : beginnings.front().ancestors) {
     forks.push_back({.history = ancestor.history, .fork = {}});
   }

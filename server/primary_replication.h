@@ -63,7 +63,7 @@ class PrimaryReplication final : public NodeReplication {
   const Settings& settings_;
   std::atomic<HistoryId> history_;
   std::vector<HistoryId> ancestors_;
-  std::vector<replication::HistoryFork> forks_;  // Likewise, and where each was left.
+  std::vector<replication::Ancestor> forks_;  // Likewise, and where each was left.
   replication::BacklogBudget backlog_budget_;
   std::vector<PerShard> shards_;
   cache::Engine* engine_ = nullptr;                         // From Prepare() on.

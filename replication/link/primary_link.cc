@@ -27,7 +27,7 @@ wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, uint32_t retr
   return refusal;
 }
 
-void AddAncestors(const std::vector<HistoryFork>& ancestors, size_t shards, wire::Accept* accept) {
+void AddAncestors(const std::vector<Ancestor>& ancestors, size_t shards, wire::Accept* accept) {
   const size_t room = kMaxAncestorSequences / shards;
   const size_t first = ancestors.size() > room ? ancestors.size() - room : 0;
   for (size_t i = first; i < ancestors.size(); ++i) {

@@ -64,7 +64,7 @@ class PrimaryLink {
     int64_t silence_timeout_ms = 5'000;
     int64_t write_timeout_ms = 5'000;  // Without a byte of progress.
     // Of the node's history, oldest first; what of it a message has no room for is left out.
-    std::vector<HistoryFork> ancestors = {};
+    std::vector<Ancestor> ancestors = {};
   };
 
   enum class State {

@@ -160,7 +160,7 @@ TEST_F(ReplicaLinkTest, LearnsFromAcceptWhereItsHistoryComesFrom) {
   parent->add_fork(8);
   Say(accept);
   ASSERT_EQ(link_->state(), State::kSnapshot);
-  EXPECT_EQ(link_->plan().ancestors, (std::vector<HistoryFork>{{HistoryId(3), {Sequence(8)}}}));
+  EXPECT_EQ(link_->plan().ancestors, (std::vector<Ancestor>{{HistoryId(3), {Sequence(8)}}}));
 }
 
 TEST_F(ReplicaLinkTest, AnAncestorOfAnotherNumberOfShardsEndsTheLink) {

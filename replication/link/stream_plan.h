@@ -43,7 +43,7 @@ struct StreamPlan {
   std::vector<ShardPlan> shards;
   // Without a snapshot: the history that the replica's data is of, `history` or an ancestor of it.
   HistoryId continues = {};
-  std::vector<HistoryFork> ancestors = {};  // Of `history`, oldest first: the newest of them.
+  std::vector<Ancestor> ancestors = {};  // Of `history`, oldest first: the newest of them.
 
   bool is_snapshot() const {
     return !shards.empty() && shards.front().source == CatchUpSource::kSnapshot;

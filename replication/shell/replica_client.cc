@@ -134,7 +134,7 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   Applier applier_;
   ReplicaLink link_;
   uint64_t apply_ns_ = 0;
-  std::vector<HistoryFork> ancestors_;    // Of what is served.
+  std::vector<Ancestor> ancestors_;       // Of what is served.
   HistoryId shown_history_;               // As the board knows it.
   absl::AnyInvocable<void()> on_synced_;  // Null once called.
   bool started_ = false;
