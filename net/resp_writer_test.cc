@@ -50,12 +50,13 @@ TEST(RespWriterTest, WritesEveryKindOfReply) {
 }
 
 TEST(RespWriterTest, AnAttributeComesBeforeItsReply) {
-  EXPECT_EQ(Written(Protocol::kResp3, [](RespWriter& w) {
-              w.AttributeHeader(1);
-              w.Bulk("k");
-              w.Bulk("v");
-              w.Ok();
-            }),
+  EXPECT_EQ(Written(Protocol::kResp3,
+                    [](RespWriter& w) {
+                      w.AttributeHeader(1);
+                      w.Bulk("k");
+                      w.Bulk("v");
+                      w.Ok();
+                    }),
             "|1\r\n$1\r\nk\r\n$1\r\nv\r\n+OK\r\n");
 }
 
