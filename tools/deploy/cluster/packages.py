@@ -32,7 +32,12 @@ class Package:
         there = os.path.join(packages, self.hash)
         for program in agent.ask("missing", there, *PROGRAMS).split():
             agent.ask("put", os.path.join(there, program), "0755", content=self._read(program))
-        agent.ask("prune", packages, os.path.join(cluster.directory, "nodes"), self.hash)
+        self.prune(cluster, host)
+
+    def prune(self, cluster, host):
+        """Deletes the other packages there, but for those that nodes run."""
+        nodes = os.path.join(cluster.directory, "nodes")
+        Agent(host).ask("prune", os.path.join(cluster.directory, "packages"), nodes, self.hash)
 
     def _read(self, program):
         path = self.program(program)

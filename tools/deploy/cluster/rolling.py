@@ -36,6 +36,7 @@ def rolling_restart(running, only_changed=False, replicas_only=False):
             _restart_replica(running, primary, target)
         else:
             _restart_in_place(running, primary)
+    running.prune_packages()
     restarted = [name for name in due if name != primary or not replicas_only]
     running.say(f"{running.file.name}: restarted {', '.join(restarted) or 'nothing: all are up to date'}")
 

@@ -86,6 +86,11 @@ class RunningCluster:
             self.package.hash, role, self.settings_text(name, role, primary)
         )
 
+    def prune_packages(self):
+        """On the machines where a node was started: what it ran before is nobody's any more."""
+        for ssh in self._sent:
+            self.package.prune(self.file, self._hosts[ssh])
+
     def start_and_wait(self, name, role, primary):
         began = time.monotonic()
         self.start(name, role, primary)
