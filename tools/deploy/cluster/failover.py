@@ -104,7 +104,7 @@ def point_to(running, primary, names):
     told = []
     for name in names:
         try:
-            running.clients[name].ask("REPLICAOF", node.host, node.port)
+            running.clients[name].ask("REPLICAOF", node.host, node.replication_port)
             told.append(name)
         except NoAnswer as error:
             running.say(f"{name}: cannot be told to follow {primary}: {error}")

@@ -23,6 +23,8 @@ def rolling_restart(running, only_changed=False, replicas_only=False):
     if primary in due and not replicas_only:
         hand_over = _can_hand_over(running, views, primary)
 
+    for name in due:
+        running.send_package(name)
     for name in running.processes:
         if name != primary:
             running.wait_caught_up(name, primary)

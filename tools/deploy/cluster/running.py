@@ -74,14 +74,18 @@ class RunningCluster:
         settings = self.settings_text(name, state.role, self.file.first_primary().name)
         return state.package == self.package.hash and state.settings == fingerprint(settings)
 
+    def send_package(self, name):
+        """To the node's machine, once; before a node is stopped, so that it is away for a moment only."""
+        ssh = self.file.node(name).ssh
+        if ssh not in self._sent:
+            self.package.send(self.file, self._hosts[ssh])
+            self._sent.add(ssh)
+
     def start(self, name, role, primary):
         """Starts a node and does not wait; whether it did not run yet."""
-        node = self.file.node(name)
         if role == "replica" and self.file.node(primary).replication_port is None:
             raise Failure(f"{primary} has no replication_port: nobody can follow it")
-        if node.ssh not in self._sent:
-            self.package.send(self.file, self._hosts[node.ssh])
-            self._sent.add(node.ssh)
+        self.send_package(name)
         return self.processes[name].start(
             self.package.hash, role, self.settings_text(name, role, primary)
         )
