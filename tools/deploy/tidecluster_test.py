@@ -14,10 +14,13 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 import unittest
 
 from checking_client import CheckingClient
+from cluster.hosts import LocalHost
+from cluster.processes import Agent
 from cluster.resp import Connection, ReplyError
 
 PROGRAMS = [os.path.abspath(path) for path in sys.argv[1:5]]
@@ -126,6 +129,11 @@ class TideclusterTest(unittest.TestCase):
 
     def kill(self, name):
         os.kill(self.pid(name), 9)
+        deadline = time.monotonic() + 60
+        node = self.path("state", "test", "nodes", name)
+        while Agent(LocalHost()).ask("state", node) != "died":
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
 
     def assert_promises_kept(self, client):
         client.stop()
@@ -163,6 +171,32 @@ class StartingTest(TideclusterTest):
         self.assertIn("a, b, c: not running", self.refused("status"))
         self.tidecluster("up")
         self.assertEqual(self.ask("c", "GET", "key"), "value")
+
+    def test_a_replica_that_waits_for_its_primary_does_not_keep_it_from_starting(self):
+        self.write_file("ab")
+        self.tidecluster("up")
+        self.kill("a")
+        self.kill("b")
+        # As a supervisor would: the replica alone.
+        node = self.path("state", "test", "nodes", "b")
+        self.start_as_before(node)
+        self.tidecluster("up")
+        self.assertEqual((self.role("a"), self.role("b")), ("master", "slave"))
+        self.tidecluster("verify")
+        self.tidecluster("down", "b")
+        self.assertEqual(self.role("a"), "master")
+        self.assertIn("b: not running", self.refused("status"))
+
+    def start_as_before(self, node):
+        with open(os.path.join(node, "process"), encoding="utf-8") as file:
+            package, role, settings = file.read().split()[3:]
+        with open(os.path.join(node, "node.toml"), "rb") as file:
+            agent = Agent(LocalHost())
+            packages = self.path("state", "test", "packages")
+            said = agent.ask(
+                "start", node, packages, package, role, settings, 1 << 20, 4, content=file.read()
+            )
+        self.assertEqual(said, "started")
 
     def test_what_is_wrong_is_said_in_one_line(self):
         self.write_file(extra="settings = { shards = 5000 }\n")

@@ -34,7 +34,8 @@ def _parser():
 
     command("check", "reads the cluster file, and asks the programs which settings they know")
     command("up", "starts every node that does not run")
-    down = command("down", "stops every node")
+    down = command("down", "stops every node, or those that are named")
+    down.add_argument("nodes", nargs="*", metavar="NODE")
     down.add_argument("--kill", action="store_true", help="ends those that do not stop in time")
     command("status", "processes, roles, positions and lags")
     logs = command("logs", "the end of the nodes' logs")
@@ -88,7 +89,7 @@ def _run(arguments):
         {
             "check": lambda: status.check(running),
             "up": lambda: starting.up(running),
-            "down": lambda: starting.down(running, arguments.kill),
+            "down": lambda: starting.down(running, arguments.nodes, arguments.kill),
             "status": lambda: status.status(running),
             "logs": lambda: status.logs(running, arguments.nodes, arguments.lines, arguments.follow),
             "rolling-restart": lambda: rolling.rolling_restart(

@@ -6,11 +6,15 @@
 from .failures import Failure
 
 
+class TwoPrimaries(Failure):
+    """Which of them is right cannot be decided here."""
+
+
 def live_primary(views):
     """The name of the node that is a primary now, or None."""
     found = [name for name, view in views.items() if view.role == "primary"]
     if len(found) > 1:
-        raise Failure(
+        raise TwoPrimaries(
             f"{' and '.join(sorted(found))} are both primaries: stop the one that should not be, "
             "then `up` starts it as a replica"
         )

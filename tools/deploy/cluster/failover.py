@@ -17,9 +17,9 @@ def failover(running, wanted=None, force=False):
         running.wait(
             lambda: decisions.live_primary(running.views()) is not None, _PATIENCE_S, "no primary"
         )
-    except Failure as error:
-        if "both primaries" in str(error):
-            raise
+    except decisions.TwoPrimaries:
+        raise
+    except Failure:
         forced(running, wanted, force)
         return
     views = running.views()

@@ -1,19 +1,20 @@
 """up: starts what does not run. down: stops everything."""
 
 from . import decisions
-from .failures import Failure
+from .failures import Failure, UsageError
 from .nodes import NoAnswer
 
 
 def up(running):
     """Starts every node that does not run, and waits until all serve."""
     states = running.states()
-    started = []
-    _wait_for_those_that_start(running, states)
+    noted = running.record.read()
+    _wait_for_a_primary_that_starts(running, states, noted)
     views = running.views()
     primary = decisions.live_primary(views)
+    started = []
     if primary is None:
-        primary = decisions.primary_to_start(running.file, views, running.record.read()).name
+        primary = decisions.primary_to_start(running.file, views, noted).name
         _refuse_unless_startable(primary, states[primary])
         running.start_and_wait(primary, "primary", primary)
         started.append(primary)
@@ -23,10 +24,14 @@ def up(running):
     dead = [name for name in replicas if states[name].state in ("stopped", "died")]
     for name in dead:  # All at once: each may have a whole sync to wait for.
         running.start(name, "replica", primary)
-    for name in dead:
-        running.processes[name].wait_until_ready()
-        running.say(f"{name}: serves as replica")
     started += dead
+    for name in replicas:
+        if states[name].state == "unreachable":
+            continue
+        # Also those that ran before: they may have had no primary to sync with.
+        running.processes[name].wait_until_ready()
+        if name in dead:
+            running.say(f"{name}: serves as replica")
 
     unreachable = [name for name in replicas if states[name].state == "unreachable"]
     if unreachable:
@@ -38,16 +43,20 @@ def up(running):
     )
 
 
-def down(running, kill=False):
-    """Stops every node: replicas first, so that none looks for a primary that has gone."""
-    states = running.states()
+def down(running, names=(), kill=False):
+    """Stops the nodes, or all: replicas first, so that none looks for a primary that has gone."""
+    for name in names:
+        if name not in running.processes:
+            raise UsageError(f"{name} is not a node of {running.file.path}")
+    states = {
+        name: state for name, state in running.states().items() if not names or name in names
+    }
     try:
         primary = decisions.live_primary(running.views())
-    except Failure:
-        primary = None  # Two of them: any order is right.
-    names = sorted(states, key=lambda name: name == primary)
+    except decisions.TwoPrimaries:
+        primary = None  # Any order is right.
     failed = []
-    for name in names:
+    for name in sorted(states, key=lambda name: name == primary):
         if states[name].state == "unreachable":
             failed.append(f"{name}: its machine cannot be reached")
             continue
@@ -62,13 +71,13 @@ def down(running, kill=False):
             failed.append(f"{name}: still runs after {running.file.stop_timeout_s} s")
     if failed:
         raise Failure("; ".join(failed))
-    running.say(f"{running.file.name}: no node runs")
+    running.say(f"{running.file.name}: " + (f"{', '.join(names)} stopped" if names else "no node runs"))
 
 
-def _wait_for_those_that_start(running, states):
-    """A node that runs and does not answer yet may be loading: whether it is a primary is known only then."""
+def _wait_for_a_primary_that_starts(running, states, noted):
+    """A node that runs and does not answer may be a primary that loads: started as one, or made one since."""
     for name, state in states.items():
-        if not state.running:
+        if not state.running or (state.role != "primary" and name != noted):
             continue
         try:
             running.clients[name].view()
