@@ -17,11 +17,28 @@ import time
 import unittest
 from contextlib import redirect_stderr, redirect_stdout
 
-from cluster import command_line
+from cluster import command_line, failover
+from cluster.model import Node
+from cluster.nodes import View
 from cluster.resp import Connection
 
 TIDELOG = os.path.abspath(sys.argv.pop(1))
 FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fake_node.py")
+
+
+class AddressTest(unittest.TestCase):
+    def test_a_replica_is_named_as_its_primary_sees_it(self):
+        def seen(*addresses, host="127.0.0.1", port=6380):
+            replicas = tuple({"addr": address} for address in addresses)
+            node = Node("b", "replica", port, host=host)
+            return failover.address_as_seen(View("primary", "h", (), replicas), node)
+
+        self.assertEqual(seen("127.0.0.1:6380", "10.0.0.9:6380"), ("127.0.0.1", 6380))
+        self.assertEqual(seen("127.0.0.1:6380", host="localhost"), ("127.0.0.1", 6380))
+        self.assertEqual(seen("10.0.0.9:6380", "10.0.0.8:6381"), ("10.0.0.9", 6380))
+        self.assertEqual(seen("[::1]:6380", host="::1"), ("::1", 6380))
+        self.assertEqual(seen("10.0.0.9:6380", "10.0.0.8:6380"), ("127.0.0.1", 6380))
+        self.assertEqual(seen(), ("127.0.0.1", 6380))
 
 
 class FailoverTest(unittest.TestCase):
@@ -46,7 +63,7 @@ class FailoverTest(unittest.TestCase):
             file.write(text)
         os.chmod(file.name, 0o755)
 
-    def up(self, settings=None, without_port=()):
+    def up(self, settings=None, without_port=(), data_dirs=()):
         """A cluster of a, the primary, b and c; `settings` are lines of a node's."""
         self.ports = {}
         text = f'[cluster]\nname = "fakes"\npackage = "package"\nstate_dir = "{self.path("state")}"\n'
@@ -60,6 +77,8 @@ class FailoverTest(unittest.TestCase):
             text += f'[[nodes]]\nname = "{name}"\nrole = "{role}"\nport = {base + 2 * i}\n'
             if name not in without_port:
                 text += f"replication_port = {base + 2 * i + 1}\n"
+            if name in data_dirs:
+                text += f'data_dir = "{self.path("data")}"\n'
             text += f"settings = {{ {(settings or {}).get(name, '')} }}\n"
         self.write(text, "cluster.toml")
         self.succeeds("up")
@@ -128,6 +147,17 @@ class FailoverTest(unittest.TestCase):
     def test_a_primary_that_gives_up_remains_one(self):
         self.up({"a": "refuse_failover = true"})
         self.assertIn("a gave up handing over to b and remains the primary", self.refused("failover"))
+        self.assertEqual(self.roles(), "mss")
+
+    def test_a_primary_that_does_not_hand_over_restarts_in_place_if_it_has_a_log(self):
+        self.up({"a": "no_failover = true"})
+        self.assertIn("a: ERR no failover here", self.refused("failover"))
+        self.assertIn("a: ERR no failover here", self.refused("rolling-restart"))
+        self.succeeds("down")
+        self.up({"a": "no_failover = true"}, data_dirs="a")
+        output = self.succeeds("rolling-restart")
+        self.assertIn("a: does not hand over: a: ERR no failover here", output)
+        self.assertIn("a: restarted in place", output)
         self.assertEqual(self.roles(), "mss")
 
     def test_a_replica_that_is_behind_is_not_handed_over_to(self):

@@ -3,7 +3,7 @@
     fake_node.py ROLE --config=FILE
 
 Its settings are those of a node and, for tests: `position = "3 4"`, where it stands at the start; `refuse_failover = true`,
-a primary that gives up handing over; `silent = true`, a node that accepts connections and never answers.
+a primary that gives up handing over; `no_failover = true`, one that does not begin to.
 """
 
 import os
@@ -56,6 +56,8 @@ class FakeNode:
         if command == "FAILOVER":
             if self.role != "primary":
                 return "ERR FAILOVER is not valid when server is a replica."
+            if self.settings.get("no_failover"):
+                return "ERR no failover here"
             if not self.settings.get("refuse_failover"):
                 with Connection(words[2], int(words[3])) as target:
                     target.call("TAKE", self.history, *self.position)
@@ -97,8 +99,6 @@ def serve(node, port):
                 for _ in range(int(line[1:])):
                     length = int(self.rfile.readline()[1:])
                     words.append(self.rfile.read(length + 2)[:-2].decode())
-                if node.settings.get("silent"):
-                    threading.Event().wait()
                 node.catch_up()
                 self.wfile.write(encode(node.answer(words)))
 

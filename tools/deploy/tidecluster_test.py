@@ -254,6 +254,17 @@ class UnderLoadTest(TideclusterTest):
             self.assertTrue(all(before[name] != pid for name, pid in self.pids().items()))
             self.assert_promises_kept(client)
 
+    def test_a_rolling_restart_by_handing_over_needs_no_log(self):
+        self.write_file(data_dirs="")
+        self.tidecluster("up")
+        if not (self.replicas_can_serve and self.knows("a", "FAILOVER")):
+            self.skipTest("these nodes do not know FAILOVER")
+        with CheckingClient(self.addresses()) as client:
+            client.wait_for(500)
+            print(self.tidecluster("rolling-restart"))
+            client.wait_for(500)
+            self.assert_promises_kept(client)
+
     def test_an_upgrade_restarts_what_is_old_and_a_new_replica_joins(self):
         self.write_file("ab")
         self.tidecluster("up")
@@ -290,7 +301,7 @@ class UnderLoadTest(TideclusterTest):
         self.assertFalse(set(after.values()) & set(before.values()))
 
     def test_a_planned_failover_and_back(self):
-        self.write_file()
+        self.write_file(data_dirs="")
         self.tidecluster("up")
         if not (self.replicas_can_serve and self.knows("a", "FAILOVER")):
             self.assertRegex(self.refused("failover"), "no replica can become the primary|FAILOVER")

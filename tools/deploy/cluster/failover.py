@@ -1,5 +1,6 @@
 """failover: another node becomes the primary, planned while there is one, forced when there is none."""
 
+import socket
 import time
 
 from . import decisions
@@ -30,14 +31,24 @@ def failover(running, wanted=None, force=False):
     planned(running, primary, decisions.chosen_replica(running.file, views, primary, wanted))
 
 
+class Refused(Failure):
+    """The primary does not begin to hand over; everything is as it was."""
+
+
 def planned(running, primary, target):
     """`primary` hands over to `target`: nothing is lost, or nothing happens."""
-    node, client = running.file.node(target), running.clients[primary]
+    client = running.clients[primary]
     if not client.knows("FAILOVER"):
-        raise Failure(f"{primary} does not know FAILOVER; `rolling-restart` with newer programs first")
+        raise Refused(f"{primary} does not know FAILOVER; `rolling-restart` with newer programs first")
     running.wait_caught_up(target, primary)
+    host, port = address_as_seen(client.view(), running.file.node(target))
     began = time.monotonic()
-    client.ask("FAILOVER", "TO", node.host, node.port, "TIMEOUT", _PAUSE_MS)
+    try:
+        client.ask("FAILOVER", "TO", host, port, "TIMEOUT", _PAUSE_MS)
+    except NoAnswer:
+        raise
+    except Failure as error:
+        raise Refused(str(error)) from error
 
     def switched():
         if running.clients[target].view().role == "primary":
@@ -111,6 +122,20 @@ def point_to(running, primary, names):
     for name in told:
         running.wait_caught_up(name, primary)
         running.say(f"{name}: follows {primary}")
+
+
+def address_as_seen(view, node):
+    """How the primary calls the replica: by the address that it comes from, which need not be the file's."""
+    seen = [replica.get("addr", "").rpartition(":") for replica in view.replicas]
+    hosts = [host.strip("[]") for host, _, port in seen if port == str(node.port)]
+    try:
+        named = {info[4][0] for info in socket.getaddrinfo(node.host, None)}
+    except OSError:
+        named = set()
+    same = [host for host in hosts if host in named | {node.host}]
+    if not same and len(hosts) == 1:
+        same = hosts
+    return (same[0] if same else node.host), node.port
 
 
 def _fence(running, lost):

@@ -3,7 +3,7 @@
 import time
 
 from . import decisions
-from .failover import planned
+from .failover import Refused, planned
 from .failures import Failure
 
 
@@ -16,12 +16,11 @@ def rolling_restart(running, only_changed=False, replicas_only=False):
     due = [
         name
         for name, state in states.items()
-        if not (only_changed and running.is_up_to_date(name, state))
+        if (name != primary or not replicas_only)
+        and not (only_changed and running.is_up_to_date(name, state))
     ]
-    # Found out before anything is touched.
-    hand_over = None
-    if primary in due and not replicas_only:
-        hand_over = _can_hand_over(running, views, primary)
+    if primary in due:
+        _refuse_to_lose_everything(running, views, primary)
 
     for name in due:
         running.send_package(name)
@@ -31,30 +30,40 @@ def rolling_restart(running, only_changed=False, replicas_only=False):
     for name in due:
         if name != primary:
             _restart_replica(running, name, primary)
-    if primary in due and not replicas_only:
-        if hand_over:
-            target = decisions.best_replica(running.file, running.views(), primary)
-            planned(running, primary, target)
-            _restart_replica(running, primary, target)
-        else:
-            _restart_in_place(running, primary)
+    if primary in due:
+        _restart_primary(running, primary)
     running.prune_packages()
-    restarted = [name for name in due if name != primary or not replicas_only]
-    running.say(f"{running.file.name}: restarted {', '.join(restarted) or 'nothing: all are up to date'}")
+    running.say(f"{running.file.name}: restarted {', '.join(due) or 'nothing: all are up to date'}")
 
 
-def _can_hand_over(running, views, primary):
-    """Whether the primary's turn needs no break; Failure if it could not be restarted at all."""
-    if running.clients[primary].knows("FAILOVER") and decisions.candidates(
-        running.file, views, primary
-    ):
-        return True
-    if running.file.node(primary).data_dir is None:
+def _refuse_to_lose_everything(running, views, primary):
+    """Before anything is touched."""
+    if running.file.node(primary).data_dir is None and not _could_hand_over(running, views, primary):
         raise Failure(
             f"{primary} has no data_dir and nobody to hand over to: a restart would lose everything; "
             "--replicas-only leaves it out"
         )
-    return False
+
+
+def _could_hand_over(running, views, primary):
+    knows = running.clients[primary].knows("FAILOVER")
+    return knows and bool(decisions.candidates(running.file, views, primary))
+
+
+def _restart_primary(running, primary):
+    """As a replica of whom it has handed over to; in place, if it does not and has a log."""
+    views = running.views()
+    if _could_hand_over(running, views, primary):
+        target = decisions.best_replica(running.file, views, primary)
+        try:
+            planned(running, primary, target)
+            _restart_replica(running, primary, target)
+            return
+        except Refused as error:
+            if running.file.node(primary).data_dir is None:
+                raise
+            running.say(f"{primary}: does not hand over: {error}")
+    _restart_in_place(running, primary)
 
 
 def _restart_replica(running, name, primary):
