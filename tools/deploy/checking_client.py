@@ -1,9 +1,9 @@
 """A client that knows what it was promised: for tests that restart and replace nodes under it.
 
-Each of its threads writes growing numbers to keys of its own, one command at a time, and remembers which it has been
-answered. Whatever happens to the nodes, a key must afterwards hold at least the last number that was
-answered, and none that was never written. A thread that loses its node, or finds that it takes no writes,
-tries the others.
+Each of its threads writes growing numbers to keys of its own, one command at a time, and remembers
+which it has been answered. Whatever happens to the nodes, a key must afterwards hold at least the
+last number that was answered, and none that was never written. A thread that loses its node, or
+finds that it takes no writes, tries the others.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The checking client against a node that breaks promises on purpose: what finds nothing proves nothing."""
+"""The checking client against a node that breaks promises: what finds nothing proves nothing."""
 
 import socketserver
 import threading
@@ -59,7 +59,8 @@ class CheckingClientTest(unittest.TestCase):
             client.wait_for(200)
             client.stop()
         self.values["promise:1:3"] -= 1
-        self.assertRegex(client.broken_promises(self.addresses[1])[0], "^promise:1:3 is .*, answered")
+        (broken,) = client.broken_promises(self.addresses[1])
+        self.assertRegex(broken, "^promise:1:3 is .*, answered")
 
     def test_a_write_that_nobody_made_is_found(self):
         with CheckingClient(self.addresses) as client:

@@ -47,8 +47,9 @@ class ClusterFileTest(unittest.TestCase):
         self.assertEqual((cluster.name, cluster.package), ("demo", "/etc/package"))
         self.assertEqual(cluster.directory, "/var/lib/tidemark/demo")
         a, b = cluster.nodes
-        self.assertEqual((a.address, a.replication_port, a.data_dir), ("127.0.0.1:6379", 7631, "/data/a"))
-        self.assertEqual((b.address, b.replication_port, b.data_dir), ("127.0.0.1:6380", None, None))
+        self.assertEqual((a.address, a.replication_port), ("127.0.0.1:6379", 7631))
+        self.assertEqual((b.address, b.replication_port), ("127.0.0.1:6380", None))
+        self.assertEqual((a.data_dir, b.data_dir), ("/data/a", None))
 
     def test_a_role_goes_before_both_and_a_node_before_the_cluster(self):
         cluster = cluster_file.parse(GOOD, "demo.toml")
@@ -71,26 +72,26 @@ class ClusterFileTest(unittest.TestCase):
     def test_refusals_name_file_line_and_key(self):
         for old, new, wanted in (
             ('name = "demo"', 'name = "Demo"', "demo.toml:2: cluster.name: must be lower-case"),
-            ('name = "demo"', 'nam = "demo"', "demo.toml:2: cluster.nam: not a key; there are: name,"),
+            ('name = "demo"', 'nam = "demo"', "demo.toml:2: cluster.nam: not a key; there"),
             ('name = "demo"\n', "", "demo.toml:1: cluster.name: is missing"),
             ("[cluster]", "[claster]", "demo.toml:1: claster: not a key; there are: cluster,"),
             ("shards = 2", "port = 2", "demo.toml:6: settings.port: must be a key of the node"),
             ("shards = 2", "Shards = 2", "demo.toml:6: settings.Shards: must be named as"),
-            ("shards = 2", "shards = [2]", "demo.toml:6: settings.shards: must be a string, a whole"),
-            ("shards = 1", "primary = 1", "demo.toml:22: nodes.2.settings.primary: must be a key of"),
-            ("port = 6379", "port = 0", "demo.toml:15: nodes.1.port: must be a whole number from 1 to"),
-            ("port = 6379", "port = true", "demo.toml:15: nodes.1.port: must be a whole number from 1"),
+            ("shards = 2", "shards = [2]", "demo.toml:6: settings.shards: must be a string"),
+            ("shards = 1", "primary = 1", "demo.toml:22: nodes.2.settings.primary: must be"),
+            ("port = 6379", "port = 0", "demo.toml:15: nodes.1.port: must be a whole number"),
+            ("port = 6379", "port = true", "demo.toml:15: nodes.1.port: must be a whole number"),
             ("port = 6380", "port = 6379", "demo.toml:21: nodes.2.port: taken by node a"),
             ("port = 6380", "port = 7631", "demo.toml:21: nodes.2.port: taken by node a"),
-            ("port = 6379", "port = 7631", "demo.toml:12: nodes.1.replication_port: must be another"),
+            ("port = 6379", "port = 7631", "demo.toml:12: nodes.1.replication_port: must"),
             ('name = "b"', 'name = "a"', "demo.toml:19: nodes.2.name: taken by node a"),
-            ('role = "replica"', 'role = "primary"', "demo.toml:20: nodes.2.role: a second primary"),
-            ('role = "primary"', 'role = "replica"', "demo.toml:12: nodes: none has the role primary"),
+            ('role = "replica"', 'role = "primary"', "demo.toml:20: nodes.2.role: a second"),
+            ('role = "primary"', 'role = "replica"', "demo.toml:12: nodes: none has the role"),
             ('role = "primary"', 'role = "king"', "demo.toml:14: nodes.1.role: must be primary or"),
             ('"/data/a/"', '"data"', "demo.toml:16: nodes.1.data_dir: must be an absolute path"),
-            ('port = 6380', 'port = 6380\ndata_dir = "/data/a"', "demo.toml:22: nodes.2.data_dir: taken"),
-            ('port = 6380', 'port = 6380\nssh = "-oX"', "demo.toml:22: nodes.2.ssh: must be what ssh"),
-            ('port = 6380', 'port = 6380\nhost = "10.0.0.2"', "demo.toml:22: nodes.2.host: the node would"),
+            ('port = 6380', 'port = 6380\ndata_dir = "/data/a"', "demo.toml:22: nodes.2.data_dir:"),
+            ('port = 6380', 'port = 6380\nssh = "-oX"', "demo.toml:22: nodes.2.ssh: must be"),
+            ('port = 6380', 'port = 6380\nhost = "10.0.0.2"', "demo.toml:22: nodes.2.host: the"),
             ("shards = 2", "shards = ", "demo.toml: Invalid value (at line 6"),
         ):
             with self.subTest(new):
@@ -123,7 +124,8 @@ class ClusterFileTest(unittest.TestCase):
 
 class KeyLinesTest(unittest.TestCase):
     def test_values_that_span_lines_and_tables_below_arrays(self):
-        text = '# [x]\na = """\n[b]\nc = 1\n"""\nd = [\n  1,\n]\n[[n]]\n[n.s]\nk = { q = 1 }\n[[n]]\n"a b".c = 1\n'
+        text = '# [x]\na = """\n[b]\nc = 1\n"""\nd = [\n  1,\n]\n'
+        text += '[[n]]\n[n.s]\nk = { q = 1 }\n[[n]]\n"a b".c = 1\n'
         tomllib.loads(text)
         self.assertEqual(
             key_lines(text),

@@ -1,9 +1,10 @@
-"""A node that says and does what tidecluster relies on, and keeps no data: to fail over without real ones.
+"""A node that says and does what tidecluster relies on, and keeps no data: a stand-in for tests.
 
     fake_node.py ROLE --config=FILE
 
-Its settings are those of a node and, for tests: `position = "3 4"`, where it stands at the start; `refuse_failover = true`,
-a primary that gives up handing over; `no_failover = true`, one that does not begin to.
+Its settings are those of a node and, besides: `position = "3 4"`, where it stands at the start;
+`refuse_failover = true`, a primary that gives up handing over; `no_failover = true`, one that does
+not begin to.
 """
 
 import os

@@ -64,7 +64,8 @@ class PagesTest(unittest.TestCase):
                     found = set()
                     for port in ports:
                         with Connection("127.0.0.1", int(port)) as link:
-                            found |= set(re.findall(r"(?m)^tidemark_[a-z0-9_]+", link.call("TIDE", "METRICS")))
+                            page = link.call("TIDE", "METRICS")
+                            found |= set(re.findall(r"(?m)^tidemark_[a-z0-9_]+", page))
                     replica.terminate()
                     replica.wait(timeout=60)
                 primary.terminate()
@@ -73,7 +74,10 @@ class PagesTest(unittest.TestCase):
 
     def node(self, program, *flags):
         process = subprocess.Popen(
-            [program, "--port=0", *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [program, "--port=0", *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         self.addCleanup(lambda: process.poll() is None and process.kill())
         return process

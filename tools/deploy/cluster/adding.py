@@ -7,15 +7,18 @@ from .failures import Failure
 
 
 def with_replica(cluster, values):
-    """The cluster of the file after `values` have been added as a node; as it was if the same node is there."""
-    values = {"role": "replica"} | {key: value for key, value in values.items() if value is not None}
+    """The cluster of the file with `values` added as a node; as it was if that is there."""
+    given = {key: value for key, value in values.items() if value is not None}
+    values = {"role": "replica"} | given
     present = cluster.node(values["name"])
     if present is None:
         return cluster_file.add_node(cluster, values)
     said = dataclasses.asdict(present)
     for key, value in values.items():
         if key != "role" and said[key] != value:
-            raise Failure(f"{cluster.path} has a node {values['name']} already, with {key} = {said[key]}")
+            raise Failure(
+                f"{cluster.path} has a node {values['name']} already, with {key} = {said[key]}"
+            )
     return cluster
 
 

@@ -2,10 +2,11 @@
 #
 #   sh -c "$(cat agent.sh)" agent COMMAND ARGUMENT...
 #
-# DIR is a node's directory. Its file `process` has one line, "PID START BOOT PACKAGE ROLE SETTINGS": START is the
-# process's start time (field 22 of /proc/PID/stat) and BOOT the machine's boot id. Only a process with all three is
-# the node; another that was given the number later is nobody of ours and never signalled. A lock held for
-# the moment of starting and stopping keeps two operators from doing either twice.
+# DIR is a node's directory. Its file `process` has one line, "PID START BOOT PACKAGE ROLE SETTINGS".
+# START is the process's start time (field 22 of /proc/PID/stat) and BOOT the machine's boot id. Only
+# a process with all three is the node; another that was given the number later is nobody of ours
+# and never signalled. A lock held for the moment of starting and stopping keeps two operators from
+# doing either twice.
 #
 # Exit status: 0, or 1 with one line on stderr.
 set -eu
@@ -18,7 +19,7 @@ boot_id() { cat /proc/sys/kernel/random/boot_id; }
 # Prints the start time of process $1; fails if it has ended, even if nobody has waited for it yet.
 start_time() {
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-  # The name may hold anything, so count from its closing bracket: state is the first field behind it.
+  # The name may hold anything, so count from its closing bracket: behind it comes the state.
   # shellcheck disable=SC2086  # Words are wanted.
   set -- ${stat##*) }
   case $1 in Z | X) return 1 ;; esac
@@ -49,8 +50,8 @@ agent_state() {
   echo "running $pid $seconds ${rss_kb:-0} $package $role $settings"
 }
 
-# start DIR PACKAGES PACKAGE ROLE SETTINGS LOG_BYTES LOG_FILES: the node.toml comes on stdin, and SETTINGS is its hash.
-# "started", or "running" if it did already: then nothing is changed.
+# start DIR PACKAGES PACKAGE ROLE SETTINGS LOG_BYTES LOG_FILES: the node.toml comes on stdin, and
+# SETTINGS is its hash. "started", or "running" if it did already: then nothing is changed.
 agent_start() {
   dir=$1 programs=$2/$3 new_package=$3 new_role=$4 new_settings=$5
   lock "$dir"
@@ -60,7 +61,8 @@ agent_start() {
   : >"$dir/ready"
   cd "$dir"
   setsid "$programs/tidelog" --log="$dir/log" --bytes="$6" --files="$7" -- \
-    "$programs/$new_role" --config="$dir/node.toml" </dev/null >"$dir/ready" 2>"$dir/start_error" 9>&- &
+    "$programs/$new_role" --config="$dir/node.toml" \
+    </dev/null >"$dir/ready" 2>"$dir/start_error" 9>&- &
   pid=$!
   start=$(start_time "$pid") || die "it ended at once: $(tail -n 1 "$dir/start_error")"
   echo "$pid $start $(boot_id) $new_package $new_role $new_settings" >"$dir/process.new"
@@ -68,7 +70,7 @@ agent_start() {
   echo started
 }
 
-# ready DIR SECONDS: waits so long at most. "ready LINE", "waiting", or "ended LINE" with the last it said.
+# ready DIR SECONDS: waits so long at most. "ready LINE", "waiting", or "ended LINE", its last.
 agent_ready() {
   dir=$1 tenths=$(($2 * 10))
   while :; do
@@ -85,7 +87,8 @@ agent_ready() {
   done
 }
 
-# stop DIR SIGNAL SECONDS: signals the node, unless SIGNAL is 0, and waits so long at most. "stopped" or "running".
+# stop DIR SIGNAL SECONDS: signals the node, unless SIGNAL is 0, and waits so long at most.
+# "stopped" or "running".
 agent_stop() {
   dir=$1 tenths=$(($3 * 10))
   lock "$dir"

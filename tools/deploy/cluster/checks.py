@@ -1,20 +1,23 @@
 """What a value of the cluster file must be.
 
-A check takes a value and gives it back, perhaps in another form, or raises ValueError with what would be
-right, to be read after "must be ".
+A check takes a value and gives it back, perhaps in another form, or raises ValueError with what
+would be right, to be read after "must be ".
 """
 
 import os
 import re
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_HOST = re.compile(r"[0-9A-Za-z][0-9A-Za-z.:_-]*|::[0-9A-Fa-f:.]*")
 # Keys of a node; as settings they would contradict it.
 RESERVED_SETTINGS = ("port", "replication_port", "data_dir", "primary", "config")
 
 
 def name(value):
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ValueError("lower-case letters, digits, '-' and '_', at most 32, a letter or digit first")
+        raise ValueError(
+            "lower-case letters, digits, '-' and '_', at most 32, a letter or digit first"
+        )
     return value
 
 
@@ -25,7 +28,7 @@ def text(value):
 
 
 def host(value):
-    if not isinstance(value, str) or not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.:_-]*|::[0-9A-Fa-f:.]*", value):
+    if not isinstance(value, str) or not _HOST.fullmatch(value):
         raise ValueError("a host name or an address, without a port")
     return value
 

@@ -1,5 +1,9 @@
-"""Reads a cluster file, and adds nodes to it. docs/deployment.md lists its keys; the tables below are that list."""
+"""Reads a cluster file, and adds nodes to it.
 
+docs/deployment.md lists its keys; the tables below are that list.
+"""
+
+import functools
 import ipaddress
 import os
 import tempfile
@@ -64,13 +68,14 @@ def parse(text, path):
 def add_node(cluster, values):
     """Appends a node to the file of `cluster`, and gives the cluster that the file now describes.
 
-    `values` are keys of [[nodes]]. The file is replaced whole, and only if what it becomes is right.
+    `values` are keys of [[nodes]]. The file is replaced whole, and only if it becomes a right one.
     """
     with open(cluster.path, encoding="utf-8") as file:
         text = file.read()
     if not text.endswith("\n"):
         text += "\n"
-    text += "\n[[nodes]]\n" + "".join(f"{key} = {toml_value(value)}\n" for key, value in values.items())
+    text += "\n[[nodes]]\n"
+    text += "".join(f"{key} = {toml_value(value)}\n" for key, value in values.items())
     changed = parse(text, cluster.path)
     folder = os.path.dirname(os.path.abspath(cluster.path))
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, delete=False) as file:
@@ -89,7 +94,8 @@ class _Reader:
 
     def fail(self, place, what):
         """`place` is a key's path; one that is missing is named at its table's line."""
-        line = next((self.lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in self.lines), 1)
+        above = (place[:n] for n in range(len(place), 0, -1))
+        line = next((self.lines[path] for path in above if path in self.lines), 1)
         key = ".".join(f"{part}" if isinstance(part, str) else f"{part + 1}" for part in place)
         raise UsageError(f"{self.path}:{line}: {key}: {what}")
 
@@ -98,7 +104,8 @@ class _Reader:
         for key in values:
             if key not in known:
                 self.fail((key,), "not a key; there are: " + ", ".join(known))
-        keys = self.keys(values.get("cluster", {}), ("cluster",), _CLUSTER_KEYS, ("name", "package"))
+        table = values.get("cluster", {})
+        keys = self.keys(table, ("cluster",), _CLUSTER_KEYS, ("name", "package"))
         tables = values.get("nodes", [])
         if not isinstance(tables, list) or not tables:
             self.fail(("nodes",), "at least one [[nodes]] is needed")
@@ -145,7 +152,8 @@ class _Reader:
             if not isinstance(table, dict):
                 self.fail(place + (name,), "must be a table")
             for key, value in table.items():
-                self.checked(place + (name, key), lambda value, key=key: checks.setting(key, value), value)
+                check = functools.partial(checks.setting, key)
+                self.checked(place + (name, key), check, value)
             found.append(table)
         return Settings(*found)
 
@@ -163,7 +171,7 @@ class _Reader:
             self.fail(("nodes", primaries[1], "role"), "a second primary")
 
     def check_conflicts(self, nodes):
-        """No two nodes may want the same thing: a name, a port of a host, a directory of a machine."""
+        """No two nodes may want the same: a name, a port of a host, a directory of a machine."""
         taken = {}
         for i, node in enumerate(nodes):
             claims = {

@@ -23,7 +23,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser():
     parser = _Parser(
         prog="tidecluster",
-        description="Runs a Tidemark cluster as its file describes it; docs/deployment.md says more.",
+        description="Runs a Tidemark cluster as its file describes it: docs/deployment.md.",
         allow_abbrev=False,
     )
     parser.add_argument("--file", default="cluster.toml", help="the cluster file (cluster.toml)")
@@ -43,11 +43,15 @@ def _parser():
     logs.add_argument("--lines", type=_count, default=20, help="of each node (20)")
     logs.add_argument("--follow", action="store_true", help="goes on until Ctrl-C")
     restart = command("rolling-restart", "restarts node after node; nothing acknowledged is lost")
-    restart.add_argument("--only-changed", action="store_true", help="those with an older package or settings")
+    restart.add_argument(
+        "--only-changed", action="store_true", help="those with an older package or settings"
+    )
     restart.add_argument("--replicas-only", action="store_true", help="not the primary")
     fail = command("failover", "makes another node the primary")
     fail.add_argument("node", nargs="?", metavar="NODE", help="default: the most advanced replica")
-    fail.add_argument("--force", action="store_true", help="even if what only the old primary has is lost")
+    fail.add_argument(
+        "--force", action="store_true", help="even if what only the old primary has is lost"
+    )
     add = command("add-replica", "adds a node to the cluster file and starts it")
     add.add_argument("name", metavar="NAME")
     add.add_argument("--port", type=int, required=True)
@@ -56,8 +60,10 @@ def _parser():
     add.add_argument("--replication-port", type=int)
     add.add_argument("--data-dir")
     verify = command("verify", "proves that all nodes hold the same")
-    verify.add_argument("--deadline", type=_count, default=30, help="seconds to wait until they are even (30)")
-    units = command("systemd", "writes units and settings for machines where systemd runs the nodes")
+    verify.add_argument(
+        "--deadline", type=_count, default=30, help="seconds to wait until they are even (30)"
+    )
+    units = command("systemd", "writes units and settings for systemd to run the nodes")
     units.add_argument("--into", required=True, metavar="DIR")
     return parser
 
@@ -91,7 +97,9 @@ def _run(arguments):
             "up": lambda: starting.up(running),
             "down": lambda: starting.down(running, arguments.nodes, arguments.kill),
             "status": lambda: status.status(running),
-            "logs": lambda: status.logs(running, arguments.nodes, arguments.lines, arguments.follow),
+            "logs": lambda: status.logs(
+                running, arguments.nodes, arguments.lines, arguments.follow
+            ),
             "rolling-restart": lambda: rolling.rolling_restart(
                 running, arguments.only_changed, arguments.replicas_only
             ),

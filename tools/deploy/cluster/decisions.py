@@ -1,6 +1,6 @@
 """What to do, from what is known: no I/O. Tested without a node.
 
-`views` maps the names of nodes that answer to their nodes.View, `states` names to processes.ProcessState.
+`views` maps the names of nodes that answer to their nodes.View.
 """
 
 from .failures import Failure
@@ -44,7 +44,9 @@ def candidates(cluster, views, primary):
     return {
         name: view
         for name, view in views.items()
-        if name != primary and view.role == "replica" and cluster.node(name).replication_port is not None
+        if name != primary
+        and view.role == "replica"
+        and cluster.node(name).replication_port is not None
     }
 
 
@@ -92,7 +94,7 @@ def records_lacking(views, name):
     mine = views[name]
     lacking = []
     for other, view in views.items():
-        if other == name or view.history != mine.history or len(view.position) != len(mine.position):
+        if other == name or view.history != mine.history:
             continue
         for shard, (have, theirs) in enumerate(zip(mine.position, view.position)):
             if theirs > have:

@@ -1,4 +1,4 @@
-"""failover: another node becomes the primary, planned while there is one, forced when there is none."""
+"""failover: another node becomes the primary; planned while there is one, else forced."""
 
 import socket
 import time
@@ -39,7 +39,9 @@ def planned(running, primary, target):
     """`primary` hands over to `target`: nothing is lost, or nothing happens."""
     client = running.clients[primary]
     if not client.knows("FAILOVER"):
-        raise Refused(f"{primary} does not know FAILOVER; `rolling-restart` with newer programs first")
+        raise Refused(
+            f"{primary} does not know FAILOVER; `rolling-restart` with newer programs first"
+        )
     running.wait_caught_up(target, primary)
     host, port = address_as_seen(client.view(), running.file.node(target))
     began = time.monotonic()
@@ -61,7 +63,8 @@ def planned(running, primary, target):
             and running.clients[target].view().role != "primary"
         ):
             raise Failure(
-                f"{primary} gave up handing over to {target} and remains the primary; its log says why"
+                f"{primary} gave up handing over to {target} and remains the primary; "
+                "its log says why"
             )
         return False
 
@@ -84,7 +87,9 @@ def forced(running, wanted, force):
         lost = None  # It answers, as a replica: there is nobody whose writes would be missing.
     target = decisions.chosen_replica(running.file, views, lost, wanted)
     what = f"{target} has applied {list(views[target].position)} of history {views[target].history}"
-    running.say(f"{what}; what {lost or 'a primary'} acknowledged beyond that is lost by promoting it")
+    running.say(
+        f"{what}; what {lost or 'a primary'} acknowledged beyond that is lost by promoting it"
+    )
     for name, shard, first, last in decisions.records_lacking(views, target):
         running.say(f"{name} has records {first} to {last} of shard {shard}, which {target} lacks")
     if not force:
@@ -125,7 +130,7 @@ def point_to(running, primary, names):
 
 
 def address_as_seen(view, node):
-    """How the primary calls the replica: by the address that it comes from, which need not be the file's."""
+    """How the primary calls the replica: by where it comes from, which need not be the file's."""
     seen = [replica.get("addr", "").rpartition(":") for replica in view.replicas]
     hosts = [host.strip("[]") for host, _, port in seen if port == str(node.port)]
     try:
@@ -143,8 +148,8 @@ def _fence(running, lost):
     state = running.states()[lost]
     if state.state == "unreachable":
         running.say(
-            f"{lost}: its machine cannot be reached; if it still runs, clients there write what is lost "
-            "when it comes back"
+            f"{lost}: its machine cannot be reached; if it still runs, clients there write what is "
+            "lost when it comes back"
         )
     elif state.running and running.processes[lost].stop("KILL"):
         running.say(f"{lost}: ran and did not answer; killed")

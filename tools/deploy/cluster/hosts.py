@@ -50,8 +50,8 @@ class LocalHost:
 class SshHost:
     """`destination` is what ssh is given.
 
-    The first command opens a connection that the others share, and that stays a minute after the last.
-    BatchMode: a question for a password would wait for ever where nobody is there to answer.
+    The first command opens a connection that the others share, and that stays for a minute after
+    the last. BatchMode: a question for a password would wait for ever where nobody is there.
     """
 
     def __init__(self, destination, program="ssh", control_dir=None):
@@ -86,14 +86,14 @@ class SshHost:
 
 
 def host_of(node):
-    """Where the node runs. TIDECLUSTER_SSH names another program than ssh, as GIT_SSH does for git."""
+    """Where the node runs. TIDECLUSTER_SSH names another program than ssh, as GIT_SSH does."""
     if node.ssh is None:
         return LocalHost()
     return SshHost(node.ssh, os.environ.get("TIDECLUSTER_SSH", "ssh"))
 
 
 def private_directory():
-    """For locks, and the sockets of shared connections: whoever can write there could take these over."""
+    """For locks and shared connections' sockets: whoever can write there could take these over."""
     path = os.path.join(
         os.environ.get("XDG_RUNTIME_DIR", tempfile.gettempdir()), f"tidecluster-{os.getuid()}"
     )

@@ -12,8 +12,11 @@ class NoAnswer(Failure):
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """What a node answers to TIDE WATERMARKS. `position`, by the primary's shard, is what a primary has emitted or a
-    replica has applied; positions of different histories do not compare."""
+    """What a node answers to TIDE WATERMARKS.
+
+    `position`, by the primary's shard, is what a primary has emitted or a replica has applied;
+    positions of different histories do not compare.
+    """
 
     role: str
     history: str

@@ -1,4 +1,4 @@
-"""The programs that nodes are started from: named by what is in them, and copied once to each machine.
+"""The programs that nodes are started from, named by what is in them, copied once to each machine.
 
 A package that is built anew has another name, so nothing changes under a process that runs.
 """

@@ -1,7 +1,7 @@
 """Who was made primary last, noted on every machine of the cluster.
 
-Needed only while no node is a primary that could be asked: after all have stopped. Each change has the next number,
-and a machine that missed some is outvoted by a higher one.
+Needed only while no node is a primary that could be asked: after all have stopped. Each change has
+the next number, and a machine that missed some is outvoted by a higher one.
 """
 
 import os

@@ -30,7 +30,7 @@ class Agent:
 
 @dataclasses.dataclass(frozen=True)
 class ProcessState:
-    """What is known of a node's process. `state`: "running", "stopped" (or never started), "died"."""
+    """What is known of a process. `state`: "running", "stopped" (or never started), "died"."""
 
     state: str
     pid: int = 0
@@ -57,7 +57,8 @@ class NodeProcess:
         if words[0] != "running":
             return ProcessState(words[0])
         pid, uptime_s, rss_kb, package, role, settings = words[1:]
-        return ProcessState("running", int(pid), int(uptime_s), int(rss_kb), package, role, settings)
+        numbers = (int(pid), int(uptime_s), int(rss_kb))
+        return ProcessState("running", *numbers, package, role, settings)
 
     def start(self, package, role, settings):
         """Starts it unless it runs; whether it did not. `settings` is the text of its node.toml."""

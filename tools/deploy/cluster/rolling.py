@@ -1,4 +1,4 @@
-"""rolling-restart: every node anew, one after the other, and nothing that was acknowledged is lost."""
+"""rolling-restart: every node anew, one after the other, and no acknowledged write is lost."""
 
 import time
 
@@ -38,10 +38,11 @@ def rolling_restart(running, only_changed=False, replicas_only=False):
 
 def _refuse_to_lose_everything(running, views, primary):
     """Before anything is touched."""
-    if running.file.node(primary).data_dir is None and not _could_hand_over(running, views, primary):
+    has_log = running.file.node(primary).data_dir is not None
+    if not has_log and not _could_hand_over(running, views, primary):
         raise Failure(
-            f"{primary} has no data_dir and nobody to hand over to: a restart would lose everything; "
-            "--replicas-only leaves it out"
+            f"{primary} has no data_dir and nobody to hand over to: "
+            "a restart would lose everything; --replicas-only leaves it out"
         )
 
 
@@ -77,7 +78,8 @@ def _restart_in_place(running, primary):
     began = time.monotonic()
     running.stop(primary)
     running.start_and_wait(primary, "primary", primary)
-    running.say(f"{primary}: restarted in place; clients were cut for {time.monotonic() - began:.1f} s")
+    away_s = time.monotonic() - began
+    running.say(f"{primary}: restarted in place; clients were cut for {away_s:.1f} s")
     for name in running.processes:
         if name != primary:
             running.wait_caught_up(name, primary)

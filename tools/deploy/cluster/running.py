@@ -1,4 +1,4 @@
-"""One cluster, as its commands see it: its nodes' processes and what they answer, and the waits that commands share."""
+"""One cluster, as its commands see it: nodes' processes, what they answer, and shared waits."""
 
 import functools
 import time
@@ -75,7 +75,7 @@ class RunningCluster:
         return state.package == self.package.hash and state.settings == fingerprint(settings)
 
     def send_package(self, name):
-        """To the node's machine, once; before a node is stopped, so that it is away for a moment only."""
+        """To the node's machine, once; before a node is stopped, so that it is away less long."""
         ssh = self.file.node(name).ssh
         if ssh not in self._sent:
             self.package.send(self.file, self._hosts[ssh])

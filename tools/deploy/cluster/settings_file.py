@@ -1,4 +1,4 @@
-"""The node.toml that a node is started with: its settings, and what its keys in the cluster file mean."""
+"""The node.toml that a node is started with: its settings, and its keys in the cluster file."""
 
 
 import hashlib
@@ -10,10 +10,15 @@ def toml_value(value):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    escaped = "".join(
-        f"\\u{ord(c):04x}" if ord(c) < 32 or c == "\x7f" else "\\" + c if c in '"\\' else c for c in value
-    )
-    return f'"{escaped}"'
+    return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def _escaped(character):
+    if character in '"\\':
+        return "\\" + character
+    if ord(character) < 32 or character == "\x7f":
+        return f"\\u{ord(character):04x}"
+    return character
 
 
 def settings_file(cluster, node, role, primary):
@@ -32,6 +37,6 @@ def settings_file(cluster, node, role, primary):
 
 
 def fingerprint(text):
-    """Tells settings files apart, but not by whom a replica follows: that changes while nodes run."""
+    """Tells settings files apart, but not by whom a replica follows: it changes while nodes run."""
     lines = [line for line in text.splitlines() if not line.startswith("primary = ")]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -71,11 +71,12 @@ def down(running, names=(), kill=False):
             failed.append(f"{name}: still runs after {running.file.stop_timeout_s} s")
     if failed:
         raise Failure("; ".join(failed))
-    running.say(f"{running.file.name}: " + (f"{', '.join(names)} stopped" if names else "no node runs"))
+    now = f"{', '.join(names)} stopped" if names else "no node runs"
+    running.say(f"{running.file.name}: {now}")
 
 
 def _wait_for_a_primary_that_starts(running, states, noted):
-    """A node that runs and does not answer may be a primary that loads: started as one, or made one since."""
+    """One that does not answer may be a primary that loads: started as one, or made one since."""
     for name, state in states.items():
         if not state.running or (state.role != "primary" and name != noted):
             continue
@@ -94,7 +95,8 @@ def _wait_for_a_primary_that_starts(running, states, noted):
 def _refuse_unless_startable(name, state):
     if state.state == "unreachable":
         raise Failure(
-            f"{name} was the primary and its machine cannot be reached: `failover --force` promotes another"
+            f"{name} was the primary and its machine cannot be reached: "
+            "`failover --force` promotes another"
         )
 
 

@@ -12,7 +12,10 @@ def status(running):
     """Processes, then what tidectl shows."""
     states = running.states()
     views = running.views()
-    running.say(f"{'node':<16} {'role':<8} {'address':<22} {'process':<12} {'pid':>8} {'up (s)':>8} {'rss (MiB)':>10}")
+    running.say(
+        f"{'node':<16} {'role':<8} {'address':<22} {'process':<12} {'pid':>8} {'up (s)':>8} "
+        f"{'rss (MiB)':>10}"
+    )
     for node in running.file.nodes:
         state, view = states[node.name], views.get(node.name)
         role = view.role if view else "-"
@@ -61,7 +64,7 @@ def logs(running, names, lines, follow):
 
 
 def check(running):
-    """That the package is there, and that its programs know the settings. The file has been read."""
+    """That the package is there, and that its programs know the settings."""
     package = running.package
     known = {role: _settings_known(package.program(role)) for role in ("primary", "replica")}
     for node in running.file.nodes:
@@ -71,7 +74,8 @@ def check(running):
             for key in running.file.settings_of(node, role):
                 if key not in known[role]:
                     raise UsageError(
-                        f"{running.file.path}: nodes.{node.name}: {key} is not a setting of a {role}"
+                        f"{running.file.path}: nodes.{node.name}: "
+                        f"{key} is not a setting of a {role}"
                     )
     running.say(
         f"{running.file.path}: cluster {running.file.name}, {len(running.file.nodes)} nodes, "

@@ -4,8 +4,8 @@ import os
 
 from .failures import Failure
 
-# %i is the node's name. The program is a link, so that a node that has become the primary is started as one by
-# changing the link, not the unit.
+# %i is the node's name. The program is a link, so that a node that has become the primary is
+# started as one by changing the link, not the unit.
 _UNIT = """\
 [Unit]
 Description=Tidemark node %i
@@ -15,7 +15,8 @@ Wants=network-online.target
 ConditionPathExists=/etc/tidemark/%i/node.toml
 
 [Service]
-# The program does not speak sd_notify: "active" means that it runs, its ready line in the journal that it serves.
+# The program does not speak sd_notify: "active" means that it runs, its ready line in the journal
+# that it serves.
 Type=exec
 User=tidemark
 Group=tidemark
@@ -73,14 +74,16 @@ On the machine of each node NAME, as root:
   install -d /usr/lib/tidemark
   install PACKAGE/primary PACKAGE/replica PACKAGE/tidectl /usr/lib/tidemark/
   install -m 644 tidemark@.service /etc/systemd/system/
-  cp -r tidemark@NAME.service.d /etc/systemd/system/       # If there is one; make its directory, owned by tidemark.
+  # If there is one; and make its directory, owned by tidemark:
+  cp -r tidemark@NAME.service.d /etc/systemd/system/
   install -d -m 750 -g tidemark /etc/tidemark/NAME
   install -m 640 -g tidemark NAME/node.toml /etc/tidemark/NAME/
   ln -sfn /usr/lib/tidemark/$(cat NAME/role) /etc/tidemark/NAME/program
   systemctl daemon-reload
   systemctl enable --now tidemark@NAME
 
-Roles that change at run time outlive no restart: after a failover, write node.toml and the link of both nodes anew.
+Roles that change at run time outlive no restart: after a failover, write node.toml and the link of
+both nodes anew.
 """
 
 
@@ -94,20 +97,24 @@ def write(running, folder):
         _put(folder, "INSTALL", _STEPS)
         for node in cluster.nodes:
             role = "primary" if node.name == primary else "replica"
-            _put(folder, f"{node.name}/node.toml", running.settings_text(node.name, role, primary), 0o600)
+            settings = running.settings_text(node.name, role, primary)
+            _put(folder, f"{node.name}/node.toml", settings, 0o600)
             _put(folder, f"{node.name}/role", role + "\n")
             if node.data_dir and not node.data_dir.startswith("/var/lib/tidemark/"):
                 drop_in = _DROP_IN.format(name=node.name, data_dir=node.data_dir)
                 _put(folder, f"tidemark@{node.name}.service.d/data_dir.conf", drop_in)
     except OSError as error:
         raise Failure(f"{error.filename}: {error.strerror}") from error
-    running.say(f"{folder}: a unit and {len(cluster.nodes)} nodes' settings; INSTALL says how to use them")
+    running.say(
+        f"{folder}: a unit and {len(cluster.nodes)} nodes' settings; INSTALL says how to use them"
+    )
 
 
 def _put(folder, name, text, mode=0o644):
     path = os.path.join(folder, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     # From the beginning with these permissions: a settings file may hold passwords.
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with open(descriptor, "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), mode)
         file.write(text)
