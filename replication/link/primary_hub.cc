@@ -10,18 +10,22 @@
 namespace tidemark::replication {
 namespace {
 
-Subscriber::Options WithShards(Subscriber::Options options, int shard_count) {
-  options.shard_count = shard_count;
-  return options;
+CatchUp::Options CatchUpOptions(const PrimaryHub::Options& options, int shard_count) {
+  CatchUp::Options catch_up{.subscriber = options.subscriber,
+                            .archive_read_bytes = options.max_output_bytes};
+  catch_up.subscriber.shard_count = shard_count;
+  return catch_up;
 }
 
-wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text) {
+wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, int64_t retry_after_ms) {
   wire::Refuse refusal;
   refusal.set_code(code);
   refusal.set_text(std::move(text));
-  refusal.set_retry_after_ms(1'000);
+  refusal.set_retry_after_ms(static_cast<uint32_t>(retry_after_ms));
   return refusal;
 }
+
+constexpr int64_t kRetryAfterMs = 1'000;
 
 void Accumulate(const PrimaryLink::Counters& from, PrimaryLink::Counters* to) {
   to->sent_frames += from.sent_frames;
@@ -36,11 +40,14 @@ void Accumulate(const PrimaryLink::Counters& from, PrimaryLink::Counters* to) {
 
 }  // namespace
 
-PrimaryHub::PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker)
+PrimaryHub::PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker,
+                       FrameArchive* archive)
     : options_(options),
       shards_(shards),
+      waker_(waker),
       compressor_(options.compressor),
-      catch_up_(WithShards(options.subscriber, shards->shard_count()), shards, waker) {}
+      catch_up_(CatchUpOptions(options, shards->shard_count()), shards, archive, waker),
+      registry_(options.registry, archive) {}
 
 ReplicaSession* PrimaryHub::Add(std::string host, int64_t now_ms) {
   now_ms_ = now_ms;
@@ -53,12 +60,27 @@ ReplicaSession* PrimaryHub::Add(std::string host, int64_t now_ms) {
 
 void PrimaryHub::Remove(ReplicaSession* session) {
   Accumulate(session->link().counters(), &sent_by_gone_);
+  if (session->known_) registry_.OnGone(session->link().identity().node_id, now_ms_);
   sessions_.erase(session->id());
 }
 
 std::optional<wire::Refuse> PrimaryHub::Admit(ReplicaSession* session,
                                               const ReplicaIdentity& replica) {
-  if (stopping_) return MakeRefuse(wire::Refuse::STOPPING, "the primary is shutting down");
+  if (stopping_) {
+    return MakeRefuse(wire::Refuse::STOPPING, "the primary is shutting down", kRetryAfterMs);
+  }
+  if (const std::optional<int64_t> wait_ms = registry_.MustWait(replica.node_id, now_ms_)) {
+    registry_.CountRefused();
+    return MakeRefuse(
+        wire::Refuse::TOO_SLOW,
+        fmt::format(
+            "this replica fell out of reach again and again, with a queue of {} times "
+            "subscriber_queue_bytes and subscriber_queue_frames at the end. Raise those, or "
+            "backlog_bytes, or give the primary a data_dir to catch up from; the next "
+            "attempt is in {} s",
+            registry_.TermsFor(replica.node_id).queue_growth, (*wait_ms + 999) / 1'000),
+        *wait_ms);
+  }
   for (const auto& [id, other] : sessions_) {
     if (other.get() == session || other->link_.identity().node_id != replica.node_id) continue;
     // The same node, back before its old connection was noticed to be dead.
@@ -69,7 +91,8 @@ std::optional<wire::Refuse> PrimaryHub::Admit(ReplicaSession* session,
   if (CountAdmitted() >= options_.max_replicas) {
     return MakeRefuse(wire::Refuse::TOO_MANY_REPLICAS,
                       fmt::format("{} replicas are connected, the most that max_replicas allows",
-                                  options_.max_replicas));
+                                  options_.max_replicas),
+                      kRetryAfterMs);
   }
   return std::nullopt;
 }
@@ -84,6 +107,7 @@ int PrimaryHub::CountAdmitted() const {
 void PrimaryHub::Tick(int64_t now_ms) {
   now_ms_ = now_ms;
   catch_up_.Tick(now_ms);
+  registry_.Tick(now_ms);
   for (const auto& [id, session] : sessions_) session->Tick(now_ms);
   std::vector<Waiter> due;
   std::erase_if(waiters_, [&](Waiter& waiter) {
@@ -97,7 +121,7 @@ void PrimaryHub::Tick(int64_t now_ms) {
 int64_t PrimaryHub::NextDeadlineMs() const {
   int64_t deadline = catch_up_.NextDeadlineMs();
   for (const auto& [id, session] : sessions_) {
-    deadline = std::min(deadline, session->link().NextDeadlineMs());
+    deadline = std::min({deadline, session->link().NextDeadlineMs(), session->NextDeadlineMs()});
   }
   for (const Waiter& waiter : waiters_) deadline = std::min(deadline, waiter.deadline_ms);
   return deadline;

@@ -21,6 +21,8 @@
 #include "base/format/frame_compressor.h"
 #include "replication/link/catch_up.h"
 #include "replication/link/primary_link.h"
+#include "replication/link/replica_feed.h"
+#include "replication/link/replica_registry.h"
 #include "replication/link/replica_session.h"
 #include "replication/link/shard_access.h"
 
@@ -33,13 +35,16 @@ class PrimaryHub {
     Subscriber::Options subscriber;  // shard_count is set by the hub.
     int max_replicas = 16;
     int max_handshakes = 16;            // Connections on top that have not said hello.
-    size_t max_output_bytes = 1 << 20;  // Taken out of a replica's queue and not yet written.
-    bool zstd = false;                  // For replicas that want it.
+    size_t max_output_bytes = 1 << 20;  // Taken out of a replica's feed and not yet written.
+    ReplicaFeed::Options feed;
+    ReplicaRegistry::Options registry;
+    bool zstd = false;  // For replicas that want it.
     FrameCompressor::Options compressor;
     const Clock* clock = &Clock::System();  // Borrowed; wall time for heartbeats.
   };
-  // Borrows both, which outlive it and every callback of `shards`.
-  PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker);
+  // Borrows all, which outlive it and every callback of `shards`. `archive`: null: there is none.
+  PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker,
+             FrameArchive* archive = nullptr);
 
   // Admits connections that come from now on.
   void set_tokens(LinkTokens tokens) { options_.link.tokens = std::move(tokens); }
@@ -67,6 +72,8 @@ class PrimaryHub {
   std::vector<ReplicaSession*> sessions() const;
   // Over all replicas, those that are gone included.
   PrimaryLink::Counters sent() const;
+  const FeedCounters& feeds() const { return feed_counters_; }
+  const ReplicaRegistry& registry() const { return registry_; }
   const FrameCompressor::Stats& compression() const { return compressor_.stats(); }
 
  private:
@@ -86,8 +93,11 @@ class PrimaryHub {
 
   Options options_;  // Constant but for the tokens.
   ShardAccess* const shards_;
+  LinkWaker* const waker_;
   FrameCompressor compressor_;
   CatchUp catch_up_;
+  FeedCounters feed_counters_;
+  ReplicaRegistry registry_;
   std::map<uint64_t, std::unique_ptr<ReplicaSession>> sessions_;
   uint64_t next_id_ = 1;
   std::vector<Waiter> waiters_;

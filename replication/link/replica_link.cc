@@ -22,7 +22,7 @@ constexpr size_t kMaxUncovered = 64;
 
 bool IsSource(wire::ShardPlan::Source source) {
   return source == wire::ShardPlan::SOURCE_CURRENT || source == wire::ShardPlan::SOURCE_BACKLOG ||
-         source == wire::ShardPlan::SOURCE_SNAPSHOT;
+         source == wire::ShardPlan::SOURCE_SNAPSHOT || source == wire::ShardPlan::SOURCE_SEGMENTS;
 }
 
 StreamPlan PlanOf(const wire::Accept& accept) {

@@ -29,6 +29,7 @@ enum class CatchUpSource : uint8_t {
   kCurrent = 1,   // Nothing is missing.
   kBacklog = 2,   // The missing frames follow.
   kSnapshot = 3,  // Chunks follow, and live frames among them.
+  kSegments = 4,  // The missing frames follow, from the primary's log: as kBacklog to a replica.
 };
 
 struct ShardPlan {
@@ -37,7 +38,9 @@ struct ShardPlan {
   uint64_t entries = 0;  // kSnapshot: keys at that position.
 };
 
-// What follows Accept. Either every shard is kSnapshot or none.
+// What follows Accept. Either every shard is kSnapshot or none: a transaction may span a shard with
+// a snapshot and one that goes on from its frames, and until the snapshot is swapped in a reader
+// would see it half.
 struct StreamPlan {
   HistoryId history;
   std::vector<ShardPlan> shards;
