@@ -109,8 +109,10 @@ void TideWatermarks(Client& client, Args) {
   reply.Bulk("acked");  // What every replica has: the lowest of each shard.
   AnswerVector(view.acked, reply);
   reply.Bulk("replicas");
-  reply.ArrayHeader(view.replicas.size());
-  for (const ReplicaReport& each : view.replicas) {
+  std::vector<ReplicaReport> replicas = view.replicas;
+  replicas.insert(replicas.end(), view.away.begin(), view.away.end());
+  reply.ArrayHeader(replicas.size());
+  for (const ReplicaReport& each : replicas) {
     reply.MapHeader(7);
     reply.Bulk("id");
     reply.Integer(static_cast<int64_t>(each.id));

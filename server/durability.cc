@@ -197,6 +197,13 @@ std::vector<replication::ShardPublisher::Beginning> NodeDurability::Beginnings()
   return beginnings;
 }
 
+std::unique_ptr<LogArchive> NodeDurability::MakeArchive() {
+  CHECK(started());
+  return std::make_unique<LogArchive>(
+      *directory_, *log_, retention_,
+      static_cast<uint64_t>(settings_.Int(Setting::kReplicaRetainBytes)));
+}
+
 absl::Status NodeDurability::StartServices(cache::Engine& engine, Shards shards) {
   // Before anything can be pruned: it knows the consumers that are away, and what they need.
   auto started = ExportService::Start(settings_, *directory_, *log_, retention_);

@@ -39,6 +39,7 @@
 #include "replication/snapshot_producer.h"
 #include "server/backup_hold.h"
 #include "server/export_service.h"
+#include "server/log_archive.h"
 #include "server/node_report.h"
 #include "server/snapshot_service.h"
 #include "wal/data_directory.h"
@@ -66,6 +67,9 @@ class NodeDurability {
   absl::Status Recover(cache::Engine& engine, const std::function<bool()>& stopping);
   // Where each shard's stream goes on, and its log. Requires: Recover() returned OK.
   std::vector<replication::ShardPublisher::Beginning> Beginnings();
+
+  // What feeds replicas from the log. Requires: Recover() returned OK; it goes before this object.
+  std::unique_ptr<LogArchive> MakeArchive();
 
   // What the services ask of the shards.
   struct Shards {

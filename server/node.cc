@@ -132,6 +132,7 @@ absl::Status Node::StartDurability() {
   if (!recovered.ok()) return recovered;
   auto& primary = static_cast<PrimaryReplication&>(*replication_);
   primary.Begin(durability_->Beginnings());
+  primary.set_archive(durability_->MakeArchive());
   const absl::Status services = durability_->StartServices(
       *engine_, {.producer = [&primary](ShardId id) -> replication::SnapshotProducer& {
                    return primary.snapshots(id);

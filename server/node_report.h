@@ -87,6 +87,7 @@ struct ReplicationView {
   Watermarks assigned, emitted, acked;  // A primary's; `acked` is what every replica has.
   Watermarks received, applied;         // A replica's, by its primary's shard.
   std::vector<ReplicaReport> replicas;
+  std::vector<ReplicaReport> away;  // Not connected; the log is kept for them, or was ("lost").
   std::string primary_host;
   int primary_port = 0;
   std::string link_state;  // ROLE's word.

@@ -144,7 +144,7 @@ absl::Status PrimaryReplication::Start(std::function<void()> on_synced) {
   options.ancestors = ancestors_;
   options.hub.link.ancestors = forks_;
   server_ = std::make_unique<replication::ReplicationServer>(options, std::move(publishing),
-                                                             CallsInto(*engine_));
+                                                             CallsInto(*engine_), archive_.get());
   if (const absl::Status status = server_->Start(); !status.ok()) return status;
   started_.store(true, std::memory_order_release);
   on_synced();
@@ -185,6 +185,12 @@ ReplicationView PrimaryReplication::View() const {
                              .lag_records = replica.lag_records,
                              .lag_ms = replica.lag_ms,
                              .queue_bytes = replica.queue_bytes});
+  }
+  for (const replication::ReplicaRegistry::Away& replica : status.away) {
+    view.away.push_back({.id = 0,
+                         .address = replica.address,
+                         .state = replica.lost ? "lost" : "away",
+                         .acked = replica.acked});
   }
   AddCounters(status, view);
   return view;
@@ -233,6 +239,17 @@ void PrimaryReplication::AddCounters(const replication::ReplicationServer::Statu
   view.counters["partial_syncs_refused_total"] = status.sent.positions_refused;
   view.counters["compression_ns_total"] = status.compression.nanos;
   view.counters["refused_total"] = status.refused;
+  view.counters["refused_too_slow_total"] = status.refused_too_slow;
+  const replication::FeedCounters& feeds = status.feeds;
+  view.counters["left_live_total"] = feeds.left_live;
+  view.counters["returned_live_total"] = feeds.returned;
+  view.counters["log_syncs_total"] = feeds.began_in_log;
+  view.counters["fell_to_log_total"] = feeds.fell_to_log;
+  view.counters["log_frames_total"] = feeds.log_frames;
+  view.counters["log_bytes_total"] = feeds.log_bytes;
+  view.counters["out_of_reach_total"] = feeds.out_of_reach;
+  view.counters["snapshot_overflows_total"] = feeds.snapshot_overflows;
+  view.counters["positions_lost_total"] = status.positions_lost;
   uint64_t queued = 0;
   uint64_t deepest = 0;
   uint64_t highest = 0;

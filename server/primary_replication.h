@@ -6,11 +6,13 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/settings/settings.h"
 #include "replication/backlog.h"
 #include "replication/shard_publisher.h"
+#include "replication/shell/blocking_archive.h"
 #include "replication/shell/replication_server.h"
 #include "replication/snapshot_producer.h"
 #include "server/node_replication.h"
@@ -26,6 +28,10 @@ class PrimaryReplication final : public NodeReplication {
   // published. Indexed by shard, all of one history. Requires: the engine runs, no shard has a sink
   // yet, and Start() was not called. On the main thread; returns when every shard has begun.
   void Begin(const std::vector<replication::ShardPublisher::Beginning>& beginnings);
+  // What feeds replicas that fell behind this node's memory. Before Start().
+  void set_archive(std::unique_ptr<replication::BlockingArchive> archive) {
+    archive_ = std::move(archive);
+  }
   // The newest mutations of all shards, added up. Any thread.
   uint64_t AssignedOfAll() const;
   // Of a shard, for snapshots to files.
@@ -67,6 +73,7 @@ class PrimaryReplication final : public NodeReplication {
   replication::BacklogBudget backlog_budget_;
   std::vector<PerShard> shards_;
   cache::Engine* engine_ = nullptr;                         // From Prepare() on.
+  std::unique_ptr<replication::BlockingArchive> archive_;   // Null: none.
   std::unique_ptr<replication::ReplicationServer> server_;  // Once started_ is seen; null: no port.
   std::atomic<bool> started_{false};
 };

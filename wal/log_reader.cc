@@ -25,9 +25,10 @@ bool AtOrBelow(std::span<const Sequence> left, const Watermarks& right) {
 }  // namespace
 
 LogReader::LogReader(const DataDirectory& directory, const Log* log, HistoryId history,
-                     Watermarks after)
+                     Watermarks after, Shows shows)
     : directory_(directory),
       log_(log),
+      shows_(shows),
       manifest_(log != nullptr ? log->manifest() : directory.manifest()),
       history_(history),
       position_(std::move(after)) {}
@@ -37,8 +38,10 @@ LogReader::~LogReader() = default;
 absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(const DataDirectory& directory,
                                                            const Log* log, HistoryId history,
                                                            Watermarks after,
-                                                           std::vector<LostRecords>* lost) {
-  std::unique_ptr<LogReader> reader(new LogReader(directory, log, history, std::move(after)));
+                                                           std::vector<LostRecords>* lost,
+                                                           Shows shows) {
+  std::unique_ptr<LogReader> reader(
+      new LogReader(directory, log, history, std::move(after), shows));
   if (absl::Status s = reader->CheckStart(); !s.ok()) return s;
   reader->FollowForks();
   if (absl::Status s = reader->Seek(lost); !s.ok()) return s;
@@ -59,7 +62,8 @@ absl::Status LogReader::CheckStart() const {
   for (size_t shard = 0; shard < position_.size(); ++shard) {
     std::optional<Sequence> most;
     if (end != nullptr) most = (*end)[shard].sequence;
-    if (IsLive(history_)) most = log_->durable(ShardId(static_cast<uint16_t>(shard)));
+    if (IsLive(history_) && shows_ == Shows::kDurable)
+      most = log_->durable(ShardId(static_cast<uint16_t>(shard)));
     if (most.has_value() && position_[shard] > *most) {
       return absl::FailedPreconditionError(
           fmt::format("shard {}: position {} is beyond {}, where history {:016x} {}", shard,
@@ -199,13 +203,14 @@ absl::StatusOr<std::optional<LogReader::Item>> LogReader::Next() {
     if (!item.ok()) return failure_ = item.status();
     held_ = *std::move(item);
   }
-  if (!held_.has_value() || !IsDurable(*held_)) return std::nullopt;
+  if (!held_.has_value() || !MayBeShown(*held_)) return std::nullopt;
   position_[held_->frame->shard().value()] = held_->through;
   FollowForks();
   return std::exchange(held_, std::nullopt);
 }
 
-bool LogReader::IsDurable(const Item& item) const {
+bool LogReader::MayBeShown(const Item& item) const {
+  if (shows_ == Shows::kWritten) return true;  // The tail and the limit show what is written.
   return !IsLive(item.frame->history()) || log_->durable(item.frame->shard()) >= item.through;
 }
 

@@ -177,6 +177,18 @@ TEST_F(LogReaderTest, ShowsNothingBeyondDurable) {
   EXPECT_EQ(Drain(*reader), 1);
 }
 
+TEST_F(LogReaderTest, ReplicasAreShownWhatIsWritten) {
+  options_.fsync = FsyncPolicy::kNever;
+  OpenLog(kOld, Positions(2), 1);
+  Append(streams_[0].Make(2));
+  while (log_->written(ShardId(0)) < Sequence(2)) std::this_thread::yield();
+  ASSERT_EQ(log_->durable(ShardId(0)), Sequence(0));
+  // Shard 1 has been further, live, than the log is.
+  const auto reader = *LogReader::Open(*directory_, log_.get(), kOld, {Sequence(0), Sequence(5)},
+                                       nullptr, LogReader::Shows::kWritten);
+  EXPECT_EQ(Drain(*reader), 1);
+}
+
 TEST_F(LogReaderTest, FrameWaitsWithinWhichDurableEnds) {
   OpenLog(kOld, Positions(2), 1);
   const std::vector<ShardId> both = {ShardId(0), ShardId(1)};

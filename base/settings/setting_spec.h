@@ -75,6 +75,7 @@ enum class Setting : uint8_t {
   kExportToken,
   kExportTokenPrevious,
   kExportRetainBytes,
+  kReplicaRetainBytes,
   // Scheduling.
   kSpinLimit,
   kParkTimeoutMs,

@@ -464,6 +464,15 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .roles = SettingRoles::kPrimary,
      .help = "How much log is kept for a consumer that is behind; past it the consumer is told "
              "that its position is lost, and begins anew from a snapshot."},
+    {.id = Setting::kReplicaRetainBytes,
+     .name = "replica_retain_bytes",
+     .type = kBytes,
+     .default_text = "1gb",
+     .max = 1024 * 1024 * kGb,
+     .roles = SettingRoles::kPrimary,
+     .help = "How much log is kept for a replica that is behind or, for an hour, away; past it the "
+             "replica's position is lost, and it comes back by a snapshot. Needs a `data_dir`; 0 "
+             "keeps nothing beyond what recovery needs."},
 
     // Scheduling.
     {.id = Setting::kSpinLimit,

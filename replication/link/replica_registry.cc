@@ -103,6 +103,7 @@ void ReplicaRegistry::Tick(int64_t now_ms) {
 
 std::vector<ReplicaRegistry::Away> ReplicaRegistry::away() const {
   std::vector<Away> away;
+  if (archive_ == nullptr) return away;
   for (const auto& [node_id, entry] : entries_) {
     if (entry.connections > 0 || entry.acked.empty()) continue;
     away.push_back(

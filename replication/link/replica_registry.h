@@ -70,7 +70,7 @@ class ReplicaRegistry {
 
   void Tick(int64_t now_ms);
 
-  // Those that are not connected.
+  // Those that are not connected, and that an archive keeps something for.
   struct Away {
     std::string node_id;
     std::string address;

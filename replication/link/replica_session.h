@@ -57,6 +57,8 @@ class ReplicaSession final : private StreamSource {
   int64_t NextDeadlineMs() const { return feed_.NextDeadlineMs(); }
 
   uint64_t id() const { return id_; }
+  // Why it could be fed no further; see ReplicaFeed::failure().
+  const absl::Status& feed_failure() const { return feed_.failure(); }
   PrimaryLink& link() { return link_; }
   const PrimaryLink& link() const { return link_; }
   ReplicaStatus Status(const Watermarks& emitted, int64_t now_ms) const;

@@ -3,6 +3,7 @@
 #ifndef TIDEMARK_REPLICATION_LINK_STREAM_PLAN_H_
 #define TIDEMARK_REPLICATION_LINK_STREAM_PLAN_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -50,6 +51,11 @@ struct StreamPlan {
 
   bool is_snapshot() const {
     return !shards.empty() && shards.front().source == CatchUpSource::kSnapshot;
+  }
+  bool uses_segments() const {
+    return std::any_of(shards.begin(), shards.end(), [](const ShardPlan& shard) {
+      return shard.source == CatchUpSource::kSegments;
+    });
   }
 };
 
