@@ -74,7 +74,7 @@ struct ShardReport {
 struct ReplicaReport {
   uint64_t id = 0;
   std::string address;
-  std::string state;  // "handshake", "snapshot", "online".
+  std::string state;  // As replication::ReplicaStatus has it.
   Watermarks acked;
   uint64_t lag_records = 0;
   int64_t lag_ms = 0;

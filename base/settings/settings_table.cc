@@ -343,7 +343,7 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .max = 1024 * kGb,
      .redis_name = "repl-backlog-size",
      .help = "Memory for recent frames, over all shards: a replica that missed no more than these "
-             "catches up without a snapshot."},
+             "catches up from memory. Further back it reads the log, if there is a `data_dir`."},
     {.id = Setting::kSnapshotChunkBytes,
      .name = "snapshot_chunk_bytes",
      .type = kBytes,
@@ -358,8 +358,8 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .min = 16,
      .max = 1 << 24,
      .help = "Frames that may wait for one replica, for each shard. A replica that falls further "
-             "behind "
-             "is disconnected and catches up."},
+             "behind leaves the live feed and catches up from the backlog or the log, else by a "
+             "snapshot."},
     {.id = Setting::kSubscriberQueueBytes,
      .name = "subscriber_queue_bytes",
      .type = kBytes,

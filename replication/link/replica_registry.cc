@@ -1,6 +1,7 @@
 #include "replication/link/replica_registry.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tidemark::replication {
 
@@ -93,11 +94,13 @@ void ReplicaRegistry::Tick(int64_t now_ms) {
   if (archive_ == nullptr) return;
   for (auto& [node_id, entry] : entries_) {
     if (entry.acked.empty()) continue;
+    if (std::exchange(entry.acked_moved, false)) {
+      archive_->Keep(node_id, entry.history, entry.acked);
+      continue;  // What it says of the replica may still be of before.
+    }
     const bool lost = archive_->Lost(node_id);
     if (lost && !entry.lost) ++lost_total_;
     entry.lost = lost;
-    if (entry.acked_moved) archive_->Keep(node_id, entry.history, entry.acked);
-    entry.acked_moved = false;
   }
 }
 

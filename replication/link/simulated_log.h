@@ -4,6 +4,7 @@
 #ifndef TIDEMARK_REPLICATION_LINK_SIMULATED_LOG_H_
 #define TIDEMARK_REPLICATION_LINK_SIMULATED_LOG_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/format/open_frame.h"
 #include "replication/frame_log.h"
 #include "replication/link/frame_archive.h"
 #include "replication/link/simulated_network.h"
@@ -25,6 +27,7 @@ class SimulatedLog final : public FrameLog, public FrameArchive {
     size_t max_bytes = 1 << 20;
     int64_t max_delay_us = 20'000;  // Until what is appended can be read.
     int fail_percent = 0;           // Of reads.
+    bool foreign = false;           // It is of another stream with the same sequences.
   };
   SimulatedLog(Simulation* sim, const Options& options, int shards)
       : sim_(sim), options_(options), low_(static_cast<size_t>(shards)) {}
@@ -81,6 +84,23 @@ class SimulatedLog final : public FrameLog, public FrameArchive {
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   };
 
+  static FrameRef Foreign(const Frame& frame) {
+    OpenFrame open;
+    char* p = open.Reserve(frame.payload().size());
+    std::copy(frame.payload().begin(), frame.payload().end(), p);
+    open.Commit(p + frame.payload().size());
+    FrameHeader header;
+    header.flags = frame.flags();
+    header.history = frame.history();
+    header.shard = frame.shard();
+    header.shard_count = frame.shard_count();
+    header.record_count = frame.record_count();
+    header.first_sequence = frame.first_sequence();
+    header.last_sequence = frame.last_sequence();
+    header.stream_digest = ~frame.stream_digest();
+    return open.Seal(header);
+  }
+
   ArchiveBatch ReadAt(uint64_t* next, const Watermarks& after, size_t max_bytes) {
     if (sim_->Chance(options_.fail_percent)) {
       return {.status = absl::DataLossError("a damaged segment"), .frames = {}};
@@ -100,7 +120,7 @@ class SimulatedLog final : public FrameLog, public FrameArchive {
       if (readable_us > sim_->now_us()) break;
       if (frame->last_sequence() <= after[frame->shard().value()]) continue;
       bytes += frame->bytes().size();
-      batch.frames.push_back(frame);
+      batch.frames.push_back(options_.foreign ? Foreign(*frame) : frame);
     }
     return batch;
   }
