@@ -21,9 +21,11 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -104,6 +106,9 @@ class Log {
 
   // The segment being written; all below it are sealed.
   uint64_t current_segment() const { return current_segment_.load(std::memory_order_acquire); }
+  // A segment such that it and those after it hold all that comes after `at`, and no newer one than
+  // need be. None: what was there when the log was opened goes beyond `at`.
+  std::optional<uint64_t> SegmentAfter(const Watermarks& at) const;
   HistoryId history() const { return begin_.history; }
   // What stood in the manifest when the log was opened.
   const Manifest& manifest() const { return manifest_; }
@@ -118,7 +123,7 @@ class Log {
   // or ResourceExhausted if the disk is full now.
   // Requires: the shards' threads have stopped appending, and have been seen to (joined).
   absl::Status Stop();
-  // Requires: Stop() returned OK.
+  // How far it was written; all of it durable if Stop() returned OK.
   const Positions& final_positions() const { return final_positions_; }
 
  private:
@@ -173,6 +178,12 @@ class Log {
   bool ended_ = false;  // Nothing is taken from new_requests_ any more.
   std::string cause_;
   Watermarks durable_cut_;
+  struct SegmentBegin {
+    uint64_t number;
+    Watermarks before;
+  };
+  // The latest, ascending; the first one ever stays. Gaps make SegmentAfter() answer an older one.
+  std::deque<SegmentBegin> segment_begins_;
   std::atomic<bool> asked_{false};  // Something of the above is new to the log thread.
 
   std::mutex listeners_mutex_;  // Held while they are called.
