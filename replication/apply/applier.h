@@ -53,6 +53,11 @@ class Applier final : public FrameReceiver {
   };
   explicit Applier(const Options& options);
 
+  // What the shards hold already, from a log of this node's own: all up to `start`, and of the
+  // frames that follow the records up to `held`, which may end within a frame. `keys`: by own shard.
+  // Before anything else.
+  void Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys);
+
   // FrameReceiver.
   std::optional<ReplicaPosition> Position() override;
   bool HoldsKeys() override;
@@ -87,6 +92,7 @@ class Applier final : public FrameReceiver {
   // history.
   bool swapping() const { return swap_under_way_; }
   const Watermarks& staged() const { return staged_; }
+  ReplicaPosition position() const;  // Both, with the stream's digests.
   // What an ack may say of this connection's stream: applied(), or zeros until a snapshot is
   // swapped in.
   Watermarks AckableApplied() const;
@@ -160,6 +166,8 @@ class Applier final : public FrameReceiver {
   bool synced_ = false;
   bool applied_moved_ = false;
   std::vector<uint64_t> keys_;  // Of each own shard, as last reported.
+  Watermarks held_;             // See Begin(). Empty: nothing beyond applied_.
+  bool fail_due_ = false;       // position_void_ is new: the link is of no use.
 
   // Of this connection.
   StreamPlan plan_;

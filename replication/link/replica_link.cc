@@ -261,6 +261,8 @@ ReplicaLink::MaybeFault ReplicaLink::HandleAccept(const wire::Accept& accept, in
     received_.push_back(shard.at.sequence);
     digests_.push_back(shard.at.stream_digest);
   }
+  // The log says anew what it has of this stream.
+  if (!durable_.empty()) durable_.assign(received_.size(), Sequence());
   ++counters_.connections;
   if (plan_.is_snapshot()) {
     ++counters_.plans_with_snapshot;
@@ -417,6 +419,12 @@ void ReplicaLink::OnApplied(const Watermarks& applied, int64_t now_ms) {
   QueueAck(now_ms);
 }
 
+void ReplicaLink::OnDurable(const Watermarks& durable, int64_t now_ms) {
+  if (durable == durable_) return;
+  durable_ = durable;
+  if (accepted()) QueueAck(now_ms);
+}
+
 void ReplicaLink::QueueAck(int64_t now_ms) {
   last_ack_ms_ = now_ms;
   ack_due_ = !output_.empty();
@@ -424,6 +432,12 @@ void ReplicaLink::QueueAck(int64_t now_ms) {
   wire::Ack ack;
   ToWire(received_, ack.mutable_received());
   ToWire(applied_.empty() ? Watermarks(received_.size()) : applied_, ack.mutable_applied());
+  if (durable_.size() == received_.size()) {
+    // The log may hold what an earlier connection brought and no step could apply.
+    for (size_t i = 0; i < durable_.size(); ++i) {
+      ack.add_durable(std::min(durable_[i], received_[i]).value());
+    }
+  }
   ack.set_covered_ms(covered_ms_);
   output_.Push(EncodeControl(ack));
 }

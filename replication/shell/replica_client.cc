@@ -19,6 +19,7 @@
 #include "base/log/log.h"
 #include "fmt/format.h"
 #include "replication/apply/shard_applier.h"
+#include "replication/link/logged_receiver.h"
 
 namespace tidemark::replication {
 namespace {
@@ -56,7 +57,8 @@ class ReplicaClient::Core final : public LinkSocketOwner {
       : options_(options),
         calls_(std::move(calls)),
         applier_(WithShards(options.applier, keyspaces.size())),
-        link_(options.link, &applier_, LinkLoop::NowMs()),
+        logged_receiver_(&applier_),
+        link_(options.link, &logged_receiver_, LinkLoop::NowMs()),
         resolver_(loop_.context()),
         tick_(loop_.context()) {
     for (cache::Keyspace* keyspace : keyspaces) {
@@ -70,6 +72,13 @@ class ReplicaClient::Core final : public LinkSocketOwner {
     started_ = true;
     loop_.Post([this] { Serve(); });
     loop_.Start("primary link");
+  }
+  void Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys,
+             StreamLog* log) {
+    has_recovered_ = !start.shards.empty();
+    applier_.Begin(start, std::move(held), std::move(keys));
+    logged_receiver_.set_log(log);
+    log->set_on_change([this, loop = loop_.poster()] { loop.Post([this] { Serve(); }); });
   }
   void Stop();
   void SetToken(std::string token) {
@@ -123,6 +132,11 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   void ShowServed();
   void ShowAge();
   uint64_t LagRecords() const;
+  void ServeLog(int64_t now_ms);
+  bool WantsInput() const {
+    return applier_.wants_input() &&
+           (logged_receiver_.log() == nullptr || logged_receiver_.log()->wants_input());
+  }
   void NoteChanges(int64_t now_ms);
   void ArmTick();
   void RefreshStatus(int64_t now_ms);
@@ -132,7 +146,10 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   LinkLoop loop_;
   std::vector<std::unique_ptr<ShardApplier>> shards_;  // Each used on its shard's thread.
   Applier applier_;
+  LoggedReceiver logged_receiver_;
   ReplicaLink link_;
+  uint64_t swapped_in_ = 0;     // Snapshots, as far as the log knows.
+  bool has_recovered_ = false;  // Begin() gave something to show.
   uint64_t apply_ns_ = 0;
   std::vector<Ancestor> ancestors_;       // Of what is served.
   HistoryId shown_history_;               // As the board knows it.
@@ -173,9 +190,19 @@ void ReplicaClient::Core::Serve() {
   if (applied_moved) link_.OnApplied(applier_.AckableApplied(), now_ms);
   if (applied_moved || applier_.history() != shown_history_) ShowServed();
   ShowAge();
+  if (logged_receiver_.log() != nullptr) ServeLog(now_ms);
   ServeConnection(now_ms);
   NoteChanges(now_ms);
   ArmTick();
+}
+
+void ReplicaClient::Core::ServeLog(int64_t now_ms) {
+  StreamLog& log = *logged_receiver_.log();
+  if (std::exchange(swapped_in_, applier_.counters().snapshots_swapped_in) != swapped_in_) {
+    log.OnServed();
+  }
+  log.OnTurnEnd();
+  if (const Watermarks durable = log.Durable(); !durable.empty()) link_.OnDurable(durable, now_ms);
 }
 
 // --- The connection ---
@@ -193,7 +220,7 @@ void ReplicaClient::Core::ServeConnection(int64_t now_ms) {
     resolver_.cancel();
   }
   if (attempting && !connecting_) Connect();
-  if (socket_ != nullptr && reading_ != applier_.wants_input()) {
+  if (socket_ != nullptr && reading_ != WantsInput()) {
     reading_ = !reading_;
     reading_ ? link_.OnReadingResumed(now_ms) : link_.OnReadingPaused(now_ms);
     socket_->SetReading(reading_);
@@ -301,7 +328,7 @@ void ReplicaClient::Core::Observe() {
       Observer observer = std::move(observers_.front());
       observers_.pop_front();
       observing_ = false;
-      observer.done(applier_.history(), applier_.applied());
+      observer.done(applier_.position());
       Serve();
     });
   });
@@ -356,7 +383,12 @@ void ReplicaClient::Core::ArmTick() {
 }
 
 void ReplicaClient::Core::NoteChanges(int64_t now_ms) {
-  if (applier_.synced() && on_synced_ != nullptr) std::exchange(on_synced_, nullptr)();
+  // What was recovered is shown at once where the primary cannot say how old it is.
+  const bool answered = link_.state() == ReplicaLink::State::kSnapshot ||
+                        link_.state() == ReplicaLink::State::kStreaming ||
+                        !link_.last_failure().ok();
+  const bool shows = applier_.synced() || (has_recovered_ && answered);
+  if (shows && on_synced_ != nullptr) std::exchange(on_synced_, nullptr)();
   std::string line;
   if (link_.state() == ReplicaLink::State::kBackoff && !link_.last_failure().ok()) {
     line = fmt::format("link to the primary: {}; trying again", Text(link_.last_failure()));
@@ -417,6 +449,10 @@ ReplicaClient::ReplicaClient(const Options& options, std::vector<cache::Keyspace
 
 ReplicaClient::~ReplicaClient() = default;
 
+void ReplicaClient::Begin(const ReplicaPosition& start, Watermarks held,
+                          std::vector<uint64_t> keys, StreamLog* log) {
+  core_->Begin(start, std::move(held), std::move(keys), log);
+}
 void ReplicaClient::Start(absl::AnyInvocable<void()> on_synced) {
   core_->Start(std::move(on_synced));
 }

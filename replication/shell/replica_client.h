@@ -21,6 +21,7 @@
 #include "replication/link/replica_link.h"
 #include "replication/shell/served_board.h"
 #include "replication/shell/shard_calls.h"
+#include "replication/stream_log.h"
 
 namespace tidemark::replication {
 
@@ -38,7 +39,13 @@ class ReplicaClient {
   ReplicaClient(const Options& options, std::vector<cache::Keyspace*> keyspaces, ShardCalls calls);
   ~ReplicaClient();  // Stops.
 
-  // `on_synced` is called once, when what is served is the primary's for the first time.
+  // What the shards hold already, recovered from a log of this node's own, and that log, which is
+  // borrowed and gets the stream that comes. Before Start(). See Applier::Begin().
+  void Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys,
+             StreamLog* log);
+
+  // `on_synced` is called once, when what is served is the primary's for the first time; or, if
+  // Begin() gave something to show, once the primary has answered or cannot be reached.
   void Start(absl::AnyInvocable<void()> on_synced);
   // Says goodbye and ends the thread. Idempotent.
   void Stop();
@@ -51,9 +58,9 @@ class ReplicaClient {
   bool FreeSome(ShardId shard, size_t max_entries);
 
   // Runs `each` on every shard's thread at one cut of the keyspace that no step is half through,
-  // then `done` with the history and the applied watermarks of that cut, on the link thread. Any
+  // then `done` with the history and the applied position of that cut, on the link thread. Any
   // thread.
-  using Observed = absl::AnyInvocable<void(HistoryId, Watermarks)>;
+  using Observed = absl::AnyInvocable<void(const ReplicaPosition&)>;
   void ObserveAtCut(std::function<void(ShardId)> each, Observed done);
 
   struct Status {
