@@ -149,6 +149,8 @@ class Keyspace {
   // Housekeeping() between: then it takes a pass over the whole keyspace.
   void BeginWalk(WalkVisitor* visitor);
   bool walking() const { return visitor_ != nullptr; }
+  // That walk, and not one that began after it was cancelled.
+  bool walking(const WalkVisitor* visitor) const { return visitor_ == visitor; }
   // Shows about `max_entries` more. True when the walk is complete (and thereby ended).
   bool WalkSome(size_t max_entries);
   // Ends the walk early. The next BeginWalk is correct all the same.
