@@ -82,7 +82,7 @@ void TideWatermarks(Client& client, Args) {
 
   NodeDurability* durability = client.node().durability();
   const DurabilityView log = durability != nullptr ? durability->View() : DurabilityView();
-  reply.MapHeader((replica ? 5 : 7) + (log.enabled ? 2 : 0));
+  reply.MapHeader(replica ? (log.enabled ? 6 : 5) : (log.enabled ? 9 : 7));
   reply.Bulk("role");
   reply.Bulk(replica ? "replica" : "primary");
   reply.Bulk("history");
@@ -94,6 +94,9 @@ void TideWatermarks(Client& client, Args) {
     AnswerVector(view.received, reply);
     reply.Bulk("applied");
     AnswerVector(view.applied, reply);
+    if (!log.enabled) return;
+    reply.Bulk("durable");  // On this node's own disk.
+    AnswerVector(log.durable, reply);
     return;
   }
   reply.Bulk("assigned");

@@ -11,6 +11,7 @@
 #include "base/random_id.h"
 #include "server/history_text.h"
 #include "server/recovery_loader.h"
+#include "server/shard_calls.h"
 
 namespace tidemark::server {
 namespace {
@@ -98,8 +99,9 @@ class NodeDurability::StoppableSink final : public wal::RecoverySink {
   const std::function<bool()>& stopping_;
 };
 
-NodeDurability::NodeDurability(Settings& settings, int shards, wal::Disk& disk, const Clock& clock)
-    : settings_(settings), shards_(shards), disk_(disk), clock_(clock) {}
+NodeDurability::NodeDurability(Settings& settings, int shards, wal::Disk& disk, const Clock& clock,
+                               Minter minter)
+    : settings_(settings), shards_(shards), disk_(disk), clock_(clock), minter_(minter) {}
 
 NodeDurability::~NodeDurability() = default;
 
@@ -121,6 +123,7 @@ absl::Status NodeDurability::Recover(cache::Engine& engine, const std::function<
     options.shard_count = shards_;
     options.now_ms = clock_.UnixMillis();
     options.fresh_history = HistoryId(RandomId());
+    options.follow = minter_ == Minter::kPrimary;
     ShowLoading(&loader);
     auto recovered = wal::Recover(*directory_, options, sink, &loader.progress());
     ShowLoading(nullptr);
@@ -129,24 +132,42 @@ absl::Status NodeDurability::Recover(cache::Engine& engine, const std::function<
   }
   NoteLosses(recovered_);
 
-  auto opened = wal::Log::Open(*directory_,
-                               {.history = recovered_.history,
-                                .positions = recovered_.positions,
-                                .next_segment = recovered_.next_segment},
-                               LogOptions(engine));
-  if (!opened.ok()) return NotTheSettings(opened.status());
-  log_ = *std::move(opened);
-  for (int i = 0; i < shards_; ++i) {
-    doors_.push_back(std::make_unique<Door>(log_->shard(ShardId(static_cast<uint16_t>(i)))));
+  keeper_ = std::make_unique<wal::StreamKeeper>(*directory_, LogOptions(engine));
+  if (const absl::Status begun = keeper_->Begin(recovered_); !begun.ok()) {
+    return NotTheSettings(begun);
   }
-  published_log_.store(log_.get(), std::memory_order_release);
+  recovered_.beyond.clear();  // The log has them.
+  if (minter_ == Minter::kPrimary) {
+    FindRecoveredStream(engine);
+    stream_ = std::make_unique<FollowedStream>(*keeper_);
+    published_stream_.store(stream_.get(), std::memory_order_release);
+  } else {
+    log_ = keeper_->log();
+    for (int i = 0; i < shards_; ++i) {
+      doors_.push_back(std::make_unique<Door>(log_->shard(ShardId(static_cast<uint16_t>(i)))));
+    }
+    published_log_.store(log_.get(), std::memory_order_release);
+  }
+  published_keeper_.store(keeper_.get(), std::memory_order_release);
   settings_.OnChange(Setting::kFsync, [this] {
-    log()->set_fsync(PolicyFrom(settings_), settings_.Int(Setting::kFsyncIntervalMs));
+    keeper_->SetFsync(PolicyFrom(settings_), settings_.Int(Setting::kFsyncIntervalMs));
   });
   return absl::OkStatus();
 }
 
-wal::Log::Options NodeDurability::LogOptions(cache::Engine& engine) const {
+void NodeDurability::FindRecoveredStream(cache::Engine& engine) {
+  recovered_stream_.keys.resize(static_cast<size_t>(shards_));
+  RunOnShards(engine, [this](cache::Shard& shard) {
+    recovered_stream_.keys[shard.id().value()] = shard.keyspace().size();
+  });
+  recovered_stream_.start.history = recovered_.history;
+  for (const wal::ShardPosition& border : recovered_.borders) {
+    recovered_stream_.start.shards.push_back({border.sequence, border.digest});
+  }
+  recovered_stream_.held = wal::SequencesOf(recovered_.positions);
+}
+
+wal::Log::Options NodeDurability::LogOptions(cache::Engine& engine) {
   wal::Log::Options options;
   options.fsync = PolicyFrom(settings_);
   options.fsync_interval_ms = settings_.Int(Setting::kFsyncIntervalMs);
@@ -155,6 +176,13 @@ wal::Log::Options NodeDurability::LogOptions(cache::Engine& engine) const {
   options.zstd_level = static_cast<int>(settings_.Int(Setting::kZstdLevel));
   // A turn is all that a shard needs: it looks at durable at the end of each.
   options.wake_shard = [&engine](ShardId shard) { engine.Post(shard, [](cache::Shard&) {}); };
+  if (minter_ == Minter::kPrimary) {
+    // A primary's shards: the link thread stands for all of them.
+    options.wake_shard = [this](ShardId) {
+      FollowedStream* const stream = published_stream_.load(std::memory_order_acquire);
+      if (stream != nullptr) stream->Wake();
+    };
+  }
   options.clock = &clock_;
   return options;
 }
@@ -175,6 +203,18 @@ void NodeDurability::NoteLosses(const wal::Recovered& recovered) const {
                   directory_->path(), recovered.records, recovered.snapshot, recovered.segments,
                   positions, HistoryHex(recovered.history),
                   recovered.same_history ? "goes on" : "begins"));
+  if (recovered.dropped_restart) {
+    Log(LogLevel::kWarning,
+        fmt::format("{}: a full sync was under way that was not yet whole on disk; what was there "
+                    "before it is back",
+                    directory_->path()));
+  }
+  if (minter_ == Minter::kThisNode && recovered.was_follower) {
+    Log(LogLevel::kWarning,
+        fmt::format("{}: it was a replica's; this node is a primary now, and its writes begin a "
+                    "history of their own",
+                    directory_->path()));
+  }
   if (recovered.torn_bytes > 0 || lost > 0) {
     Log(LogLevel::kWarning,
         fmt::format("the last stop was not clean: {} bytes at the log's end were cut{}{}, and {} "
@@ -211,17 +251,21 @@ absl::Status NodeDurability::StartServices(cache::Engine& engine, Shards shards)
   export_service_ = *std::move(started);
   published_export_.store(export_service_.get(), std::memory_order_release);
 
-  SnapshotService::Options options;
-  options.schedule.every_ms = settings_.Int(Setting::kSnapshotEveryS) * 1000;
-  options.schedule.min_writes = static_cast<uint64_t>(settings_.Int(Setting::kSnapshotMinWrites));
-  options.zstd = settings_.Choice<Compression>(Setting::kWalCompression) == Compression::kZstd;
-  options.zstd_level = static_cast<int>(settings_.Int(Setting::kZstdLevel));
-  options.clock = &clock_;
-  snapshot_service_ = std::make_unique<SnapshotService>(
-      *directory_, retention_, SourcesFrom(engine, std::move(shards)), options);
-  snapshot_service_->Start();
-  published_snapshots_.store(snapshot_service_.get(), std::memory_order_release);
-  FollowSettings();
+  SnapshotSources sources = SourcesFrom(engine, shards.assigned, shards.pressure);
+  sources.history = recovered_.history;
+  sources.request_chunks = [&engine, producer = shards.producer](
+                               ShardId shard, replication::ChunkTargetRef target) {
+    engine.Post(shard, [producer, target = std::move(target)](cache::Shard& on) {
+      producer(on.id()).RequestChunks(target);
+    });
+  };
+  wal::Log* const log = log_.get();
+  sources.current_segment = [log] { return log->current_segment(); };
+  sources.sync_through = [log](Watermarks target, std::function<void(absl::Status)> done) {
+    log->SyncThrough(std::move(target), std::move(done));
+  };
+  sources.durable_cut = [log] { return log->DurableCut(); };
+  StartSnapshots(std::move(sources));
   return absl::OkStatus();
 }
 
@@ -239,36 +283,79 @@ void NodeDurability::FollowSettings() {
   }
 }
 
+void NodeDurability::StartReplicaServices(cache::Engine& engine, ReplicaShards shards) {
+  SnapshotSources sources = SourcesFrom(engine, shards.applied, shards.pressure);
+  sources.request_cut = [this, request = shards.request_cut](
+                            std::shared_ptr<replication::ChunkQueue> queue,
+                            SnapshotSources::CutKnown known) {
+    request(std::move(queue),
+            [this, known = std::move(known)](absl::StatusOr<replication::ReplicaPosition> at) {
+              known(at.ok() ? CutFor(*std::move(at)) : at.status());
+            });
+  };
+  sources.wanted = [this] { return keeper_->wants_snapshot(); };
+  StartSnapshots(std::move(sources));
+}
+
+absl::StatusOr<SnapshotCut> NodeDurability::CutFor(replication::ReplicaPosition at) {
+  const std::shared_ptr<wal::Log> log = keeper_->log();
+  if (log == nullptr || log->history() != at.history || log->shard_count() != at.shards.size()) {
+    return absl::UnavailableError("the log is of another stream than what is served: a full sync");
+  }
+  Watermarks applied;
+  for (const replication::ShardPosition& shard : at.shards) applied.push_back(shard.sequence);
+  const std::optional<uint64_t> segment = log->SegmentAfter(applied);
+  if (!segment.has_value()) {
+    return absl::UnavailableError("not all that the log holds is applied yet");
+  }
+  return SnapshotCut{.at = std::move(at),
+                     .first_segment = *segment,
+                     .sync_through =
+                         [log](Watermarks target, std::function<void(absl::Status)> done) {
+                           log->SyncThrough(std::move(target), std::move(done));
+                         },
+                     .put =
+                         [this, log](const std::function<absl::Status()>& put) {
+                           return keeper_->PutSnapshot(*log, put);
+                         }};
+}
+
+void NodeDurability::StartSnapshots(SnapshotSources sources) {
+  SnapshotService::Options options;
+  options.schedule.every_ms = settings_.Int(Setting::kSnapshotEveryS) * 1000;
+  options.schedule.min_writes = static_cast<uint64_t>(settings_.Int(Setting::kSnapshotMinWrites));
+  options.zstd = settings_.Choice<Compression>(Setting::kWalCompression) == Compression::kZstd;
+  options.zstd_level = static_cast<int>(settings_.Int(Setting::kZstdLevel));
+  options.clock = &clock_;
+  snapshot_service_ =
+      std::make_unique<SnapshotService>(*directory_, retention_, std::move(sources), options);
+  snapshot_service_->Start();
+  published_snapshots_.store(snapshot_service_.get(), std::memory_order_release);
+  FollowSettings();
+}
+
 int NodeDurability::export_port() const {
   const ExportService* const service = published_export_.load(std::memory_order_acquire);
   const bool listens = settings_.Choice<ExportMode>(Setting::kExportMode) == ExportMode::kListen;
   return service != nullptr && listens ? service->port() : 0;
 }
 
-SnapshotSources NodeDurability::SourcesFrom(cache::Engine& engine, Shards shards) {
+SnapshotSources NodeDurability::SourcesFrom(cache::Engine& engine,
+                                            const std::function<uint64_t()>& writes,
+                                            const std::function<Pressure()>& pressure) {
   SnapshotSources sources;
   sources.shard_count = shards_;
-  sources.history = recovered_.history;
-  sources.request_chunks = [&engine, producer = shards.producer](
-                               ShardId shard, replication::ChunkTargetRef target) {
-    engine.Post(shard, [producer, target = std::move(target)](cache::Shard& on) {
-      producer(on.id()).RequestChunks(target);
-    });
-  };
   sources.wake_shard = [&engine](ShardId shard) { engine.Post(shard, [](cache::Shard&) {}); };
   // Counted from the snapshot that was loaded: what was replayed behind it is in none.
-  sources.writes = [assigned = shards.assigned, before = shards.assigned(),
-                    replayed = recovered_.records] { return assigned() - before + replayed; };
-  // The log's own, too: it moves faster than the node looks.
-  sources.pressure = [this, node = shards.pressure] { return std::max(LogPressure(), node()); };
-  wal::Log* const log = log_.get();
-  sources.current_segment = [log] { return log->current_segment(); };
-  sources.sync_through = [log](Watermarks target, std::function<void(absl::Status)> done) {
-    log->SyncThrough(std::move(target), std::move(done));
+  sources.writes = [writes, before = writes(), replayed = recovered_.records] {
+    return writes() - before + replayed;
   };
+  // The log's own, too: it moves faster than the node looks.
+  sources.pressure = [this, pressure] { return std::max(LogPressure(), pressure()); };
   sources.backup_hold = &backup_hold_;
-  sources.durable_cut = [log] { return log->DurableCut(); };
-  sources.log_state = [log]() -> absl::Status {
+  sources.log_state = [this]() -> absl::Status {
+    const std::shared_ptr<wal::Log> log = keeper_->log();
+    if (log == nullptr) return absl::UnavailableError("nothing has come from a primary yet");
     if (log->state() == wal::LogState::kWriting) return absl::OkStatus();
     return absl::UnavailableError(log->cause());
   };
@@ -276,9 +363,11 @@ SnapshotSources NodeDurability::SourcesFrom(cache::Engine& engine, Shards shards
 }
 
 Pressure NodeDurability::LogPressure() const {
+  const std::shared_ptr<wal::Log> log = keeper_->log();
   int percent = 0;
-  for (int i = 0; i < shards_; ++i) {
-    percent = std::max(percent, utilisation_percent(ShardId(static_cast<uint16_t>(i))));
+  for (size_t i = 0; log != nullptr && i < log->shard_count(); ++i) {
+    const ShardId shard(static_cast<uint16_t>(i));
+    percent = std::max(percent, log->shard(shard).utilisation_percent());
   }
   return NextPressure(Pressure::kNormal, percent, PressureThresholds());
 }
@@ -319,14 +408,12 @@ void NodeDurability::ReadDurable(Watermarks* durable) const {
 }
 
 absl::Status NodeDurability::Close() {
-  if (!started()) return absl::OkStatus();
-  const absl::Status stopped = log_->Stop();
+  if (keeper_ == nullptr) return absl::OkStatus();
+  if (stream_ != nullptr) stream_->Stop();
+  const absl::Status closed = keeper_->Close();
   // After the log: `durable` has its last value, and consumers get all of it.
   if (export_service_ != nullptr) export_service_->Stop();
-  if (!stopped.ok()) return stopped;
-  wal::Manifest manifest = directory_->manifest();
-  manifest.clean_stop = log_->final_positions();
-  return directory_->Save(std::move(manifest));
+  return closed;
 }
 
 void NodeDurability::ShowLoading(RecoveryLoader* loader) {

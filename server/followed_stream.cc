@@ -128,10 +128,7 @@ void FollowedStream::AppendNow(FrameRef frame) {
 }
 
 void FollowedStream::OnServed() {
-  Post([this] {
-    keeper_.OnServed();
-    if (keeper_.restarting() && on_served_ != nullptr) on_served_();
-  });
+  Post([this] { keeper_.OnServed(); });
 }
 
 void FollowedStream::OnTurnEnd() {

@@ -56,9 +56,6 @@ class FollowedStream final : public replication::StreamLog {
   using BeforeRestart =
       std::function<void(const replication::ReplicaPosition&, const replication::StreamPlan&)>;
   void set_before_restart(BeforeRestart before) { before_restart_ = std::move(before); }
-  // Called on this object's thread when the stream that a full sync began is served: a snapshot
-  // makes it whole. Before the first plan.
-  void set_on_served(std::function<void()> on_served) { on_served_ = std::move(on_served); }
 
   // Takes nothing more, and ends the thread; what was appended is the log's. The link thread has
   // ended. Idempotent.
@@ -97,7 +94,6 @@ class FollowedStream final : public replication::StreamLog {
 
   wal::StreamKeeper& keeper_;
   BeforeRestart before_restart_;
-  std::function<void()> on_served_;
 
   // The link thread's.
   std::shared_ptr<wal::Log> log_;  // Null: there is none, or it has failed.

@@ -67,11 +67,9 @@ absl::Status Node::Start() {
   pressure_ = std::make_unique<NodePressure>(pressure_thresholds_);
   const int shards = ShardCount(settings_);
   if (const std::string directory = settings_.String(Setting::kDataDir); !directory.empty()) {
-    if (is_replica()) {
-      return absl::InvalidArgumentError(
-          "data_dir: a replica keeps nothing on disk yet; leave it out");
-    }
-    durability_ = std::make_unique<NodeDurability>(settings_, shards, disk_, clock_);
+    durability_ = std::make_unique<NodeDurability>(
+        settings_, shards, disk_, clock_,
+        is_replica() ? NodeDurability::Minter::kPrimary : NodeDurability::Minter::kThisNode);
     // Before any port is bound: a second process on the directory disturbs nobody.
     if (const absl::Status opened = durability_->Open(); !opened.ok()) return opened;
   }
@@ -130,6 +128,18 @@ absl::Status Node::Start() {
 absl::Status Node::StartDurability() {
   const absl::Status recovered = durability_->Recover(*engine_, [this] { return stop_.asked(); });
   if (!recovered.ok()) return recovered;
+  if (is_replica()) {
+    auto& replica = static_cast<ReplicaReplication&>(*replication_);
+    replica.Begin(durability_->recovered(), durability_->stream());
+    durability_->StartReplicaServices(*engine_,
+                                      {.request_cut =
+                                           [&replica](auto queue, auto known) {
+                                             replica.RequestCut(std::move(queue), std::move(known));
+                                           },
+                                       .applied = [&replica] { return replica.AppliedRecords(); },
+                                       .pressure = [this] { return pressure_->state(); }});
+    return absl::OkStatus();
+  }
   auto& primary = static_cast<PrimaryReplication&>(*replication_);
   primary.Begin(durability_->Beginnings());
   primary.set_archive(durability_->MakeArchive());
@@ -210,7 +220,9 @@ void Node::Stop() {
   if (!running_) return;
   running_ = false;
   DrainClients();
-  if (durability_ != nullptr && durability_->started()) {
+  if (durability_ != nullptr && is_replica()) {
+    durability_->StopSnapshots(stop_saves_.load());
+  } else if (durability_ != nullptr && durability_->started()) {
     // From here on nothing is written: what is past its time stays until the next start.
     RunOnShards(*engine_, [](cache::Shard& shard) { shard.keyspace().set_effects_only(true); });
     durability_->StopSnapshots(stop_saves_.load());

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -27,7 +28,10 @@ replication::AcceptForeignHistory AcceptFrom(const Settings& settings) {
 
 ReplicaReplication::ReplicaReplication(const Settings& settings, int shards,
                                        replication::ServedBoard& served)
-    : settings_(settings), served_(served), keyspaces_(static_cast<size_t>(shards)) {
+    : settings_(settings),
+      served_(served),
+      keyspaces_(static_cast<size_t>(shards)),
+      cut_walks_(static_cast<size_t>(shards)) {
   // The setting's own check has seen that this is HOST:PORT.
   const std::string primary = settings.String(Setting::kPrimary);
   const size_t colon = primary.rfind(':');
@@ -37,11 +41,35 @@ ReplicaReplication::ReplicaReplication(const Settings& settings, int shards,
 
 void ReplicaReplication::AttachShard(cache::Shard& shard) {
   keyspaces_[shard.id().value()] = &shard.keyspace();
+  cut_walks_[shard.id().value()] =
+      std::make_unique<replication::CutWalk>(shard.id(), &shard.keyspace());
 }
 
 bool ReplicaReplication::DoSlice(ShardId shard) {
   constexpr size_t kEntriesPerSlice = 512;  // About 100 us of a shard's time.
-  return client_->FreeSome(shard, kEntriesPerSlice);
+  const bool walks = cut_walks_[shard.value()]->DoSlice();
+  return client_->FreeSome(shard, kEntriesPerSlice) || walks;
+}
+
+void ReplicaReplication::Begin(const NodeDurability::RecoveredStream& recovered,
+                               FollowedStream* stream) {
+  client_->Begin(recovered.start, recovered.held, recovered.keys, stream);
+}
+
+void ReplicaReplication::RequestCut(std::shared_ptr<replication::ChunkQueue> queue,
+                                    NodeDurability::ReplicaShards::CutKnown known) {
+  // Each shard's own; the cut orders them before `done`.
+  const auto begun = std::make_shared<std::vector<char>>(keyspaces_.size());
+  client_->ObserveAtCut(
+      [this, queue, begun](ShardId shard) {
+        (*begun)[shard.value()] = cut_walks_[shard.value()]->Begin(queue) ? 1 : 0;
+      },
+      [begun, known = std::move(known)](const replication::ReplicaPosition& at) {
+        if (std::count(begun->begin(), begun->end(), 0) > 0) {
+          return known(absl::UnavailableError("another walk of the keyspace is under way"));
+        }
+        known(at);
+      });
 }
 
 absl::Status ReplicaReplication::Prepare(cache::Engine& engine, int client_port) {
@@ -116,7 +144,12 @@ ReplicationView ReplicaReplication::View() const {
 
 void ReplicaReplication::AtCut(std::function<void(ShardId)> each,
                                std::function<void(HistoryId, Watermarks)> done) {
-  client_->ObserveAtCut(std::move(each), std::move(done));
+  client_->ObserveAtCut(std::move(each),
+                        [done = std::move(done)](const replication::ReplicaPosition& at) {
+                          Watermarks applied;
+                          for (const auto& shard : at.shards) applied.push_back(shard.sequence);
+                          done(at.history, std::move(applied));
+                        });
 }
 
 void ReplicaReplication::WaitFor(Watermarks, int64_t, int64_t, std::function<void(int64_t)> done) {

@@ -9,7 +9,10 @@
 #include <vector>
 
 #include "base/settings/settings.h"
+#include "replication/chunk_queue.h"
+#include "replication/cut_walk.h"
 #include "replication/shell/replica_client.h"
+#include "server/durability.h"
 #include "server/node_replication.h"
 
 namespace tidemark::server {
@@ -18,6 +21,14 @@ class ReplicaReplication final : public NodeReplication {
  public:
   // Borrows both. The board is shown what is served.
   ReplicaReplication(const Settings& settings, int shards, replication::ServedBoard& served);
+
+  // A node with a data directory: what its own log brought back, and where the stream goes from
+  // here on. After Prepare(), before Start().
+  void Begin(const NodeDurability::RecoveredStream& recovered, FollowedStream* stream);
+  // See NodeDurability::ReplicaShards.
+  void RequestCut(std::shared_ptr<replication::ChunkQueue> queue,
+                  NodeDurability::ReplicaShards::CutKnown known);
+  uint64_t AppliedRecords() const { return client_->status().applier.applied_records; }
 
   cache::MutationSink* SinkOf(ShardId) override { return nullptr; }
   void AttachShard(cache::Shard& shard) override;
@@ -41,7 +52,8 @@ class ReplicaReplication final : public NodeReplication {
   replication::ServedBoard& served_;
   std::string primary_host_;
   int primary_port_ = 0;
-  std::vector<cache::Keyspace*> keyspaces_;             // By shard.
+  std::vector<cache::Keyspace*> keyspaces_;  // By shard, as below.
+  std::vector<std::unique_ptr<replication::CutWalk>> cut_walks_;
   std::unique_ptr<replication::ReplicaClient> client_;  // From Prepare() on.
 };
 

@@ -175,7 +175,9 @@ void SnapshotService::Run() {
     lock.unlock();
     const uint64_t writes = sources_.writes();
     const Pressure pressure = sources_.pressure();
+    const bool wanted = sources_.wanted != nullptr && sources_.wanted();
     lock.lock();
+    if (wanted && NowMs() >= wanted_after_ms_) schedule_.Ask();
     if (!stopping_ && schedule_.Due(NowMs(), writes, pressure)) {
       RunOne(lock);
       continue;
@@ -203,6 +205,7 @@ void SnapshotService::RunOne(Lock& lock) {
     status_.last_error.clear();
   } else {
     schedule_.OnFailed(NowMs());
+    wanted_after_ms_ = NowMs() + schedule_.backoff_ms();
     ++status_.failed;
     status_.last_error = std::string(Text(result));
   }

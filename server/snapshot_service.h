@@ -70,6 +70,8 @@ struct SnapshotSources {
   // Mutations of all shards so far, since some moment that never changes.
   std::function<uint64_t()> writes;
   std::function<Pressure()> pressure;
+  // Whether one must be taken whatever the schedule, as soon as it can be. Null: never.
+  std::function<bool()> wanted;
 
   // Of wal::Log; see there.
   std::function<uint64_t()> current_segment;
@@ -196,6 +198,7 @@ class SnapshotService {
   wal::SnapshotSchedule schedule_;
   bool stopping_ = false;
   bool woken_ = false;                              // Since the thread looked.
+  int64_t wanted_after_ms_ = 0;                     // Not before, though `wanted`.
   std::vector<Done> asking_;                        // For the next one.
   std::vector<Done> waiting_;                       // For the one under way.
   int64_t begun_ms_ = 0;                            // Of the one under way.

@@ -90,6 +90,7 @@ absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, co
   {
     const std::lock_guard lock(mutex_);
     restarting_ = true;
+    wants_snapshot_ = false;
     ++restarts_;
   }
   const absl::Status opened =
@@ -100,7 +101,10 @@ absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, co
 
 void StreamKeeper::OnServed() {
   const std::lock_guard changing(changing_);
-  if (restarted_.has_value()) restarted_->served = true;
+  if (!restarted_.has_value()) return;
+  restarted_->served = true;
+  const std::lock_guard lock(mutex_);
+  wants_snapshot_ = true;
 }
 
 absl::Status StreamKeeper::BeginHistory(HistoryId id, const Positions& fork, int shard_count,
@@ -139,6 +143,13 @@ absl::Status StreamKeeper::Close() {
   return directory_.Save(std::move(manifest));
 }
 
+void StreamKeeper::SetFsync(FsyncPolicy fsync, int64_t interval_ms) {
+  const std::lock_guard lock(mutex_);
+  options_.fsync = fsync;
+  options_.fsync_interval_ms = interval_ms;
+  if (log_ != nullptr) log_->set_fsync(fsync, interval_ms);
+}
+
 // --- To look at ---
 
 std::shared_ptr<Log> StreamKeeper::log() const {
@@ -149,6 +160,11 @@ std::shared_ptr<Log> StreamKeeper::log() const {
 bool StreamKeeper::restarting() const {
   const std::lock_guard lock(mutex_);
   return restarting_;
+}
+
+bool StreamKeeper::wants_snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return wants_snapshot_;
 }
 
 Watermarks StreamKeeper::durable() const {
@@ -188,7 +204,12 @@ absl::Status StreamKeeper::StopLog() {
 }
 
 absl::Status StreamKeeper::OpenLog(const LogBegin& begin) {
-  absl::StatusOr<std::unique_ptr<Log>> opened = Log::Open(directory_, begin, options_);
+  Log::Options options;
+  {
+    const std::lock_guard lock(mutex_);
+    options = options_;
+  }
+  absl::StatusOr<std::unique_ptr<Log>> opened = Log::Open(directory_, begin, std::move(options));
   if (!opened.ok()) return opened.status();
   const std::lock_guard lock(mutex_);
   log_ = *std::move(opened);
@@ -229,7 +250,7 @@ absl::Status StreamKeeper::RemoveRestart() {
   manifest.restart.reset();
   if (absl::Status s = directory_.Save(std::move(manifest)); !s.ok()) return s;
   const std::lock_guard lock(mutex_);
-  restarting_ = false;
+  restarting_ = wants_snapshot_ = false;
   ++abandoned_restarts_;
   return absl::OkStatus();
 }
@@ -268,7 +289,7 @@ absl::Status StreamKeeper::FinishRestart() {
   restarted_.reset();
   {
     const std::lock_guard lock(mutex_);
-    restarting_ = false;
+    restarting_ = wants_snapshot_ = false;
   }
   const absl::Status removed = RemoveFiles(first, Which::kBelow);
   if (!removed.ok()) {

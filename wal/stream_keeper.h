@@ -82,12 +82,17 @@ class StreamKeeper {
   // Stops the log, and notes a clean stop if all of it is durable and whole. Final.
   absl::Status Close();
 
+  // Of this log and those to come.
+  void SetFsync(FsyncPolicy fsync, int64_t interval_ms);
+
   // --- To look at ---
 
   // Null before there is a stream.
   std::shared_ptr<Log> log() const;
   // A full sync is not whole on disk yet.
   bool restarting() const;
+  // Only a snapshot is missing: OnServed() was called.
+  bool wants_snapshot() const;
   // What no crash can take from this node; of restarting() nothing, so zeros. Empty: no stream.
   Watermarks durable() const;
   uint64_t restarts() const;  // Begun so far.
@@ -125,15 +130,16 @@ class StreamKeeper {
   absl::Status Fail(absl::Status cause);
 
   DataDirectory& directory_;
-  const Log::Options options_;
 
   std::mutex changing_;  // Held during a change; before mutex_. Guards what follows.
   absl::Status failed_;  // Final.
   std::optional<Restarted> restarted_;
 
   mutable std::mutex mutex_;  // Guards what follows.
+  Log::Options options_;
   std::shared_ptr<Log> log_;
   bool restarting_ = false;
+  bool wants_snapshot_ = false;
   uint64_t restarts_ = 0;
   uint64_t abandoned_restarts_ = 0;
 };
