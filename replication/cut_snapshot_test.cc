@@ -31,8 +31,8 @@ class CutSnapshotTest : public testing::TestWithParam<int> {
       walks_.push_back(
           std::make_unique<CutWalk>(ShardId(static_cast<uint16_t>(i)), keyspaces_.back().get()));
     }
-    queue_ = std::make_shared<ChunkQueue>(ChunkQueue::Options{
-        .shard_count = kOwnShards, .wake_shard = [](ShardId) {}});
+    queue_ = std::make_shared<ChunkQueue>(
+        ChunkQueue::Options{.shard_count = kOwnShards, .wake_shard = [](ShardId) {}});
   }
   cache::Keyspace& Owner(const std::string& key) {
     return *keyspaces_[ShardOf(key, KeyHash(key), kOwnShards).value()];

@@ -1,7 +1,7 @@
-// CutWalk shows one shard's part of a snapshot of a replica: the keyspace exactly as it was when the
-// walk began, which is on all shards at one cut. Its chunks carry neither history nor watermark: the
-// stream's shards are not this node's, and ChunkRouter, which knows where the cut was, makes those
-// that are stored.
+// CutWalk shows one shard's part of a snapshot of a replica: the keyspace exactly as it was when
+// the walk began, which is on all shards at one cut. Its chunks carry neither history nor
+// watermark: the stream's shards are not this node's, and ChunkRouter, which knows where the cut
+// was, makes those that are stored.
 //
 // Cut short, it cancels the queue: when a full sync replaced what it walked.
 //

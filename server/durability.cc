@@ -12,6 +12,7 @@
 #include "server/history_text.h"
 #include "server/recovery_loader.h"
 #include "server/shard_calls.h"
+#include "wal/discarded.h"
 
 namespace tidemark::server {
 namespace {
@@ -140,6 +141,8 @@ absl::Status NodeDurability::Recover(cache::Engine& engine, const std::function<
   if (minter_ == Minter::kPrimary) {
     FindRecoveredStream(engine);
     stream_ = std::make_unique<FollowedStream>(*keeper_);
+    stream_->set_on_discard([this](const replication::ReplicaPosition& held,
+                                   const Watermarks& after) { KeepDiscarded(held, after); });
     published_stream_.store(stream_.get(), std::memory_order_release);
   } else {
     log_ = keeper_->log();
@@ -153,6 +156,35 @@ absl::Status NodeDurability::Recover(cache::Engine& engine, const std::function<
     keeper_->SetFsync(PolicyFrom(settings_), settings_.Int(Setting::kFsyncIntervalMs));
   });
   return absl::OkStatus();
+}
+
+void NodeDurability::KeepDiscarded(const replication::ReplicaPosition& held,
+                                   const Watermarks& after) {
+  std::string spans;
+  uint64_t records = 0;
+  for (size_t i = 0; i < held.shards.size(); ++i) {
+    const uint64_t last = held.shards[i].sequence.value();
+    if (last <= after[i].value()) continue;
+    records += last - after[i].value();
+    spans += fmt::format("{} shard {}: {} to {}", spans.empty() ? "" : ",", i, after[i].value() + 1,
+                         last);
+  }
+  discarded_records_.fetch_add(records, std::memory_order_relaxed);
+  const auto saved = wal::SaveDiscarded(*directory_, held.history, after, {});
+  std::string where;
+  if (!saved.ok()) {
+    where = "could not be saved: " + std::string(saved.status().message());
+  } else if (saved->path.empty()) {
+    where = "the log holds none of them any more";
+  } else {
+    where = fmt::format(
+        "{} saved, see tidectl log dump {}",
+        saved->complete ? "they are" : "the newest, as far as the log had them, are", saved->path);
+  }
+  Log(LogLevel::kWarning,
+      fmt::format("a full sync takes the place of records of history {} that the primary need not "
+                  "have:{}; {}",
+                  HistoryHex(held.history), spans, where));
 }
 
 void NodeDurability::FindRecoveredStream(cache::Engine& engine) {

@@ -188,6 +188,8 @@ class NodeDurability {
   absl::StatusOr<SnapshotCut> CutFor(replication::ReplicaPosition at);
   void FindRecoveredStream(cache::Engine& engine);
   void FollowSettings();
+  // Names and saves what a full sync throws away.
+  void KeepDiscarded(const replication::ReplicaPosition& held, const Watermarks& after);
   Pressure LogPressure() const;
   void AddSnapshots(DurabilityView& view) const;
   void AddExport(DurabilityView& view) const;
@@ -207,7 +209,8 @@ class NodeDurability {
   std::shared_ptr<wal::Log> log_;  // Of this node's own writes.
   std::atomic<wal::Log*> published_log_{nullptr};
   RecoveredStream recovered_stream_;
-  std::unique_ptr<FollowedStream> stream_;  // A replica's.
+  std::atomic<uint64_t> discarded_records_{0};  // By full syncs.
+  std::unique_ptr<FollowedStream> stream_;      // A replica's.
   std::atomic<FollowedStream*> published_stream_{nullptr};
   std::vector<std::unique_ptr<Door>> doors_;  // By shard.
   wal::Retention retention_;

@@ -67,6 +67,7 @@ DurabilityView NodeDurability::View() const {
       {"current_segment", log->current_segment()},
       {"stream_restarts_total", keeper->restarts()},
       {"stream_restarts_abandoned_total", keeper->abandoned_restarts()},
+      {"discarded_records_total", discarded_records_.load(std::memory_order_relaxed)},
       {"stream_restarting", keeper->restarting() ? 1 : 0},
   };
   AddLatency("write", counters.write_nanos, view);

@@ -47,6 +47,19 @@ FrameRef Renamed(const Frame& frame, HistoryId history) {
 
 }  // namespace
 
+std::optional<Watermarks> DiscardedAfter(const replication::ReplicaPosition& held,
+                                         const replication::StreamPlan& plan) {
+  // Where a foreign history left ours, if it did, the plan does not say.
+  Watermarks after(held.shards.size());
+  bool any = false;
+  const bool same = plan.history == held.history && plan.shards.size() == held.shards.size();
+  for (size_t i = 0; i < held.shards.size(); ++i) {
+    if (same) after[i] = std::min(held.shards[i].sequence, plan.shards[i].at.sequence);
+    any |= held.shards[i].sequence > after[i];
+  }
+  return any ? std::optional(std::move(after)) : std::nullopt;
+}
+
 FollowedStream::FollowedStream(wal::StreamKeeper& keeper) : keeper_(keeper) {
   if (std::shared_ptr<wal::Log> log = keeper.log(); log != nullptr) UseLog(std::move(log));
   thread_ = std::thread([this] { Run(); });
@@ -217,8 +230,10 @@ FollowedStream::Outcome FollowedStream::TakeOver(const replication::StreamPlan& 
   if (!plan.is_snapshot()) {
     return keeper_.Continue(plan.continues, plan.history, PositionsOf(plan));
   }
-  if (before_restart_ != nullptr) before_restart_(from, plan);
-  return keeper_.Restart(plan.history, PositionsOf(plan));
+  return keeper_.Restart(plan.history, PositionsOf(plan), [&] {
+    const std::optional<Watermarks> after = DiscardedAfter(from, plan);
+    if (after.has_value() && on_discard_ != nullptr) on_discard_(from, *after);
+  });
 }
 
 void FollowedStream::NoteFailure(const absl::Status& why) {

@@ -1,8 +1,8 @@
 // FollowedStream brings the stream that a replica follows to its log: on one side the link thread,
 // which must never wait, on the other wal::StreamKeeper, whose changes wait for the disk.
 //
-//   FollowedStream stream(keeper);          // After the recovery; it goes on from the keeper's log.
-//   client.Begin(..., &stream);
+//   FollowedStream stream(keeper);          // After the recovery; it goes on from the keeper's
+//   log. client.Begin(..., &stream);
 //   ...
 //   client.Stop();
 //   stream.Stop();
@@ -43,6 +43,12 @@
 
 namespace tidemark::server {
 
+// What a replica that holds `held` throws away when it takes the plan's snapshot: all beyond these
+// sequences, of which the primary's stream has nothing. None: nothing that the primary lacks, as
+// far as the two tell.
+std::optional<Watermarks> DiscardedAfter(const replication::ReplicaPosition& held,
+                                         const replication::StreamPlan& plan);
+
 class FollowedStream final : public replication::StreamLog {
  public:
   explicit FollowedStream(wal::StreamKeeper& keeper);
@@ -51,11 +57,11 @@ class FollowedStream final : public replication::StreamLog {
   FollowedStream(const FollowedStream&) = delete;
   FollowedStream& operator=(const FollowedStream&) = delete;
 
-  // What a full sync throws away: called on this object's thread before the log begins anew, with
-  // what was held and the plan. Before the first plan.
-  using BeforeRestart =
-      std::function<void(const replication::ReplicaPosition&, const replication::StreamPlan&)>;
-  void set_before_restart(BeforeRestart before) { before_restart_ = std::move(before); }
+  // A full sync throws away what `held` has beyond `after`: called on this object's thread while
+  // the log still has it. Before the first plan.
+  using OnDiscard =
+      std::function<void(const replication::ReplicaPosition& held, const Watermarks& after)>;
+  void set_on_discard(OnDiscard on_discard) { on_discard_ = std::move(on_discard); }
 
   // Takes nothing more, and ends the thread; what was appended is the log's. The link thread has
   // ended. Idempotent.
@@ -93,7 +99,7 @@ class FollowedStream final : public replication::StreamLog {
   void NoteFailure(const absl::Status& why);
 
   wal::StreamKeeper& keeper_;
-  BeforeRestart before_restart_;
+  OnDiscard on_discard_;
 
   // The link thread's.
   std::shared_ptr<wal::Log> log_;  // Null: there is none, or it has failed.

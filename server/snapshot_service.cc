@@ -289,9 +289,8 @@ absl::Status SnapshotService::TakeCut() {
                                             WriterOptions(compressor));
   if (!writer.ok()) return leave_queue(writer.status());
 
-  replication::ChunkRouter router({.at = cut->at,
-                                   .own_shards = sources_.shard_count,
-                                   .now_ms = options_.clock->UnixMillis()});
+  replication::ChunkRouter router(
+      {.at = cut->at, .own_shards = sources_.shard_count, .now_ms = options_.clock->UnixMillis()});
   const auto add = [&](FrameRef chunk) { return (*writer)->Add(*chunk, chunk->last_sequence()); };
   absl::Status status = WriteChunks(
       *queue, [&] { return router.complete(); },
@@ -299,11 +298,11 @@ absl::Status SnapshotService::TakeCut() {
   CloseQueue();
   if (!status.ok()) return status;
   if (status = (*writer)->SyncFiles(); !status.ok()) return status;
-  // The cut splits no transaction: it is as good as one that the log finds, and never beyond a fork.
+  // The cut splits no transaction: it is as good as one that the log finds, and never beyond a
+  // fork.
   const Watermarks complete_at = (*writer)->needed_through();
   if (status = SyncLog(cut->sync_through, complete_at); !status.ok()) return status;
-  status = cut->put(
-      [&] { return (*writer)->Finish(complete_at, options_.clock->UnixMillis()); });
+  status = cut->put([&] { return (*writer)->Finish(complete_at, options_.clock->UnixMillis()); });
   if (!status.ok()) return status;
   NoteComplete((*writer)->manifest());
   return absl::OkStatus();

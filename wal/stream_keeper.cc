@@ -61,7 +61,8 @@ absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Continue(HistoryId continues,
   return log();
 }
 
-absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, const Positions& at) {
+absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, const Positions& at,
+                                                           const std::function<void()>& before) {
   const std::lock_guard changing(changing_);
   if (!failed_.ok()) return failed_;
   std::optional<Restarted::Replaced> replaced;
@@ -71,6 +72,7 @@ absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, co
   } else if (const std::shared_ptr<Log> old = log(); old != nullptr) {
     if (absl::Status s = StopLog(); !s.ok()) return s;
     replaced = {.history = old->history(), .end = old->final_positions(), .cut = old->DurableCut()};
+    if (before != nullptr) before();
   }
   const absl::StatusOr<FilesFrom> files = NextFiles();
   if (!files.ok()) return Fail(files.status());

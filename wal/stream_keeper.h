@@ -66,8 +66,10 @@ class StreamKeeper {
   // one before, or a new one that stands at its begin().positions.
   absl::StatusOr<std::shared_ptr<Log>> Continue(HistoryId continues, HistoryId history,
                                                 const Positions& at);
-  // A stream begins at `at` that does not go on from what is kept.
-  absl::StatusOr<std::shared_ptr<Log>> Restart(HistoryId history, const Positions& at);
+  // A stream begins at `at` that does not go on from what is kept. `before` is called once the old
+  // log is sealed and all of it is still there, unless there is none.
+  absl::StatusOr<std::shared_ptr<Log>> Restart(HistoryId history, const Positions& at,
+                                               const std::function<void()>& before = nullptr);
   // The restarted stream is what the node shows: Continue() means that one from here on.
   void OnServed();
   // A history of this node's own, or of a new primary, begins where the kept one stood at `fork`.

@@ -6,9 +6,11 @@
 #include <future>
 #include <string>
 
+#include "wal/discarded.h"
 #include "wal/disk/simulated_disk.h"
 #include "wal/dying_disk.h"
 #include "wal/recovery_test_util.h"
+#include "wal/segment_reader.h"
 
 namespace tidemark::wal {
 namespace {
@@ -249,6 +251,54 @@ TEST_F(StreamKeeperTest, ASnapshotOfAStreamThatWasReplacedIsNotPut) {
     return absl::OkStatus();
   });
   EXPECT_TRUE(absl::IsCancelled(put));
+}
+
+// --- What a full sync throws away ---
+
+TEST_F(StreamKeeperTest, WhatAFullSyncReplacesIsSavedAsADirectoryOfItsOwn) {
+  HasOld();
+  Append(old_.Next(0, {Put("a", "mine alone")}));
+  SavedDiscarded saved;
+  const auto save = [&] {
+    saved = *SaveDiscarded(*directory_, kOld, At({1, 1}), SaveDiscardedOptions());
+  };
+  ASSERT_TRUE(keeper_->Restart(kNew, Positions(2), save).ok());
+  EXPECT_EQ(saved.path, "/data/lost/discarded-0000000000000007-1");
+  EXPECT_TRUE(saved.complete);
+  // As tidectl opens it.
+  const auto opened = DataDirectory::OpenExisting(disk_, saved.path, DataDirectory::Access::kLive);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const std::vector<uint64_t> numbers = *(*opened)->ListSegments();
+  ASSERT_EQ(numbers.size(), 1u);
+  const auto reader = SegmentReader::Open(disk_, (*opened)->SegmentPath(numbers[0]),
+                                          {.directory = (*opened)->id(), .number = numbers[0]});
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  uint64_t last = 0;
+  while (auto item = *(*reader)->Next()) {
+    if (item->frame->shard() == ShardId(0)) last = item->frame->last_sequence().value();
+  }
+  EXPECT_EQ(last, 2u);
+}
+
+TEST_F(StreamKeeperTest, OnlyTheNewestOfWhatWasSavedIsKept) {
+  HasOld();
+  ASSERT_TRUE(keeper_->Close().ok());
+  SaveDiscardedOptions options;
+  options.max_kept = 2;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(SaveDiscarded(*directory_, kOld, At({0, 0}), options).ok());
+  }
+  EXPECT_THAT(*disk_.List("/data/lost"),
+              testing::UnorderedElementsAre("discarded-0000000000000007-4",
+                                            "discarded-0000000000000007-5"));
+}
+
+TEST_F(StreamKeeperTest, WhatTheLogHasNothingOfIsNotSaved) {
+  HasOld();
+  ASSERT_TRUE(keeper_->Close().ok());
+  const auto saved = SaveDiscarded(*directory_, kNew, At({0, 0}), SaveDiscardedOptions());
+  ASSERT_TRUE(saved.ok());
+  EXPECT_EQ(saved->path, "");
 }
 
 // --- Promotion ---

@@ -375,7 +375,8 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .default_text = "",
      .redis_name = "dir",
      .help = "The directory for the log and the snapshots, one process's own; it is made if only "
-             "its parent exists. Empty keeps nothing on disk. A replica takes none yet."},
+             "its parent exists. Empty keeps nothing on disk. A replica keeps its primary's stream "
+             "there, and restarts from it."},
     {.id = Setting::kFsync,
      .name = "fsync",
      .type = kChoice,

@@ -331,6 +331,32 @@ TEST_F(ReplicaLinkTest, AcksSayWhatIsAppliedAndWhichHeartbeatThatCovers) {
   EXPECT_EQ(link_->current_as_of_ms(), now_ms_);
 }
 
+TEST_F(ReplicaLinkTest, AcksSayWhatOfTheStreamIsOnThisReplicasDisk) {
+  Continue();
+  link_->OnApplied({Sequence(0)}, now_ms_);
+  EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable_size(), 0) << "it keeps no log";
+  Send(stream_.Next(3));
+  link_->OnDurable({Sequence(2)}, now_ms_);
+  EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable(0), 2u);
+  // The log may hold more than came on this connection.
+  link_->OnDurable({Sequence(9)}, now_ms_);
+  EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable(0), 3u);
+}
+
+TEST_F(ReplicaLinkTest, NothingOfASnapshotIsDurableBeforeTheLogSaysSo) {
+  Continue();
+  Send(stream_.Next(3));
+  link_->OnDurable({Sequence(3)}, now_ms_);
+  link_->OnDisconnected(absl::UnavailableError("gone"), now_ms_);
+  now_ms_ = link_->NextDeadlineMs();
+  Connect();
+  Say(AcceptOf(wire::ShardPlan::SOURCE_SNAPSHOT, stream_.position()));
+  wire::Heartbeat heartbeat;
+  heartbeat.add_emitted(3);
+  Say(heartbeat);
+  EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable(0), 0u);
+}
+
 TEST_F(ReplicaLinkTest, AcksDoNotQueueBehindEachOther) {
   Continue();
   Heard();

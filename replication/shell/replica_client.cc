@@ -449,8 +449,8 @@ ReplicaClient::ReplicaClient(const Options& options, std::vector<cache::Keyspace
 
 ReplicaClient::~ReplicaClient() = default;
 
-void ReplicaClient::Begin(const ReplicaPosition& start, Watermarks held,
-                          std::vector<uint64_t> keys, StreamLog* log) {
+void ReplicaClient::Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys,
+                          StreamLog* log) {
   core_->Begin(start, std::move(held), std::move(keys), log);
 }
 void ReplicaClient::Start(absl::AnyInvocable<void()> on_synced) {
