@@ -104,7 +104,11 @@ NodeDurability::NodeDurability(Settings& settings, int shards, wal::Disk& disk, 
                                Minter minter)
     : settings_(settings), shards_(shards), disk_(disk), clock_(clock), minter_(minter) {}
 
-NodeDurability::~NodeDurability() = default;
+NodeDurability::~NodeDurability() {
+  // The keeper's log may wake the stream until it has stopped.
+  if (stream_ != nullptr) stream_->Stop();
+  keeper_.reset();
+}
 
 absl::Status NodeDurability::Open() {
   auto directory = wal::DataDirectory::Open(disk_, settings_.String(Setting::kDataDir),
@@ -140,7 +144,7 @@ absl::Status NodeDurability::Recover(cache::Engine& engine, const std::function<
   recovered_.beyond.clear();  // The log has them.
   if (minter_ == Minter::kPrimary) {
     FindRecoveredStream(engine);
-    stream_ = std::make_unique<FollowedStream>(*keeper_);
+    stream_ = std::make_unique<FollowedStream>(*keeper_, recovered_stream_.held);
     stream_->set_on_discard([this](const replication::ReplicaPosition& held,
                                    const Watermarks& after) { KeepDiscarded(held, after); });
     published_stream_.store(stream_.get(), std::memory_order_release);

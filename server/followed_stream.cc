@@ -60,7 +60,8 @@ std::optional<Watermarks> DiscardedAfter(const replication::ReplicaPosition& hel
   return any ? std::optional(std::move(after)) : std::nullopt;
 }
 
-FollowedStream::FollowedStream(wal::StreamKeeper& keeper) : keeper_(keeper) {
+FollowedStream::FollowedStream(wal::StreamKeeper& keeper, Watermarks held)
+    : keeper_(keeper), held_(std::move(held)) {
   if (std::shared_ptr<wal::Log> log = keeper.log(); log != nullptr) UseLog(std::move(log));
   thread_ = std::thread([this] { Run(); });
 }
@@ -103,6 +104,10 @@ void FollowedStream::set_on_change(std::function<void()> on_change) {
 void FollowedStream::OnPlan(const replication::StreamPlan& plan,
                             const replication::ReplicaPosition& from) {
   CHECK(!taking_over_);
+  // Records that are held beyond `from` may lie beyond the fork: see Applier::Begin(). A history
+  // that began below what the log's snapshot needs could not be recovered.
+  ignoring_ = !plan.is_snapshot() && plan.history != plan.continues && HeldBeyond(from);
+  if (ignoring_) return;
   taking_over_ = true;
   shards_ = plan.shards.size();
   Post([this, plan, from] {
@@ -116,7 +121,16 @@ void FollowedStream::OnPlan(const replication::StreamPlan& plan,
   });
 }
 
+bool FollowedStream::HeldBeyond(const replication::ReplicaPosition& from) const {
+  if (from.shards.size() != held_.size()) return false;
+  for (size_t i = 0; i < held_.size(); ++i) {
+    if (held_[i] > from.shards[i].sequence) return true;
+  }
+  return false;
+}
+
 void FollowedStream::Append(FrameRef frame) {
+  if (ignoring_) return;
   if (taking_over_) {
     waiting_.push_back(std::move(frame));
   } else if (log_ != nullptr) {
@@ -141,6 +155,7 @@ void FollowedStream::AppendNow(FrameRef frame) {
 }
 
 void FollowedStream::OnServed() {
+  held_.clear();
   Post([this] { keeper_.OnServed(); });
 }
 
@@ -197,7 +212,7 @@ void FollowedStream::PauseIfFull() {
 }
 
 Watermarks FollowedStream::Durable() const {
-  if (taking_over_) return {};
+  if (taking_over_ || ignoring_) return {};
   if (log_ == nullptr) return Watermarks(shards_);
   return keeper_.durable();
 }

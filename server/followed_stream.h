@@ -1,7 +1,7 @@
 // FollowedStream brings the stream that a replica follows to its log: on one side the link thread,
 // which must never wait, on the other wal::StreamKeeper, whose changes wait for the disk.
 //
-//   FollowedStream stream(keeper);          // After the recovery; it goes on from the keeper's
+//   FollowedStream stream(keeper, held);    // After the recovery; it goes on from the keeper's
 //   log. client.Begin(..., &stream);
 //   ...
 //   client.Stop();
@@ -51,7 +51,8 @@ std::optional<Watermarks> DiscardedAfter(const replication::ReplicaPosition& hel
 
 class FollowedStream final : public replication::StreamLog {
  public:
-  explicit FollowedStream(wal::StreamKeeper& keeper);
+  // `held`: what was recovered, which may end beyond the frame's border that the link begins at.
+  FollowedStream(wal::StreamKeeper& keeper, Watermarks held);
   // As Stop().
   ~FollowedStream() override;
   FollowedStream(const FollowedStream&) = delete;
@@ -86,6 +87,7 @@ class FollowedStream final : public replication::StreamLog {
   using Outcome = absl::StatusOr<std::shared_ptr<wal::Log>>;
 
   // --- The link thread ---
+  bool HeldBeyond(const replication::ReplicaPosition& from) const;
   void TakeOutcome();
   void UseLog(std::shared_ptr<wal::Log> log);
   void LeaveLog();
@@ -105,7 +107,9 @@ class FollowedStream final : public replication::StreamLog {
   std::shared_ptr<wal::Log> log_;  // Null: there is none, or it has failed.
   uint64_t listener_ = 0;          // Of log_.
   Watermarks appended_;            // What log_ was given.
+  Watermarks held_;                // See the constructor.
   bool taking_over_ = false;
+  bool ignoring_ = false;  // The plan, which the applier refuses.
   bool paused_ = false;
   std::vector<FrameRef> waiting_;  // For the log of the plan.
   size_t shards_ = 0;              // Of the latest plan.

@@ -37,9 +37,10 @@ class FollowedStreamTest : public testing::Test {
     ASSERT_TRUE(recovered.ok()) << recovered.status();
     wal::Log::Options log;
     log.ring_bytes = 4096;
+    log.segment_bytes = 1 << 16;
     keeper = std::make_unique<wal::StreamKeeper>(*directory, log);
     ASSERT_TRUE(keeper->Begin(*recovered).ok());
-    stream = std::make_unique<FollowedStream>(*keeper);
+    stream = std::make_unique<FollowedStream>(*keeper, held);
     stream->set_on_change([this] {
       const std::lock_guard lock(mutex);
       changed = true;
@@ -83,6 +84,7 @@ class FollowedStreamTest : public testing::Test {
   std::unique_ptr<wal::StreamKeeper> keeper;
   std::unique_ptr<FollowedStream> stream;
   wal::ShardPosition position;
+  Watermarks held;  // Of the next Open().
   std::mutex mutex;
   std::condition_variable change;
   bool changed = false;
@@ -147,6 +149,19 @@ TEST_F(FollowedStreamTest, AStreamThatCannotBeKeptIsFollowedWithoutALog) {
   EXPECT_NE(stream->failure(), "");
   EXPECT_TRUE(stream->wants_input());
   EXPECT_EQ(stream->Durable(), Watermarks(1));
+}
+
+TEST_F(FollowedStreamTest, AForkThatMayLieBelowWhatIsHeldChangesNothing) {
+  Join();
+  stream->OnServed();
+  held = {Sequence(3)};
+  stream = std::make_unique<FollowedStream>(*keeper, held);
+  stream->OnPlan(Plan(CatchUpSource::kBacklog, kChild, kHistory), {kHistory, {{Sequence(0), 0}}});
+  EXPECT_FALSE(stream->busy());
+  stream->Append(Frame(kChild, {Put("a", "1")}));
+  stream->OnTurnEnd();
+  EXPECT_EQ(keeper->log()->history(), kHistory);
+  EXPECT_TRUE(stream->Durable().empty());
 }
 
 // --- What is thrown away ---

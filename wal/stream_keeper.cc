@@ -83,11 +83,16 @@ absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, co
   if (absl::Status s = directory_.Save(std::move(manifest)); !s.ok()) return Fail(std::move(s));
   CrashPoint("restart.marked");
   restarted_.emplace();
-  restarted_->histories.push_back({.id = history,
-                                   .shard_count = static_cast<uint16_t>(at.size()),
-                                   .born_ms = options_.clock->UnixMillis(),
-                                   .parent = HistoryId(),
-                                   .fork = {}});
+  const std::vector<History>& known = directory_.manifest().histories;
+  if (!known.empty() && known.back().id == history && known.back().shard_count == at.size()) {
+    restarted_->histories = known;  // It only fell behind: the ancestors are the same.
+  } else {
+    restarted_->histories.push_back({.id = history,
+                                     .shard_count = static_cast<uint16_t>(at.size()),
+                                     .born_ms = options_.clock->UnixMillis(),
+                                     .parent = HistoryId(),
+                                     .fork = {}});
+  }
   restarted_->replaced = std::move(replaced);
   {
     const std::lock_guard lock(mutex_);

@@ -56,7 +56,9 @@ class StreamKeeperTest : public testing::Test {
     const absl::StatusOr<Recovered> recovered = TryRecover(true);
     ASSERT_TRUE(recovered.ok()) << recovered.status();
     recovered_ = *recovered;
-    keeper_ = std::make_unique<StreamKeeper>(*directory_, Log::Options{});
+    Log::Options options;
+    options.segment_bytes = 4096;
+    keeper_ = std::make_unique<StreamKeeper>(*directory_, options);
     const absl::Status begun = keeper_->Begin(recovered_);
     ASSERT_TRUE(begun.ok()) << begun;
   }
