@@ -55,10 +55,12 @@ bool AwaitDurable(const Node& replica) {
   return Eventually(kPatience, [&] { return DurableAndApplied(replica) == "equal"; });
 }
 
-// A replica that waits for its first snapshot of its own, too.
+// Until the full sync that it begins with is whole on its disk.
 bool AwaitWhole(Node& replica) {
-  return replica.AwaitReady() &&
-         Eventually(kPatience, [&] { return InfoNumber(replica, "wal_stream_restarting") == 0; });
+  return replica.AwaitReady() && Eventually(kPatience, [&] {
+           return InfoNumber(replica, "wal_stream_restarts_total") == 1 &&
+                  InfoNumber(replica, "wal_stream_restarting") == 0;
+         });
 }
 
 TEST(ReplicaDataTest, ReplicasKilledUnderLoadComeBackWithoutAFullSync) {
@@ -257,7 +259,9 @@ TEST(ReplicaDataTest, AReplicaOnAForeignDirectoryFollowsTheRuleForForeignHistori
   Node refuses = Node::Replica(
       other, {"--shards=1", data.data_dir(), "--accept_foreign_history=never", kQuickRetry});
   ASSERT_TRUE(refuses.AwaitReady());
-  EXPECT_THAT(refuses.process().Errors(), HasSubstr("accept_foreign_history=always"));
+  EXPECT_TRUE(Eventually(kPatience, [&] {
+    return refuses.process().Errors().find("accept_foreign_history=always") != std::string::npos;
+  }));
   EXPECT_EQ(refuses.Connect().Do({"GET", "own"}), Reply::String("1"));
   refuses.Stop();
 
