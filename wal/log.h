@@ -38,6 +38,7 @@
 #include "base/parking.h"
 #include "wal/data_directory.h"
 #include "wal/fsync_policy.h"
+#include "wal/live_log.h"
 #include "wal/log_counters.h"
 #include "wal/log_tail.h"
 #include "wal/log_writer.h"
@@ -47,7 +48,7 @@
 
 namespace tidemark::wal {
 
-class Log {
+class Log final : public LiveLog {
  public:
   struct Options {
     FsyncPolicy fsync = FsyncPolicy::kInterval;
@@ -79,13 +80,13 @@ class Log {
   // --- Any thread ---
 
   ShardLog& shard(ShardId shard) { return *doors_[shard.value()]; }
-  size_t shard_count() const { return doors_.size(); }
+  size_t shard_count() const override { return doors_.size(); }
 
   // written >= durable. Each only grows; the durables of all shards, read one after another, are a
   // moment apart, so not a cut. DurableCut() is one.
-  Sequence durable(ShardId shard) const { return Load(published_[shard.value()].durable); }
+  Sequence durable(ShardId shard) const override { return Load(published_[shard.value()].durable); }
   Sequence written(ShardId shard) const { return Load(published_[shard.value()].written); }
-  Watermarks DurableCut() const;
+  Watermarks DurableCut() const override;
 
   State state() const { return state_.load(std::memory_order_acquire); }
   // Why it is not kWriting, for people: the file and the system's words. Empty while it is.
@@ -109,11 +110,10 @@ class Log {
   // A segment such that it and those after it hold all that comes after `at`, and no newer one than
   // need be. None: what was there when the log was opened goes beyond `at`.
   std::optional<uint64_t> SegmentAfter(const Watermarks& at) const;
-  HistoryId history() const { return begin_.history; }
-  // What stood in the manifest when the log was opened.
-  const Manifest& manifest() const { return manifest_; }
+  HistoryId history() const override { return begin_.history; }
+  const Manifest& manifest() const override { return manifest_; }
   const Begin& begin() const { return begin_; }
-  const LogTail& tail() const { return tail_; }
+  const LogTail& tail() const override { return tail_; }
   const LogCounters& counters() const { return counters_; }
 
   // --- The owner's thread ---

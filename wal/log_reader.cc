@@ -24,7 +24,7 @@ bool AtOrBelow(std::span<const Sequence> left, const Watermarks& right) {
 
 }  // namespace
 
-LogReader::LogReader(const DataDirectory& directory, const Log* log, HistoryId history,
+LogReader::LogReader(const DataDirectory& directory, const LiveLog* log, HistoryId history,
                      Watermarks after, Shows shows)
     : directory_(directory),
       log_(log),
@@ -36,7 +36,7 @@ LogReader::LogReader(const DataDirectory& directory, const Log* log, HistoryId h
 LogReader::~LogReader() = default;
 
 absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(const DataDirectory& directory,
-                                                           const Log* log, HistoryId history,
+                                                           const LiveLog* log, HistoryId history,
                                                            Watermarks after,
                                                            std::vector<LostRecords>* lost,
                                                            Shows shows) {

@@ -40,7 +40,7 @@
 #include "base/format/frame.h"
 #include "base/ids.h"
 #include "wal/data_directory.h"
-#include "wal/log.h"
+#include "wal/live_log.h"
 #include "wal/log_tail.h"
 #include "wal/manifest.h"
 #include "wal/positions.h"
@@ -70,7 +70,7 @@ class LogReader {
   //                       *lost (if not null) has as numbers
   //   DataLoss            a segment is damaged or missing
   static absl::StatusOr<std::unique_ptr<LogReader>> Open(const DataDirectory& directory,
-                                                         const Log* log, HistoryId history,
+                                                         const LiveLog* log, HistoryId history,
                                                          Watermarks after,
                                                          std::vector<LostRecords>* lost = nullptr,
                                                          Shows shows = Shows::kDurable);
@@ -93,7 +93,7 @@ class LogReader {
   uint64_t segment() const { return at_.segment; }
 
  private:
-  LogReader(const DataDirectory& directory, const Log* log, HistoryId history, Watermarks after,
+  LogReader(const DataDirectory& directory, const LiveLog* log, HistoryId history, Watermarks after,
             Shows shows);
 
   // What was found at a place; no frame: the place has changed, look again.
@@ -134,7 +134,7 @@ class LogReader {
   absl::Status Gap(const Read& read, std::string_view problem) const;
 
   const DataDirectory& directory_;
-  const Log* const log_;
+  const LiveLog* const log_;
   const Shows shows_;
   const Manifest manifest_;
   HistoryId history_;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "wal/disk/simulated_disk.h"
+#include "wal/log.h"
 #include "wal/test_stream.h"
 
 namespace tidemark::wal {
