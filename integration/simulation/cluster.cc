@@ -170,8 +170,9 @@ std::string Cluster::WhyNotConverged() {
   }
   const std::string difference = Difference(expected, consumer_->contents());
   if (!difference.empty() || consumer_->cursor().sequences != primary_->Emitted()) {
-    why += fmt::format("the consumer, history {} at{}: {}", consumer_->cursor().history.value(),
-                       Join(consumer_->cursor().sequences), difference);
+    why += fmt::format("the consumer, history {} at{}, last end {}: {}",
+                       consumer_->cursor().history.value(), Join(consumer_->cursor().sequences),
+                       consumer_->last_end(), difference);
   }
   return why.empty() ? why : at + "; " + why;
 }

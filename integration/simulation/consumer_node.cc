@@ -107,7 +107,10 @@ void ConsumerNode::OnBytes(std::string_view bytes) {
     wal::ExportEvent event;
     const absl::StatusOr<bool> got = consumer_->Next(&bytes, &event, time_->now_ms());
     // A damaged stream costs a reconnect; what came before was whole.
-    if (!got.ok()) return Disconnect();
+    if (!got.ok()) {
+      last_end_ = got.status().ToString();
+      return Disconnect();
+    }
     if (!*got) break;
     if (!Take(event)) return Disconnect();
   }
@@ -144,6 +147,7 @@ bool ConsumerNode::Take(const wal::ExportEvent& event) {
     live_.cursor = changed->position;
   } else if (const auto* refused = std::get_if<wal::StreamRefused>(&event)) {
     using Refuse = wal::wire::Refuse;
+    last_end_ = "refused: " + refused->text;
     if (refused->code == Refuse::POSITION_LOST) {
       ++counts_.positions_lost;
       needs_snapshot_ = true;
@@ -154,6 +158,7 @@ bool ConsumerNode::Take(const wal::ExportEvent& event) {
     }
     return false;
   } else if (const auto* ended = std::get_if<wal::StreamEnded>(&event)) {
+    last_end_ = "goodbye: " + ended->text;
     if (ended->code == wal::wire::Goodbye::POSITION_LOST) {
       ++counts_.positions_lost;
       needs_snapshot_ = true;

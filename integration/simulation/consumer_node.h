@@ -38,6 +38,9 @@ class ConsumerNode {
   const wal::ExportPosition& cursor() const { return live_.cursor; }
   const Contents& contents() const { return live_.contents; }
 
+  // How the last stream that ended did, for people.
+  const std::string& last_end() const { return last_end_; }
+
   struct Counts {
     uint64_t connections = 0;
     uint64_t records = 0;
@@ -73,6 +76,7 @@ class ConsumerNode {
   ConnectionRef connection_;
   int64_t heard_us_ = 0;
   Counts counts_;
+  std::string last_end_;
 };
 
 }  // namespace tidemark::simulation
