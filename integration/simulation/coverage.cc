@@ -21,7 +21,7 @@ std::string_view NameOf(Situation situation) {
     case Situation::kContinuedInChildHistory:
       return "a replica went on in a child history";
     case Situation::kPositionRefused:
-      return "a replica was ahead, and took a snapshot";
+      return "a replica with data had to take a snapshot";
     case Situation::kStepAtCut:
       return "a change was applied at a cut";
     case Situation::kFrozenPastTimeout:
