@@ -8,6 +8,7 @@ replication port) decides which of two ways some stories go.
 
 import os
 import random
+import re
 import shutil
 import socket
 import stat
@@ -27,6 +28,7 @@ PROGRAMS = [os.path.abspath(path) for path in sys.argv[1:5]]
 del sys.argv[1:5]
 TIDECLUSTER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tidecluster")
 NO_CHAINS = b"a replica does not serve replicas of its own"
+NO_REPLICA_LOG = b"a replica keeps nothing on disk yet"
 
 
 def free_ports(count):
@@ -52,7 +54,9 @@ class TideclusterTest(unittest.TestCase):
         for program in PROGRAMS:
             shutil.copy(program, self.path("package"))
         with open(self.path("package", "replica"), "rb") as file:
-            self.replicas_can_serve = NO_CHAINS not in file.read()
+            replica = file.read()
+        self.replicas_can_serve = NO_CHAINS not in replica
+        self.replicas_have_logs = NO_REPLICA_LOG not in replica
         self.file = self.path("cluster.toml")
         self.environment = {**os.environ, "XDG_RUNTIME_DIR": self.folder}
         self.errors = ""
@@ -256,6 +260,23 @@ class UnderLoadTest(TideclusterTest):
             client.wait_for(500)
             self.assertTrue(all(before[name] != pid for name, pid in self.pids().items()))
             self.assert_promises_kept(client)
+
+    def test_replicas_with_logs_of_their_own_need_no_full_sync(self):
+        if not self.replicas_have_logs:
+            self.skipTest("these replicas keep no log")
+        self.write_file(data_dirs="abc")
+        self.tidecluster("up")
+        with CheckingClient(self.addresses()) as client:
+            client.wait_for(500)
+            before = self.full_syncs("a")
+            print(self.tidecluster("rolling-restart", "--replicas-only"))
+            client.wait_for(500)
+            self.assertEqual(self.full_syncs("a"), before)
+            self.assert_promises_kept(client)
+
+    def full_syncs(self, name):
+        metrics = self.ask(name, "TIDE", "METRICS")
+        return re.search(r"(?m)^tidemark_replication_full_syncs_total (\S+)", metrics)[1]
 
     def test_a_rolling_restart_by_handing_over_needs_no_log(self):
         self.write_file(data_dirs="")
