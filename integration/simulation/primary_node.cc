@@ -200,6 +200,12 @@ Watermarks PrimaryNode::Emitted() const {
   return emitted;
 }
 
+Watermarks PrimaryNode::BacklogLow() const {
+  Watermarks low;
+  for (const auto& shard : shards_) low.push_back(shard->publisher.published_backlog_low());
+  return low;
+}
+
 void PrimaryNode::OnEachShard(EachShard each, Done done) {
   const auto left = std::make_shared<int>(options_.shards);
   const auto finish = std::make_shared<Done>(std::move(done));

@@ -94,6 +94,7 @@ class PrimaryNode final : public replication::ShardAccess, public replication::L
   HistoryId history() const override { return recovered_.history; }
   bool Knows(HistoryId history) const override;
   Watermarks Emitted() const override;
+  Watermarks BacklogLow() const override;
   void OnEachShard(EachShard each, Done done) override;
   void AtCut(EachShard each, Done done) override;
   // LinkWaker.
