@@ -229,11 +229,6 @@ TEST(DurabilityTest, ASecondProcessOnTheDirectoryIsRefused) {
 }
 
 TEST(DurabilityTest, SettingsThatContradictEachOtherAreRefused) {
-  const Scratch scratch;
-  Process replica(
-      {Runfile("server/replica"), "--port=0", "--primary=127.0.0.1:1", scratch.data_dir()});
-  EXPECT_EQ(replica.WaitExit(kPatience), ExitedWith(64));
-  EXPECT_THAT(replica.Errors(), HasSubstr("data_dir"));
   Process exporter({Runfile("server/primary"), "--port=0", "--export_mode=listen"});
   EXPECT_EQ(exporter.WaitExit(kPatience), ExitedWith(64));
   EXPECT_THAT(exporter.Errors(), HasSubstr("data_dir"));
