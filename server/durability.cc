@@ -233,12 +233,14 @@ void NodeDurability::NoteLosses(const wal::Recovered& recovered) const {
   for (const wal::ShardPosition& shard : recovered.positions) {
     positions += fmt::format("{}{}", positions.empty() ? "" : ", ", shard.sequence.value());
   }
-  Log(LogLevel::kInfo,
-      fmt::format("recovered {}: {} records from snapshot {} and {} segments, up to {} by shard; "
-                  "history {} {}",
-                  directory_->path(), recovered.records, recovered.snapshot, recovered.segments,
-                  positions, HistoryHex(recovered.history),
-                  recovered.same_history ? "goes on" : "begins"));
+  const std::string history = recovered.history == HistoryId()
+                                  ? "no history yet"
+                                  : fmt::format("up to {} by shard; history {} {}", positions,
+                                                HistoryHex(recovered.history),
+                                                recovered.same_history ? "goes on" : "begins");
+  Log(LogLevel::kInfo, fmt::format("recovered {}: {} records from snapshot {} and {} segments, {}",
+                                   directory_->path(), recovered.records, recovered.snapshot,
+                                   recovered.segments, history));
   if (recovered.dropped_restart) {
     Log(LogLevel::kWarning,
         fmt::format("{}: a full sync was under way that was not yet whole on disk; what was there "
