@@ -162,7 +162,8 @@ void FollowedStream::OnServed() {
 void FollowedStream::OnTurnEnd() {
   told_.store(false);
   if (taking_over_) TakeOutcome();
-  if (log_ == nullptr) return;
+  // Meanwhile the log may be stopping, which takes what its doors hold: they are not touched.
+  if (taking_over_ || log_ == nullptr) return;
   for (size_t i = 0; i < log_->shard_count(); ++i) {
     log_->shard(ShardId(static_cast<uint16_t>(i))).OnTurnEnd();
   }
