@@ -79,7 +79,7 @@ class FailoverTest(unittest.TestCase):
             if name not in without_port:
                 text += f"replication_port = {base + 2 * i + 1}\n"
             if name in data_dirs:
-                text += f'data_dir = "{self.path("data")}"\n'
+                text += f'data_dir = "{self.path("data-" + name)}"\n'
             text += f"settings = {{ {(settings or {}).get(name, '')} }}\n"
         self.write(text, "cluster.toml")
         self.succeeds("up")
@@ -190,6 +190,22 @@ class FailoverTest(unittest.TestCase):
         self.succeeds("up")
         self.assertEqual(self.roles(), "sms")
         self.assertEqual(self.follows("a"), "b")
+
+    def test_nodes_that_keep_their_role_are_restarted_in_another_if_they_have_logs(self):
+        keep = {name: "no_failover = true" for name in "abc"}
+        self.up(keep, data_dirs="bc")
+        self.kill("a")
+        output = self.succeeds("failover", "--force")
+        self.assertIn("b: is restarted on its log: b: ERR no change of roles here", output)
+        self.assertIn("c: is restarted to follow b", output)
+        self.assertEqual((self.ask("b", "ROLE")[0], self.follows("c")), ("master", "b"))
+        # Without a log there is nothing to start on.
+        self.succeeds("down")
+        self.up(keep)
+        self.assertEqual(self.roles(), "sms")
+        self.kill("b")
+        self.assertIn("a: ERR no change of roles here", self.refused("failover", "--force"))
+        self.assertEqual(self.ask("a", "ROLE")[0], "slave")
 
     def test_a_primary_that_hangs_is_killed_before_another_is_made(self):
         self.up()

@@ -4,7 +4,7 @@
 
 Its settings are those of a node and, besides: `position = "3 4"`, where it stands at the start;
 `refuse_failover = true`, a primary that gives up handing over; `no_failover = true`, one that does
-not begin to.
+not change its role.
 """
 
 import os
@@ -71,6 +71,8 @@ class FakeNode:
             self.position = [int(word) for word in words[2:]]
             return "OK"
         if command == "REPLICAOF":
+            if self.settings.get("no_failover"):
+                return "ERR no change of roles here"
             if words[1].upper() == "NO":
                 self.role, self.follows = "primary", ""
                 self.history = f"{int(self.history, 16) + 1:08x}"

@@ -347,6 +347,16 @@ class UnderLoadTest(TideclusterTest):
         self.tidecluster("up")
         if not (self.replicas_can_serve and self.knows("b", "REPLICAOF")):
             self.skipTest("these nodes do not know REPLICAOF")
+        self.lose_the_primary_and_promote_b()
+
+    def test_a_forced_failover_onto_a_replica_s_log(self):
+        if not (self.replicas_have_logs and self.replicas_can_serve):
+            self.skipTest("these replicas have no logs, or no replication ports")
+        self.write_file(data_dirs="abc")
+        self.tidecluster("up")
+        self.lose_the_primary_and_promote_b()
+
+    def lose_the_primary_and_promote_b(self):
         with CheckingClient(self.addresses()) as client:
             client.wait_for(500)
             client.stop()

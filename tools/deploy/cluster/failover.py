@@ -99,19 +99,32 @@ def forced(running, wanted, force):
         )
     if lost is not None:
         _fence(running, lost)
-    if not running.clients[target].knows("REPLICAOF"):
-        raise Failure(f"{target} does not know REPLICAOF: newer programs are needed")
-    running.clients[target].ask("REPLICAOF", "NO", "ONE", timeout_s=_SWITCH_S)
-    running.wait(
-        lambda: running.clients[target].view().role == "primary",
-        _SWITCH_S,
-        f"{target} has not become the primary",
-    )
+    _promote(running, target)
     running.record.write(target)
     running.say(f"{target}: is the primary")
     point_to(running, target, [name for name in views if name not in (target, lost)])
     if lost is not None:
         running.say(f"{lost}: `up` starts it as a replica of {target}")
+
+
+def _promote(running, target):
+    """While it runs; or, if it does not change its role then and has a log, by a start on that log."""
+    try:
+        running.clients[target].ask("REPLICAOF", "NO", "ONE", timeout_s=_SWITCH_S)
+    except NoAnswer:
+        raise
+    except Failure as error:
+        if running.file.node(target).data_dir is None:
+            raise
+        running.say(f"{target}: is restarted on its log: {error}")
+        running.send_package(target)
+        running.stop(target)
+        running.start_and_wait(target, "primary", target)
+    running.wait(
+        lambda: running.clients[target].view().role == "primary",
+        _SWITCH_S,
+        f"{target} has not become the primary",
+    )
 
 
 def point_to(running, primary, names):
@@ -124,6 +137,11 @@ def point_to(running, primary, names):
             told.append(name)
         except NoAnswer as error:
             running.say(f"{name}: cannot be told to follow {primary}: {error}")
+        except Failure as error:
+            running.say(f"{name}: is restarted to follow {primary}: {error}")
+            running.stop(name)
+            running.start_and_wait(name, "replica", primary)
+            told.append(name)
     for name in told:
         running.wait_caught_up(name, primary)
         running.say(f"{name}: follows {primary}")
