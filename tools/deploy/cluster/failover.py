@@ -93,9 +93,10 @@ def forced(running, wanted, force):
     for name, shard, first, last in decisions.records_lacking(views, target):
         running.say(f"{name} has records {first} to {last} of shard {shard}, which {target} lacks")
     if not force:
+        has_log = lost is not None and running.file.node(lost).data_dir is not None
+        hope = f"If {lost} can come back, `up` loses nothing on its disk; " if has_log else ""
         raise Failure(
-            f"no primary answers. If {lost or 'it'} can come back, `up` loses nothing; "
-            f"`failover {target} --force` promotes {target}"
+            f"no primary answers. {hope}`failover {target} --force` promotes {target}"
         )
     if lost is not None:
         _fence(running, lost)
