@@ -47,7 +47,8 @@ PrimaryHub::PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* w
       waker_(waker),
       compressor_(options.compressor),
       catch_up_(CatchUpOptions(options, shards->shard_count()), shards, archive, waker),
-      registry_(options.registry, archive) {}
+      registry_(options.registry, archive),
+      board_(shards->shard_count()) {}
 
 ReplicaSession* PrimaryHub::Add(std::string host, int64_t now_ms) {
   now_ms_ = now_ms;
@@ -62,6 +63,7 @@ void PrimaryHub::Remove(ReplicaSession* session) {
   Accumulate(session->link().counters(), &sent_by_gone_);
   if (session->known_) registry_.OnGone(session->link().identity().node_id, now_ms_);
   sessions_.erase(session->id());
+  PublishAcks();
 }
 
 std::optional<wire::Refuse> PrimaryHub::Admit(ReplicaSession* session,
@@ -115,7 +117,7 @@ void PrimaryHub::Tick(int64_t now_ms) {
     due.push_back(std::move(waiter));
     return true;
   });
-  for (Waiter& waiter : due) waiter.callback(CountCovering(waiter.target));
+  for (Waiter& waiter : due) waiter.callback(CountCovering(waiter.target, waiter.kind));
 }
 
 int64_t PrimaryHub::NextDeadlineMs() const {
@@ -130,16 +132,36 @@ int64_t PrimaryHub::NextDeadlineMs() const {
 // --- Waiting for replicas ---
 
 void PrimaryHub::WaitFor(const Watermarks& target, int replicas, int64_t deadline_ms,
-                         WaitCallback callback, int64_t now_ms) {
-  const int covering = CountCovering(target);
+                         WaitCallback callback, int64_t now_ms, AckKind kind) {
+  if (stopping_) return callback(kStopped);
+  const int covering = CountCovering(target, kind);
   if (covering >= replicas || now_ms >= deadline_ms) return callback(covering);
-  waiters_.push_back({target, replicas, deadline_ms, std::move(callback)});
+  waiters_.push_back({target, replicas, deadline_ms, std::move(callback), kind});
 }
 
 void PrimaryHub::OnAck() {
+  PublishAcks();
+  AnswerWaiters();
+}
+
+void PrimaryHub::PublishAcks() {
+  if (options_.levels == nullptr) return;
+  copies_.clear();
+  covered_ms_.clear();
+  for (const auto& [id, session] : sessions_) {
+    const PrimaryLink& link = session->link();
+    if (!link.streaming()) continue;
+    copies_.push_back({.applied = &link.applied(), .durable = &link.durable()});
+    if (link.covered_ms() > 0) covered_ms_.push_back(link.covered_ms());
+  }
+  board_.Advance(copies_);
+  options_.levels->Publish(board_, static_cast<int>(copies_.size()), covered_ms_);
+}
+
+void PrimaryHub::AnswerWaiters() {
   std::vector<std::pair<WaitCallback, int>> due;
   std::erase_if(waiters_, [&](Waiter& waiter) {
-    const int covering = CountCovering(waiter.target);
+    const int covering = CountCovering(waiter.target, waiter.kind);
     if (covering < waiter.replicas) return false;
     due.emplace_back(std::move(waiter.callback), covering);
     return true;
@@ -147,11 +169,11 @@ void PrimaryHub::OnAck() {
   for (auto& [callback, covering] : due) callback(covering);
 }
 
-int PrimaryHub::CountCovering(const Watermarks& target) const {
+int PrimaryHub::CountCovering(const Watermarks& target, AckKind kind) const {
   return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
     const PrimaryLink& link = entry.second->link();
-    return link.streaming() && link.applied().size() == target.size() &&
-           Covers(link.applied(), target);
+    const Watermarks& acked = kind == AckKind::kApplied ? link.applied() : link.durable();
+    return link.streaming() && acked.size() == target.size() && Covers(acked, target);
   }));
 }
 
@@ -161,6 +183,7 @@ void PrimaryHub::BeginStop(int64_t now_ms) {
   now_ms_ = now_ms;
   stopping_ = true;
   stop_target_ = shards_->Emitted();
+  for (Waiter& waiter : std::exchange(waiters_, {})) waiter.callback(kStopped);
   for (const auto& [id, session] : sessions_) {
     if (session->link().streaming()) {
       session->Pump(now_ms);

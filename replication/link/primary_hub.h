@@ -19,6 +19,7 @@
 #include "absl/functional/any_invocable.h"
 #include "base/clock.h"
 #include "base/format/frame_compressor.h"
+#include "replication/ack_levels.h"
 #include "replication/link/catch_up.h"
 #include "replication/link/primary_link.h"
 #include "replication/link/replica_feed.h"
@@ -41,6 +42,7 @@ class PrimaryHub {
     bool zstd = false;  // For replicas that want it.
     FrameCompressor::Options compressor;
     const Clock* clock = &Clock::System();  // Borrowed; wall time for heartbeats.
+    AckLevels* levels = nullptr;  // Borrowed; kept up to date with what replicas acknowledge.
   };
   // Borrows all, which outlive it and every callback of `shards`. `archive`: null: there is none.
   PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker,
@@ -57,12 +59,13 @@ class PrimaryHub {
   void Tick(int64_t now_ms);
   int64_t NextDeadlineMs() const;
 
-  // Calls back with the number of replicas whose applied vector covers `target`, once they are at
-  // least `replicas` or the deadline has come; perhaps from within the call. An element 0 of
-  // `target` is covered by all.
+  // Calls back with the number of replicas whose applied (or durable) vector covers `target`, once
+  // they are at least `replicas` or the deadline has come; kStopped if the hub stops first. Perhaps
+  // from within the call. An element 0 of `target` is covered by all.
+  static constexpr int kStopped = -1;
   using WaitCallback = absl::AnyInvocable<void(int covering)>;
   void WaitFor(const Watermarks& target, int replicas, int64_t deadline_ms, WaitCallback callback,
-               int64_t now_ms);
+               int64_t now_ms, AckKind kind = AckKind::kApplied);
 
   // Sends each replica what is emitted by now, then says goodbye; new ones are refused.
   void BeginStop(int64_t now_ms);
@@ -84,11 +87,14 @@ class PrimaryHub {
     int replicas;
     int64_t deadline_ms;
     WaitCallback callback;
+    AckKind kind;
   };
 
   std::optional<wire::Refuse> Admit(ReplicaSession* session, const ReplicaIdentity& replica);
   void OnAck();
-  int CountCovering(const Watermarks& target) const;
+  void PublishAcks();
+  void AnswerWaiters();
+  int CountCovering(const Watermarks& target, AckKind kind) const;
   int CountAdmitted() const;
 
   Options options_;  // Constant but for the tokens.
@@ -101,6 +107,9 @@ class PrimaryHub {
   std::map<uint64_t, std::unique_ptr<ReplicaSession>> sessions_;
   uint64_t next_id_ = 1;
   std::vector<Waiter> waiters_;
+  AckBoard board_;
+  std::vector<AckedCopy> copies_;    // Scratch.
+  std::vector<int64_t> covered_ms_;  // Scratch.
   PrimaryLink::Counters sent_by_gone_;
   int64_t now_ms_ = 0;
   bool stopping_ = false;

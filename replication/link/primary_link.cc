@@ -62,6 +62,14 @@ std::string HelloFault(const wire::Hello& hello) {
   return "";
 }
 
+// Whether a replica that said `before` of its disk may now say `durable`. It says nothing (empty)
+// if it keeps no log; once it has said something it goes on to.
+bool DurableCanBe(const Watermarks& before, const Watermarks& durable, const Watermarks& received) {
+  if (durable.empty()) return before.empty();
+  return durable.size() == received.size() && Covers(received, durable) &&
+         (before.empty() || Covers(durable, before));
+}
+
 ReplicaPosition PositionOf(const wire::Hello& hello) {
   ReplicaPosition position;
   position.history = HistoryId(hello.history());
@@ -209,14 +217,17 @@ void PrimaryLink::NoteChunk(const Frame& frame) {
 void PrimaryLink::HandleAck(const wire::Ack& ack, int64_t now_ms) {
   const Watermarks received = FromWire(ack.received());
   const Watermarks applied = FromWire(ack.applied());
+  const Watermarks durable = FromWire(ack.durable());
   const bool fits = received.size() == sent_.size() && applied.size() == sent_.size();
   // An ack that claims more than was sent would make WAIT lie; one that goes back, lag.
   if (!fits || !Covers(sent_, received) || !Covers(received, applied) ||
-      !Covers(received, received_) || !Covers(applied, applied_)) {
+      !Covers(received, received_) || !Covers(applied, applied_) ||
+      !DurableCanBe(durable_, durable, received)) {
     return Close(wire::Goodbye::PROTOCOL, "an ack that cannot be", now_ms);
   }
   received_ = received;
   applied_ = applied;
+  durable_ = durable;
   covered_ms_ = std::min(std::max(covered_ms_, ack.covered_ms()), now_ms);
   ++acks_;
 }

@@ -112,6 +112,7 @@ class PrimaryLink {
   const Watermarks& sent() const { return sent_; }          // Queued for it; good when streaming.
   const Watermarks& received() const { return received_; }  // As last acknowledged.
   const Watermarks& applied() const { return applied_; }
+  const Watermarks& durable() const { return durable_; }  // Empty: it keeps no log.
   uint64_t acks() const {
     return acks_;
   }  // How many have come: a change says to look at the vectors.
@@ -167,6 +168,7 @@ class PrimaryLink {
   Watermarks sent_;
   Watermarks received_;
   Watermarks applied_;
+  Watermarks durable_;
   uint64_t acks_ = 0;
   int64_t covered_ms_ = 0;
   Counters counters_;

@@ -198,6 +198,40 @@ TEST_F(PrimaryLinkTest, AnAckMovesTheVectors) {
   EXPECT_EQ(link_.acks(), 1u);
 }
 
+TEST_F(PrimaryLinkTest, AnAckSaysWhatIsOnTheReplicasDisk) {
+  Stream();
+  wire::Ack ack = AckOf(3, 3);
+  Say(ack);
+  EXPECT_TRUE(link_.durable().empty()) << "it keeps no log";
+  ack.add_durable(2);
+  ack.add_durable(4);
+  Say(ack);
+  EXPECT_EQ(link_.durable(), (Watermarks{Sequence(2), Sequence(4)}));
+}
+
+TEST_F(PrimaryLinkTest, ADurableThatCannotBeEndsTheLink) {
+  struct Case {
+    const char* what;
+    std::vector<uint64_t> durable;
+  };
+  for (const Case& c : {Case{"beyond what was received", {4, 4}}, Case{"back", {1, 4}},
+                        Case{"of another number of shards", {3}}, Case{"no longer there", {}}}) {
+    SCOPED_TRACE(c.what);
+    link_.~PrimaryLink();
+    new (&link_) PrimaryLink(WithToken(), &source_, now_ms_);
+    Stream();
+    wire::Ack ack = AckOf(3, 3);
+    ack.add_durable(2);
+    ack.add_durable(4);
+    Say(ack);
+    ASSERT_TRUE(link_.streaming());
+    ack.clear_durable();
+    for (const uint64_t each : c.durable) ack.add_durable(each);
+    Say(ack);
+    EXPECT_FALSE(link_.streaming());
+  }
+}
+
 TEST_F(PrimaryLinkTest, AnAckOfMoreThanWasSentEndsTheLink) {
   Stream();
   Say(AckOf(4, 3));

@@ -54,7 +54,7 @@ class ReplicationServer::Core final : public LinkWaker {
     loop_.Post([this, tokens = std::move(tokens)] { hub_.set_tokens(tokens); });
   }
   void WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
-               PrimaryHub::WaitCallback callback);
+               PrimaryHub::WaitCallback callback, AckKind kind);
   Status status() const {
     std::lock_guard lock(status_mutex_);
     return status_;
@@ -265,12 +265,12 @@ void ReplicationServer::Core::OnTick() {
 }
 
 void ReplicationServer::Core::WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
-                                      PrimaryHub::WaitCallback callback) {
-  loop_.Post([this, target = std::move(target), replicas, timeout_ms,
+                                      PrimaryHub::WaitCallback callback, AckKind kind) {
+  loop_.Post([this, target = std::move(target), replicas, timeout_ms, kind,
               callback = std::move(callback)]() mutable {
     const int64_t now_ms = LinkLoop::NowMs();
     hub_.WaitFor(target, replicas, timeout_ms == 0 ? kNever : now_ms + timeout_ms,
-                 std::move(callback), now_ms);
+                 std::move(callback), now_ms, kind);
     ArmTick();
   });
 }
@@ -339,8 +339,8 @@ uint16_t ReplicationServer::port() const { return core_->port(); }
 void ReplicationServer::SetTokens(LinkTokens tokens) { core_->SetTokens(std::move(tokens)); }
 
 void ReplicationServer::WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
-                                absl::AnyInvocable<void(int)> callback) {
-  core_->WaitFor(std::move(target), replicas, timeout_ms, std::move(callback));
+                                absl::AnyInvocable<void(int)> callback, AckKind kind) {
+  core_->WaitFor(std::move(target), replicas, timeout_ms, std::move(callback), kind);
 }
 
 ReplicationServer::Status ReplicationServer::status() const { return core_->status(); }

@@ -59,11 +59,11 @@ class ReplicationServer {
   // Connections that come from now on are admitted by these; those that are there stay.
   void SetTokens(LinkTokens tokens);
 
-  // Calls back with the number of replicas that have applied `target` (0 in a shard: nothing to
-  // wait for), once that is at least `replicas`, or after `timeout_ms` (0: never give up). Dropped
-  // at Stop().
+  // Calls back with the number of replicas that have applied `target`, or have it on disk (0 in a
+  // shard: nothing to wait for), once that is at least `replicas`, or after `timeout_ms` (0: never
+  // give up); with PrimaryHub::kStopped if Stop() begins first.
   void WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
-               absl::AnyInvocable<void(int covering)> callback);
+               absl::AnyInvocable<void(int covering)> callback, AckKind kind = AckKind::kApplied);
 
   struct Status {
     std::vector<ReplicaStatus> replicas;
