@@ -61,6 +61,11 @@ enum class Setting : uint8_t {
   kSnapshotChunkBytes,
   kSubscriberQueueFrames,
   kSubscriberQueueBytes,
+  // Acknowledged writes.
+  kAck,
+  kAckTimeoutMs,
+  kMinReplicasToWrite,
+  kMinReplicasMaxLagMs,
   // Durability.
   kDataDir,
   kFsync,

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/settings/ack_policy.h"
 #include "base/settings/output_buffer_limits.h"
 #include "base/settings/setting_spec.h"
 #include "base/settings/setting_value.h"
@@ -33,6 +34,7 @@ constexpr SettingSection kSections[] = {
     {"The replication link", Setting::kReplicationPort},
     {"Frames", Setting::kSendPolicy},
     {"Buffers of replication", Setting::kBacklogBytes},
+    {"Acknowledged writes", Setting::kAck},
     {"Durability", Setting::kDataDir},
     {"Change export", Setting::kExportMode},
     {"Scheduling", Setting::kSpinLimit},
@@ -367,6 +369,46 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .min = kMb,
      .max = 1024 * kGb,
      .help = "Bytes that may wait for one replica, over all shards, likewise."},
+
+    // Acknowledged writes.
+    {.id = Setting::kAck,
+     .name = "ack",
+     .type = kString,
+     .default_text = "memory",
+     .change = kLive,
+     .canonical = CanonicalAckPolicy,
+     .help = "What the reply to a write waits for: `memory` nothing, `durable` this node's disk, "
+             "`replicas:N` N replicas that have applied it, `durable_replicas:N` N replicas' disks "
+             "(and this node's, if it has a `data_dir`). A connection may choose for itself with "
+             "TIDE ACK. `fsync = always` holds every reply for the disk in any case."},
+    {.id = Setting::kAckTimeoutMs,
+     .name = "ack_timeout_ms",
+     .type = kInt,
+     .default_text = "1000",
+     .max = kInt32Max,
+     .unit = "milliseconds",
+     .change = kLive,
+     .help = "How long such a reply waits before it becomes an error, which says that the write "
+             "was made and may survive; 0 waits for ever."},
+    {.id = Setting::kMinReplicasToWrite,
+     .name = "min_replicas_to_write",
+     .type = kInt,
+     .default_text = "0",
+     .max = 16,
+     .change = kLive,
+     .help = "Writes are refused unless so many replicas are connected and no further behind than "
+             "`min_replicas_max_lag_ms`; 0 asks for none."},
+    {.id = Setting::kMinReplicasMaxLagMs,
+     .name = "min_replicas_max_lag_ms",
+     .type = kInt,
+     .default_text = "10000",
+     .min = 1,
+     .max = kInt32Max,
+     .unit = "milliseconds",
+     .change = kLive,
+     .help = "How long ago a replica may last have held everything to count for "
+             "`min_replicas_to_write`. A replica that keeps up says so once a "
+             "`heartbeat_interval_ms`, so this should be several of them."},
 
     // Durability.
     {.id = Setting::kDataDir,
