@@ -41,6 +41,7 @@ Client::Client(ShardNode& shard, net::ClientConnection& connection)
       authenticated_(!shard.node().password().required()) {
   session_.address = connection.address();
   if (!authenticated_) connection.set_trust(net::RespParser::Options::Trust::kUnauthenticated);
+  FollowAckSettings();
 }
 
 Client::~Client() = default;
@@ -64,6 +65,7 @@ void Client::ResetState() {
   set_reply_mode(ReplyMode::kOn);
   no_evict = false;
   demands_.reset();
+  set_ack_policy(std::nullopt);
   authenticated_ = !node().password().required();
 }
 
@@ -87,10 +89,18 @@ std::function<void(Client::Answer)> Client::Defer() {
 
 std::function<void(Client::Answer)> Client::Block() {
   blocked_ = true;
-  return [&shard = shard_, id = id(), complete = Defer()](const Answer& answer) {
-    if (Client* client = shard.FindClient(id)) client->blocked_ = false;
-    complete(answer);
+  blocked_slot_ = session_.OpenSlot();
+  return [&shard = shard_, id = id(), slot = blocked_slot_](const Answer& answer) {
+    Client* client = shard.FindClient(id);
+    if (client == nullptr || !client->blocked_ || client->blocked_slot_ != slot) return;
+    client->blocked_ = false;
+    client->session_.CompleteSlot(slot, answer);
   };
+}
+
+void Client::Unblock(std::string_view error) {
+  if (!std::exchange(blocked_, false)) return;
+  session_.CompleteSlot(blocked_slot_, [error](cache::ReplyBuilder& reply) { reply.Error(error); });
 }
 
 void Client::CloseAfterReplies() {
@@ -145,32 +155,75 @@ bool Client::NothingSpecial() {
 }
 
 size_t Client::OnCommands(net::ClientConnection&, std::span<const net::ParsedCommand> batch) {
+  if (held_.full()) [[unlikely]]
+    return 0;  // ReleaseReplies() or FailReplies() resumes.
   const size_t taken = TakeCommands(batch);
-  if (shard_.holds_replies()) [[unlikely]]
+  if (held_.following()) [[unlikely]]
     HoldReplies();
   return taken;
 }
 
 void Client::HoldReplies() {
   const bool was_holding = holds_replies();
-  held_.Note(connection_.output_position(), session_.written());
-  if (!holds_replies() || was_holding) return;
+  held_.Note(connection_.output_position(), session_.pending(), session_.written(), need_,
+             connection_.loop().now_ns());
+  if (!holds_replies()) return;
+  if (need_.own_disk) shard_.gate().WantOwnDisk(session_.written());
+  if (was_holding) return;
   connection_.set_send_limit(held_.limit());
-  shard_.OnHolding(id());
+  shard_.gate().OnHolding(id());
 }
 
-bool Client::ReleaseReplies(const Watermarks& durable) {
-  if (held_.Release(durable)) {
+void Client::FollowNeed(const AckNeed& need) {
+  if (held_.following()) HoldReplies();  // What has run by now goes by what was needed then.
+  need_ = need;
+  if (!need_.none() && !held_.following()) {
+    held_.Begin(connection_.output_position(), session_.pending(), session_.written());
+  }
+}
+
+void Client::set_ack_policy(std::optional<AckPolicy> policy) {
+  ack_policy_ = policy;
+  FollowAckSettings();
+}
+
+void Client::FollowAckSettings() { FollowNeed(shard_.gate().NeedOf(ack_policy_)); }
+
+bool Client::ReleaseReplies(const AckProgress& progress, LatencyHistogram& waited) {
+  const bool was_full = held_.full();
+  if (held_.Release(progress, connection_.loop().now_ns(), &waited)) {
     connection_.set_send_limit(held_.limit());
     connection_.MarkDirty();
   }
+  if (was_full && !held_.full()) connection_.Resume();
   return !holds_replies();
 }
 
-void Client::ReleaseAllReplies() {
-  held_.ReleaseAll();
+size_t Client::FailReplies(int64_t since_ns, const AckProgress& progress,
+                           const AckError& error_of) {
+  if (!held_.HasOverdue(since_ns)) return 0;
+  HoldReplies();  // So that all of the output is accounted for.
+  const bool was_full = held_.full();
+  net::OutputBuffer& output = connection_.output();
+  const uint64_t position = connection_.output_position();
+  const std::string taken = output.TakeFrom(output.size() - (position - held_.limit()));
+  net::RespWriter& writer = connection_.writer();
+  const size_t failed =
+      held_.Fail(since_ns, progress, taken, [&](std::string_view bytes, const AckNeed* need) {
+        const size_t before = output.size();
+        if (need == nullptr) {
+          output.Append(bytes);
+        } else {
+          const std::string error = error_of(*need);
+          shard_.errors().Count(error);
+          writer.Error(error);
+        }
+        return output.size() - before;
+      });
   connection_.set_send_limit(held_.limit());
   connection_.MarkDirty();
+  if (was_full && !held_.full()) connection_.Resume();
+  return failed;
 }
 
 uint64_t Client::held_bytes() const {
@@ -194,9 +247,12 @@ size_t Client::TakeCommands(std::span<const net::ParsedCommand> batch) {
       if (!session_.ready()) return i;
       last_command_ = resolved[i].spec;
       session_.Dispatch(*resolved[i].spec, batch[i].args, resolved[i].key_hash);
+      if (held_.following()) [[unlikely]]
+        NoteCommand(resolved[i].spec->is_write());
       continue;
     }
     if (closing_ || !Run(resolved[i], batch[i].args)) return i;
+    if (held_.following()) NoteCommand(resolved[i].spec != nullptr && resolved[i].spec->is_write());
     nothing_special = NothingSpecial();
   }
   return batch.size();
@@ -279,9 +335,11 @@ bool Client::HeldBack(const cache::CommandSpec& spec) {
     if (IsDataRead(spec) && AwaitsToken()) return true;
     if (demands_->tracks_writes && spec.is_write() && session_.pending() > 0) return true;
   }
-  // What is muted, and what is not, must not overlap; a token is of what was answered.
-  return spec.handler == nullptr && session_.pending() > 0 &&
-         (spec.name == "client|reply" || spec.name == "tide|token");
+  if (spec.handler != nullptr || session_.pending() == 0) return false;
+  // What is muted, and what is not, must not overlap, nor what waits for acknowledgements; a token
+  // is of what was answered.
+  return spec.name == "client|reply" || spec.name == "tide|ack" || spec.name == "tide|token" ||
+         spec.name == "reset";
 }
 
 void Client::RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler,
@@ -310,6 +368,9 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
         "MISCONF A write of this shard could not be encoded for its readers; writes are refused "
         "until "
         "the node is restarted. See its log.";
+  } else if (spec.is_write() && node().LacksReplicas()) {
+    error = "NOREPLICAS Not enough good replicas to write.";
+    shard_.gate().OnRefused();
   } else if (spec.is_write() && node().durability() != nullptr && !node().durability()->writing()) {
     text = fmt::format("MISCONF Errors writing to the AOF file: {}", node().durability()->cause());
     error = text;
@@ -330,7 +391,7 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
 
 void Client::OnReplies() {
   if (tracking() && session_.pending() == 0) FinishTracked();
-  if (shard_.holds_replies()) [[unlikely]]
+  if (held_.following()) [[unlikely]]
     HoldReplies();
   if (closing_ && session_.pending() == 0) return connection_.CloseAfterReply();
   connection_.MarkDirty();
@@ -339,6 +400,7 @@ void Client::OnReplies() {
 
 void Client::OnProtocolError(net::ClientConnection&, std::string_view text) {
   session_.OrderedReply().Error(fmt::format("ERR {}", text));
+  if (held_.following()) NoteCommand(false);
   CloseAfterReplies();
 }
 

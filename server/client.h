@@ -12,10 +12,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/settings/ack_policy.h"
 #include "cache/session.h"
 #include "net/client_connection.h"
 #include "net/resp_writer.h"
@@ -52,8 +54,11 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   // then. The returned function may be called once, from a task on this shard's thread.
   using Answer = std::function<void(cache::ReplyBuilder&)>;
   std::function<void(Answer)> Defer();
-  // As Defer, and no later command of this client runs before it (WAIT, DEBUG SLEEP).
+  // As Defer, and no later command of this client runs before it (WAIT). What comes after
+  // Unblock() is dropped.
   std::function<void(Answer)> Block();
+  // Answers the command that blocks with `error`; nothing if none does.
+  void Unblock(std::string_view error);
   uint64_t id() const { return connection_.id(); }
   int protocol() const { return protocol_; }
   void set_protocol(int protocol);
@@ -89,13 +94,24 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   // The token of all that the connection has written.
   std::string WriteToken();
 
-  // Replies that wait for their writes to be durable (fsync=always), and all output behind them.
+  // --- Replies that wait for their writes to be on a disk or with replicas. ---
+
+  // What TIDE ACK chose for this connection; none: the node's setting holds.
+  const std::optional<AckPolicy>& ack_policy() const { return ack_policy_; }
+  // Requires: no command is under way.
+  void set_ack_policy(std::optional<AckPolicy> policy);
+  // The shard's settings have changed.
+  void FollowAckSettings();
+  // Those replies, and all output behind them.
   uint64_t held_bytes() const;
   bool holds_replies() const { return !held_.empty(); }
-  // Sends what `durable` lets go of; false if some is still held.
-  bool ReleaseReplies(const Watermarks& durable);
-  // Nothing waits any more: the policy has changed.
-  void ReleaseAllReplies();
+  const HeldReplies& held() const { return held_; }
+  // Sends what `progress` lets go of; false if some is still held.
+  bool ReleaseReplies(const AckProgress& progress, LatencyHistogram& waited);
+  // Answers writes that have waited since `since_ns` or longer with what `error_of` says; returns
+  // how many.
+  using AckError = std::function<std::string(const AckNeed&)>;
+  size_t FailReplies(int64_t since_ns, const AckProgress& progress, const AckError& error_of);
 
   // --- net::ConnectionHandler ---
   size_t OnCommands(net::ClientConnection& connection,
@@ -122,8 +138,16 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   };
 
   size_t TakeCommands(std::span<const net::ParsedCommand> batch);
-  // Holds back the replies to what the session has written since the last call.
+  // Holds back the replies to what the session has written since the last call. Requires:
+  // held_.following().
   void HoldReplies();
+  // Replies may have to wait from here on, or need not any more.
+  void FollowNeed(const AckNeed& need);
+  void NoteCommand(bool is_write) {
+    held_.OnCommand(resp_.muted() ? ReplyKind::kSilent
+                    : is_write    ? ReplyKind::kWrite
+                                  : ReplyKind::kRead);
+  }
 
   void Resolve(cache::Args args, Resolved& resolved);
   const ResolvedName& Look(std::string_view name);
@@ -162,6 +186,8 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   RespReply resp_;
   cache::Session session_;
   HeldReplies held_;
+  AckNeed need_;  // Of writes from now on.
+  std::optional<AckPolicy> ack_policy_;
   std::unique_ptr<ReadDemands> demands_;  // Null: none.
 
   ResolvedName latest_name_;
@@ -171,6 +197,7 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   bool authenticated_ = false;
   bool no_touch_ = false;
   bool blocked_ = false;
+  cache::Session::SlotId blocked_slot_ = 0;
   bool closing_ = false;
   ReplyMode reply_mode_ = ReplyMode::kOn;
   bool skipping_ = false;  // The one command that kSkipNext is about has been started.

@@ -8,6 +8,7 @@
 #include "cache/commands/numbers.h"
 #include "server/argument_docs.h"
 #include "server/client.h"
+#include "server/commands_acks.h"
 #include "server/commands_backup.h"
 #include "server/commands_export.h"
 #include "server/commands_freshness.h"
@@ -50,29 +51,6 @@ void Role(Client& client, Args) {
     reply.Bulk(address.port);
     reply.Bulk(std::to_string(ReplicationOffset(replica.acked)));
   }
-}
-
-void Wait(Client& client, Args args) {
-  const std::optional<int64_t> replicas = ParseInteger(args[1]);
-  if (!replicas) return client.reply().Error(kNotAnInteger);
-  const std::optional<int64_t> timeout_ms = ParseInteger(args[2]);
-  if (!timeout_ms) return client.reply().Error("ERR timeout is not an integer or out of range");
-  if (*timeout_ms < 0) return client.reply().Error("ERR timeout is negative");
-  if (client.node().is_replica()) {
-    return client.reply().Error(
-        "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if "
-        "a replica is configured to be writable (which is not the default) writes to replicas are "
-        "just local and are not propagated.");
-  }
-  // Replies come on the link thread; the client's own thread gives them.
-  client.node().replication().WaitFor(
-      client.session().written(), *replicas, *timeout_ms,
-      [&node = client.node(), home = client.shard().id(),
-       complete = client.Block()](int64_t count) {
-        node.engine().Post(home, [complete, count](Shard&) {
-          complete([count](ReplyBuilder& reply) { reply.Integer(count); });
-        });
-      });
 }
 
 void TideWatermarks(Client& client, Args) {
@@ -165,6 +143,8 @@ void TideMetrics(Client& client, Args) {
 }
 
 constexpr std::string_view kHelp[] = {
+    "ACK [memory | durable | replicas:N | durable_replicas:N | DEFAULT]",
+    "    What the replies to this connection's writes wait for; DEFAULT is the node's setting.",
     "BACKUP <BEGIN [seconds] | END id>",
     "    Keeps the data directory's files while they are copied, for tidectl backup.",
     "DIGEST",
@@ -198,6 +178,8 @@ constexpr RowFamily kContainerFamily = {"@slow", "server"};
 constexpr RowFamily kBackupFamily = {"@admin @slow @dangerous", "server", kAdmin | kNoScript};
 
 constexpr std::array kTideSubcommands = {
+    Row(kTideFamily, "tide|ack", -2, TideAck, "0.1.0",
+        "What the replies to this connection's writes wait for."),
     Row(kBackupFamily, "tide|backup", -3, TideBackup, "0.1.0",
         "Keeps the data directory's files while they are copied."),
     Row(kTideFamily, "tide|digest", 2, TideDigest, "0.1.0",
@@ -225,6 +207,11 @@ constexpr std::array kRows = {
         "Whether the node is a primary or a replica, and of what."),
     WithTips(Row(kWaitFamily, "wait", 3, Wait, "3.0.0",
                  "Waits until replicas have what this connection wrote.", "O(1)", arguments::kWait),
+             "request_policy:all_shards response_policy:agg_min"),
+    WithTips(Row(kWaitFamily, "waitaof", 4, WaitAof, "7.2.0",
+                 "Waits until this node's disk and replicas' disks have what this connection "
+                 "wrote.",
+                 "O(1)", arguments::kWaitAof),
              "request_policy:all_shards response_policy:agg_min"),
     Container(kContainerFamily, "tide", "0.1.0", "Container of the commands about watermarks.",
               kTideSubcommands),

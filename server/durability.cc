@@ -425,10 +425,6 @@ void NodeDurability::StopSnapshots(bool save) {
   published_snapshots_.store(nullptr, std::memory_order_release);
 }
 
-bool NodeDurability::holds_replies() const {
-  return settings_.Choice<Fsync>(Setting::kFsync) == Fsync::kAlways;
-}
-
 absl::StatusOr<uint64_t> NodeDurability::BeginBackup(int64_t for_ms) {
   return backup_hold_.Begin(clock_.MonotonicNanos() / 1'000'000, for_ms);
 }

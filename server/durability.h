@@ -143,12 +143,14 @@ class NodeDurability {
 
   // --- Held replies. Require started(). ---
 
-  // The policy is fsync=always.
-  bool holds_replies() const;
   // Has the shard run a turn when durable moves next or the log's state changes. The shard's
   // thread.
   void NotifyWhenDurable(ShardId shard) { log()->shard(shard).NotifyWhenDurable(); }
   void ReadDurable(Watermarks* durable) const;
+  // As wal::Log::SyncThrough. Any thread.
+  void SyncThrough(Watermarks target, std::function<void(absl::Status)> done) {
+    log()->SyncThrough(std::move(target), std::move(done));
+  }
 
   // --- Backups of the files while the node runs. Require started(). Any thread. ---
 

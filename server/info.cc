@@ -215,6 +215,9 @@ void Replication(const NodeReport& r, Out& out) {
     Field(out, "replica_announced", 1);
   }
   Field(out, "connected_slaves", r.replication.replicas.size());
+  if (r.replication.min_replicas_to_write > 0) {
+    Field(out, "min_slaves_good_slaves", r.replication.good_replicas);
+  }
   for (size_t i = 0; i < r.replication.replicas.size(); ++i) {
     const ReplicaReport& replica = r.replication.replicas[i];
     const HostAndPort address = SplitAddress(replica.address);
@@ -232,6 +235,17 @@ void Replication(const NodeReport& r, Out& out) {
   Field(out, "repl_backlog_active", r.replication.backlog_active ? 1 : 0);
   Field(out, "repl_backlog_size", r.replication.backlog_limit_bytes);
   Field(out, "repl_backlog_histlen", r.replication.backlog_bytes);
+  Field(out, "ack_held_clients", r.total.held_clients);
+  Field(out, "ack_held_for_disk", r.total.held_for_disk);
+  Field(out, "ack_held_for_replicas", r.total.held_for_replicas);
+  Field(out, "ack_held_for_durable_replicas", r.total.held_for_durable_replicas);
+  Field(out, "ack_held_clients_most", r.total.held_clients_most);
+  Field(out, "ack_held_total", r.total.held_replies);
+  Field(out, "ack_held_p50_usec", fmt::format("{:.0f}", r.total.held_p50_usec));
+  Field(out, "ack_held_p99_usec", fmt::format("{:.0f}", r.total.held_p99_usec));
+  Field(out, "ack_held_max_usec", fmt::format("{:.0f}", r.total.held_max_usec));
+  Field(out, "ack_timeouts", r.total.ack_timeouts);
+  Field(out, "writes_refused_for_replicas", r.total.refused_for_replicas);
 }
 
 void Cpu(const NodeReport& r, Out& out) {

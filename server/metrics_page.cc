@@ -58,9 +58,22 @@ constexpr ShardMetric kShardMetrics[] = {
     {"clients", "Client connections.", kGauge, &ShardReport::clients},
     {"client_output_bytes", "Replies written and not yet sent.", kGauge,
      &ShardReport::client_output_bytes},
-    {"clients_held", "Clients whose replies wait for their writes to be durable.", kGauge,
+    {"clients_held", "Clients whose replies wait for disks or replicas.", kGauge,
      &ShardReport::held_clients},
+    {"clients_held_for_disk", "Of them, those that wait for this node's disk.", kGauge,
+     &ShardReport::held_for_disk},
+    {"clients_held_for_replicas", "Of them, those that wait for replicas.", kGauge,
+     &ShardReport::held_for_replicas},
+    {"clients_held_for_durable_replicas", "Of them, those that wait for replicas' disks.", kGauge,
+     &ShardReport::held_for_durable_replicas},
+    {"clients_held_most", "The most of them at once.", kGauge, &ShardReport::held_clients_most},
     {"held_reply_bytes", "Bytes of those replies.", kGauge, &ShardReport::held_bytes},
+    {"held_replies_total", "Groups of replies that waited and left.", kCounter,
+     &ShardReport::held_replies},
+    {"ack_timeouts_total", "Replies to writes that became errors: not acknowledged in time.",
+     kCounter, &ShardReport::ack_timeouts},
+    {"writes_refused_for_replicas_total", "Writes refused by min_replicas_to_write.", kCounter,
+     &ShardReport::refused_for_replicas},
     {"commands_total", "Commands run.", kCounter, &ShardReport::commands_processed},
     {"net_input_bytes_total", "Bytes read from clients.", kCounter, &ShardReport::net_input_bytes},
     {"net_output_bytes_total", "Bytes sent to clients.", kCounter, &ShardReport::net_output_bytes},
@@ -95,6 +108,18 @@ constexpr ShardMetric kShardMetrics[] = {
     {"lock_waits_total", "Commands that waited behind one that spans shards.", kCounter,
      &ShardReport::lock_waits},
     {"transactions_total", "Commands that spanned shards.", kCounter, &ShardReport::transactions},
+};
+
+struct ShardTime {
+  const char* name;
+  const char* help;
+  double ShardReport::*micros;
+};
+constexpr ShardTime kShardTimes[] = {
+    {"held_reply_p50_seconds", "How long replies waited for disks or replicas: half of them.",
+     &ShardReport::held_p50_usec},
+    {"held_reply_p99_seconds", "Likewise: 99 of 100.", &ShardReport::held_p99_usec},
+    {"held_reply_max_seconds", "Likewise: all of them.", &ShardReport::held_max_usec},
 };
 
 void AddVector(Page& page, std::string name, std::string help, const Watermarks& watermarks) {
@@ -167,6 +192,13 @@ std::string MetricsText(const NodeReport& report) {
     for (size_t i = 0; i < report.by_shard.size(); ++i) {
       family.samples.push_back(Sample(static_cast<double>(report.by_shard[i].*metric.field),
                                       {{"shard", std::to_string(i)}}));
+    }
+  }
+  for (const ShardTime& metric : kShardTimes) {
+    MetricFamilySample& family = page.Family(metric.name, metric.help, kGauge);
+    for (size_t i = 0; i < report.by_shard.size(); ++i) {
+      family.samples.push_back(
+          Sample(report.by_shard[i].*metric.micros / 1e6, {{"shard", std::to_string(i)}}));
     }
   }
   page.Gauge("rss_bytes", "Resident memory of the process.",

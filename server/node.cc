@@ -150,17 +150,6 @@ absl::Status Node::StartDurability() {
                  .assigned = [&primary] { return primary.AssignedOfAll(); },
                  .pressure = [this] { return pressure_->state(); }});
   if (!services.ok()) return services;
-  // At once, before anybody is served, and at each change.
-  RunOnShards(*engine_, [this](cache::Shard& on) {
-    shard(on.id()).set_holds_replies(durability_->holds_replies());
-  });
-  settings_.OnChange(Setting::kFsync, [this] {
-    for (const auto& each : shards_) {
-      engine_->Post(each->id(), [this](cache::Shard& on) {
-        shard(on.id()).set_holds_replies(durability_->holds_replies());
-      });
-    }
-  });
   return absl::OkStatus();
 }
 
@@ -184,6 +173,10 @@ void Node::FollowSettings() {
   for (Setting id : {Setting::kReplicationToken, Setting::kReplicationTokenPrevious}) {
     settings_.OnChange(id, [this] { replication_->OnTokensChanged(); });
   }
+  for (Setting id : {Setting::kAck, Setting::kFsync}) {
+    settings_.OnChange(id, [this] { ApplyAckSettings(); });
+  }
+  ApplyAckSettings();  // Shards do this first of all.
   for (Setting id :
        {Setting::kTimeout, Setting::kTcpKeepalive, Setting::kProtoMaxBulkLen,
         Setting::kClientQueryBufferLimit, Setting::kClientOutputBufferLimit,
@@ -200,6 +193,20 @@ void Node::ApplyToShards() {
     engine_->Post(shard->id(),
                   [&shard = *shard, settings](cache::Shard&) { shard.Apply(settings); });
   }
+}
+
+void Node::ApplyAckSettings() {
+  for (const auto& shard : shards_) {
+    engine_->Post(shard->id(), [&shard = *shard](cache::Shard&) { shard.gate().FollowSettings(); });
+  }
+}
+
+int Node::GoodReplicas() const {
+  const replication::AckLevels* const levels = replication_->ack_levels();
+  if (levels == nullptr) return 0;
+  // The clock that the link thread goes by, too.
+  const int64_t now_ms = clock_.MonotonicNanos() / 1'000'000;
+  return levels->CurrentSince(now_ms - settings_.Int(Setting::kMinReplicasMaxLagMs));
 }
 
 bool Node::WaitUntilServing() {
@@ -280,6 +287,8 @@ NodeReport Node::MakeReport(std::vector<ShardReport>& shards) const {
   report.output_kbps = output_rate_.per_second() / 1024;
   report.replication = replication_->View();
   report.pressure = pressure_->View();
+  report.replication.min_replicas_to_write = settings_.Int(Setting::kMinReplicasToWrite);
+  report.replication.good_replicas = GoodReplicas();
   if (durability_ != nullptr) report.durability = durability_->View();
   return report;
 }

@@ -98,8 +98,15 @@ class Node {
   // Whether the shard must take no writes: its log or its stream cannot take them.
   bool WritesRefused(ShardId shard) const {
     return replication_->WritesRefused(shard) ||
-           (durability_ != nullptr && !durability_->writing());
+           (durability_ != nullptr && !durability_->writing()) || LacksReplicas();
   }
+  // Fewer replicas are good enough than min_replicas_to_write asks for.
+  bool LacksReplicas() const {
+    return settings_.Int(Setting::kMinReplicasToWrite) != 0 && !is_replica() &&
+           GoodReplicas() < settings_.Int(Setting::kMinReplicasToWrite);
+  }
+  // Replicas that had everything within min_replicas_max_lag_ms.
+  int GoodReplicas() const;
 
   // Gathers the node's state from every shard and answers `client` with it.
   void AnswerReport(Client& client,
@@ -114,6 +121,7 @@ class Node {
   // Hands the settings that clients obey to every shard, now and at each change.
   void FollowSettings();
   void ApplyToShards();
+  void ApplyAckSettings();
   NodeReport MakeReport(std::vector<ShardReport>& shards) const;
   void DrainClients();
   void FollowPressure(int64_t now_ns);

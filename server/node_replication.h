@@ -16,6 +16,7 @@
 #include "cache/engine.h"
 #include "cache/mutation_sink.h"
 #include "cache/shard.h"
+#include "replication/ack_levels.h"
 #include "replication/served_position.h"
 #include "server/node_report.h"
 
@@ -55,10 +56,14 @@ class NodeReplication {
   // Runs `each` on every shard at one cut, then `done` with the watermarks of that cut.
   virtual void AtCut(std::function<void(ShardId)> each,
                      std::function<void(HistoryId, Watermarks)> done) = 0;
-  // Calls `done` with the number of replicas that have `target`: once that is at least `replicas`,
-  // or after `timeout_ms` (0: never give up).
-  virtual void WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
-                       std::function<void(int64_t)> done) = 0;
+  // Calls `done` with the number of replicas that have `target` (in the sense of `kind`): once that
+  // is at least `replicas`, or after `timeout_ms` (0: never give up); or with kUnblocked if this
+  // node stops serving replicas first.
+  static constexpr int64_t kUnblocked = -1;
+  virtual void WaitFor(Watermarks target, replication::AckKind kind, int64_t replicas,
+                       int64_t timeout_ms, std::function<void(int64_t)> done) = 0;
+  // What replicas have acknowledged, for shards that hold replies back; null on a replica.
+  virtual replication::AckLevels* ack_levels() { return nullptr; }
 };
 
 }  // namespace tidemark::server

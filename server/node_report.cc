@@ -18,6 +18,13 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::client_output_bytes,
     &ShardReport::held_clients,
     &ShardReport::held_bytes,
+    &ShardReport::held_for_disk,
+    &ShardReport::held_for_replicas,
+    &ShardReport::held_for_durable_replicas,
+    &ShardReport::held_clients_most,
+    &ShardReport::held_replies,
+    &ShardReport::ack_timeouts,
+    &ShardReport::refused_for_replicas,
     &ShardReport::commands_processed,
     &ShardReport::net_input_bytes,
     &ShardReport::net_output_bytes,
@@ -103,6 +110,9 @@ ShardReport Sum(const std::vector<ShardReport>& shards) {
     for (auto field : kSums) total.*field += shard.*field;
     total.largest_input_bytes = std::max(total.largest_input_bytes, shard.largest_input_bytes);
     total.largest_output_bytes = std::max(total.largest_output_bytes, shard.largest_output_bytes);
+    total.held_p50_usec = std::max(total.held_p50_usec, shard.held_p50_usec);
+    total.held_p99_usec = std::max(total.held_p99_usec, shard.held_p99_usec);
+    total.held_max_usec = std::max(total.held_max_usec, shard.held_max_usec);
     weighted_ttl_ms += shard.average_ttl_ms * static_cast<int64_t>(shard.expiring_keys);
     for (const auto& [word, count] : shard.errors) total.errors[word] += count;
     for (const auto& [name, report] : shard.commands) Add(report, total.commands[name]);

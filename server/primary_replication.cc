@@ -65,7 +65,9 @@ replication::ReplicationServer::Options ServerOptions(const Settings& settings, 
 PrimaryReplication::PrimaryReplication(const Settings& settings, int shards)
     : settings_(settings),
       history_(HistoryId(RandomId())),
-      backlog_budget_(static_cast<size_t>(settings.Int(Setting::kBacklogBytes)), shards) {
+      backlog_budget_(static_cast<size_t>(settings.Int(Setting::kBacklogBytes)), shards),
+      // A turn is all that a shard needs: it looks at the levels at the end of each.
+      ack_levels_(shards, [this](ShardId shard) { engine_->Post(shard, [](cache::Shard&) {}); }) {
   for (int i = 0; i < shards; ++i) {
     replication::ShardPublisher::Options options;
     options.shard = ShardId(static_cast<uint16_t>(i));
@@ -143,6 +145,7 @@ absl::Status PrimaryReplication::Start(std::function<void()> on_synced) {
   replication::ReplicationServer::Options options = ServerOptions(settings_, history_);
   options.ancestors = ancestors_;
   options.hub.link.ancestors = forks_;
+  options.hub.levels = &ack_levels_;
   server_ = std::make_unique<replication::ReplicationServer>(options, std::move(publishing),
                                                              CallsInto(*engine_), archive_.get());
   if (const absl::Status status = server_->Start(); !status.ok()) return status;
@@ -276,12 +279,16 @@ void PrimaryReplication::AtCut(std::function<void(ShardId)> each,
       [this, watermarks, done = std::move(done)](cache::Shard&) { done(history_, *watermarks); });
 }
 
-void PrimaryReplication::WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
-                                 std::function<void(int64_t)> done) {
+void PrimaryReplication::WaitFor(Watermarks target, replication::AckKind kind, int64_t replicas,
+                                 int64_t timeout_ms, std::function<void(int64_t)> done) {
   if (server_ == nullptr) return done(0);  // None can ever come.
   const int wanted = static_cast<int>(std::clamp<int64_t>(replicas, 0, INT_MAX));
-  server_->WaitFor(std::move(target), wanted, timeout_ms,
-                   [done = std::move(done)](int covering) { done(covering); });
+  server_->WaitFor(
+      std::move(target), wanted, timeout_ms,
+      [done = std::move(done)](int covering) {
+        done(covering == replication::PrimaryHub::kStopped ? kUnblocked : covering);
+      },
+      kind);
 }
 
 }  // namespace tidemark::server

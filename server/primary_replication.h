@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/settings/settings.h"
+#include "replication/ack_levels.h"
 #include "replication/backlog.h"
 #include "replication/shard_publisher.h"
 #include "replication/shell/blocking_archive.h"
@@ -53,8 +54,9 @@ class PrimaryReplication final : public NodeReplication {
   replication::ServedPosition Served() const override;
   void AtCut(std::function<void(ShardId)> each,
              std::function<void(HistoryId, Watermarks)> done) override;
-  void WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
+  void WaitFor(Watermarks target, replication::AckKind kind, int64_t replicas, int64_t timeout_ms,
                std::function<void(int64_t)> done) override;
+  replication::AckLevels* ack_levels() override { return &ack_levels_; }
 
  private:
   struct PerShard {
@@ -72,7 +74,8 @@ class PrimaryReplication final : public NodeReplication {
   std::vector<replication::Ancestor> forks_;  // Likewise, and where each was left.
   replication::BacklogBudget backlog_budget_;
   std::vector<PerShard> shards_;
-  cache::Engine* engine_ = nullptr;                         // From Prepare() on.
+  cache::Engine* engine_ = nullptr;  // From Prepare() on.
+  replication::AckLevels ack_levels_;
   std::unique_ptr<replication::BlockingArchive> archive_;   // Null: none.
   std::unique_ptr<replication::ReplicationServer> server_;  // Once started_ is seen; null: no port.
   std::atomic<bool> started_{false};

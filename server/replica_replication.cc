@@ -152,7 +152,8 @@ void ReplicaReplication::AtCut(std::function<void(ShardId)> each,
                         });
 }
 
-void ReplicaReplication::WaitFor(Watermarks, int64_t, int64_t, std::function<void(int64_t)> done) {
+void ReplicaReplication::WaitFor(Watermarks, replication::AckKind, int64_t, int64_t,
+                                 std::function<void(int64_t)> done) {
   done(0);
 }
 

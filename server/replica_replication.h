@@ -44,7 +44,7 @@ class ReplicaReplication final : public NodeReplication {
   replication::ServedPosition Served() const override { return served_.Get(); }
   void AtCut(std::function<void(ShardId)> each,
              std::function<void(HistoryId, Watermarks)> done) override;
-  void WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
+  void WaitFor(Watermarks target, replication::AckKind kind, int64_t replicas, int64_t timeout_ms,
                std::function<void(int64_t)> done) override;
 
  private:

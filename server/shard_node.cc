@@ -16,6 +16,9 @@
 namespace tidemark::server {
 namespace {
 
+constexpr std::string_view kStoppingError =
+    "UNBLOCKED The node is stopping. A write that was made may still survive.";
+
 // What one client may have read from it in one turn.
 size_t ReadLimit(Pressure pressure) {
   switch (pressure) {
@@ -38,6 +41,7 @@ ShardNode::ShardNode(Node& node, net::IoLoop& io, cache::Shard& shard)
       mesh_pressure_(node.pressure_thresholds()),
       log_pressure_(node.pressure_thresholds()),
       pause_timer_(io.context()),
+      gate_(*this),
       connections_(io, node.connection_limit()) {
   shard.AddHook(this);
 }
@@ -90,6 +94,7 @@ void ShardNode::OnTurnEnd() {
   node_.replication().OnTurnEnd(id(), now_ms());
   if (NodeDurability* durability = node_.durability(); durability != nullptr)
     FollowLog(*durability);
+  gate_.OnTurnEnd();
   if (!token_waiters_.empty() && token_waiters_.due(monotonic_ms())) {
     shard_.Post([this](cache::Shard&) { ServeTokenWaiters(); });
   }
@@ -172,10 +177,9 @@ void ShardNode::FollowLog(NodeDurability& durability) {
   if (!durability.started()) return;
   if (const bool hide = !durability.writing(); hide != hides_expired_) {
     hides_expired_ = hide;
-    keyspace().set_effects_only(hide);
+    keyspace().set_effects_only(hide || node_.is_replica());
     if (id() == ShardId(0)) NoteLogState(durability);
   }
-  if (!holding_.empty()) ReleaseReplies(durability);
 }
 
 void ShardNode::NoteLogState(const NodeDurability& durability) {
@@ -187,37 +191,6 @@ void ShardNode::NoteLogState(const NodeDurability& durability) {
                     durability.failed() ? " until the node is restarted" : " for now",
                     durability.cause()));
   }
-}
-
-void ShardNode::ReleaseReplies(NodeDurability& durability) {
-  // Before the look, so that no move between the two is missed.
-  durability.NotifyWhenDurable(id());
-  durability.ReadDurable(&durable_now_);
-  if (durable_now_ != durable_) {
-    durable_ = durable_now_;
-    looked_at_ = 0;
-  }
-  const auto first = holding_.begin() + static_cast<ptrdiff_t>(looked_at_);
-  holding_.erase(std::remove_if(first, holding_.end(),
-                                [&](uint64_t client_id) {
-                                  Client* client = FindClient(client_id);
-                                  return client == nullptr || client->ReleaseReplies(durable_);
-                                }),
-                 holding_.end());
-  looked_at_ = holding_.size();
-  if (!holding_.empty() && durability.failed()) CutHolding(durability.cause());
-}
-
-void ShardNode::CutHolding(std::string_view why) {
-  Log(LogLevel::kError,
-      fmt::format("shard {}: {} clients are cut, whose writes can never be durable: {}",
-                  id().value(), holding_.size(), why));
-  for (uint64_t client_id : std::exchange(holding_, {})) {
-    if (Client* client = FindClient(client_id)) {
-      client->connection().Close(net::CloseReason::kReply);
-    }
-  }
-  looked_at_ = 0;
 }
 
 void ShardNode::WithPosition(std::function<void(const replication::ServedPosition&)> use) {
@@ -255,19 +228,9 @@ void ShardNode::ServeTokenWaiters() {
   token_waiters_.OnTime(monotonic_ms(), node_.replication().Served());
 }
 
-void ShardNode::set_holds_replies(bool holds) {
-  holds_replies_ = holds;
-  // The log's thread is as busy as a shard then.
-  shard_.ShareCoresWith(holds ? 1 : 0);
-  if (holds) return;
-  for (uint64_t client_id : std::exchange(holding_, {})) {
-    if (Client* client = FindClient(client_id)) client->ReleaseAllReplies();
-  }
-  looked_at_ = 0;
-}
-
 void ShardNode::OnTick(int64_t now_ms) {
   connections_.Tick();
+  gate_.OnTick();
   if (held_back_ && !node_.pause_gate().paused(now_ms)) {
     held_back_ = false;
     ForEachClient([](Client& client) { client.Resume(); });
@@ -288,6 +251,8 @@ void ShardNode::OnStop() {
 
 void ShardNode::BeginDrain() {
   listener_->Stop();
+  // What waits for ever would hold up the end; replies that wait a while may still be good.
+  ForEachClient([](Client& client) { client.Unblock(kStoppingError); });
   ForEachClient([](Client& client) { client.CloseAfterReplies(); });
 }
 
@@ -328,13 +293,12 @@ ShardReport ShardNode::ReportSinceStart() {
     net::ClientConnection& connection = client->connection();
     report.blocked_clients += client->blocked() ? 1 : 0;
     report.client_output_bytes += connection.output_bytes();
-    report.held_clients += client->holds_replies() ? 1 : 0;
-    report.held_bytes += client->held_bytes();
     report.largest_input_bytes =
         std::max<uint64_t>(report.largest_input_bytes, connection.input_memory_bytes());
     report.largest_output_bytes =
         std::max<uint64_t>(report.largest_output_bytes, connection.output_bytes());
   }
+  gate_.Report(report);
   report.net_input_bytes = sockets.bytes_in.value();
   report.net_output_bytes = sockets.bytes_out.value();
   report.reads = sockets.reads.value();

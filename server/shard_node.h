@@ -26,6 +26,7 @@
 #include "server/error_counts.h"
 #include "server/freshness.h"
 #include "server/node_report.h"
+#include "server/reply_gate.h"
 #include "server/token_waiters.h"
 
 namespace tidemark::server {
@@ -43,7 +44,8 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   ShardId id() const { return shard_.id(); }
   cache::Shard& shard() { return shard_; }
   cache::Keyspace& keyspace() { return shard_.keyspace(); }
-  int64_t now_ms() const { return shard_.now_ms(); }
+  int64_t now_ms() const { return shard_.now_ms(); }  // Since 1970.
+  int64_t now_ns() const { return io_.now_ns(); }     // Of a clock that never steps back.
   cache::SlowLog& slow_log() { return shard_.slow_log(); }
   ErrorCounts& errors() { return errors_; }
 
@@ -58,11 +60,8 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   void Bury(uint64_t id);
 
   void Apply(const ClientSettings& settings);
-  // fsync=always: replies wait for their writes to be durable.
-  bool holds_replies() const { return holds_replies_; }
-  void set_holds_replies(bool holds);
-  // The client has begun to hold replies back; once until it has let go of them all.
-  void OnHolding(uint64_t client) { holding_.push_back(client); }
+  // Replies that wait for disks or replicas.
+  ReplyGate& gate() { return gate_; }
   // Whether a write may have to wait, or be refused, because of what is full.
   bool pressure_acts() const { return pressure_acts_; }
   // Whether this write must wait in its client's socket now; the client is resumed. Requires:
@@ -75,8 +74,7 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   // What every reader of this replica is promised.
   const StalenessBounds& staleness_bounds() const { return staleness_bounds_; }
   int64_t track_wait_ms() const { return track_wait_ms_; }
-  // The loop's clock, which never steps back.
-  int64_t monotonic_ms() const { return io_.now_ns() / 1'000'000; }
+  int64_t monotonic_ms() const { return now_ns() / 1'000'000; }
   // Calls `use` from a task on this thread, or at once, with a position of which no reader of this
   // node has seen more, once what was answered so far is counted in.
   void WithPosition(std::function<void(const replication::ServedPosition&)> use);
@@ -121,11 +119,9 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   // The shard takes writes again that it has delayed.
   bool WritesMayGoOn() const;
   size_t read_limit() const;
-  // What changes with the log's state, and with what is durable.
+  // What changes with the log's state.
   void FollowLog(NodeDurability& durability);
   static void NoteLogState(const NodeDurability& durability);
-  void ReleaseReplies(NodeDurability& durability);
-  void CutHolding(std::string_view why);
   void ServeTokenWaiters();
 
   Node& node_;
@@ -148,11 +144,7 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   bool held_back_ = false;      // Commands wait for a pause to end.
   bool hides_expired_ = false;  // The log takes no writes: keys past their time stay.
 
-  bool holds_replies_ = false;
-  std::vector<uint64_t> holding_;  // Clients that hold replies back; some may be gone.
-  size_t looked_at_ = 0;           // The first so many do at durable_, too.
-  Watermarks durable_;             // As of the last look.
-  Watermarks durable_now_;
+  ReplyGate gate_;
 
   StalenessBounds staleness_bounds_;
   int64_t track_wait_ms_ = 0;
