@@ -121,9 +121,9 @@ void PrimaryHub::Tick(int64_t now_ms) {
 }
 
 int64_t PrimaryHub::NextDeadlineMs() const {
-  int64_t deadline = catch_up_.NextDeadlineMs();
+  int64_t deadline = std::min(catch_up_.NextDeadlineMs(), registry_.NextDeadlineMs());
   for (const auto& [id, session] : sessions_) {
-    deadline = std::min({deadline, session->link().NextDeadlineMs(), session->NextDeadlineMs()});
+    deadline = std::min(deadline, session->NextDeadlineMs());
   }
   for (const Waiter& waiter : waiters_) deadline = std::min(deadline, waiter.deadline_ms);
   return deadline;

@@ -22,6 +22,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -69,6 +70,10 @@ class ReplicaRegistry {
   void OnGone(const std::string& node_id, int64_t now_ms);
 
   void Tick(int64_t now_ms);
+  int64_t NextDeadlineMs() const {
+    if (entries_.empty()) return std::numeric_limits<int64_t>::max();
+    return kept_ms_ + options_.keep_every_ms;
+  }
 
   // Those that are not connected, and that an archive keeps something for.
   struct Away {

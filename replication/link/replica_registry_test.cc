@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -103,6 +104,15 @@ TEST_F(ReplicaRegistryTest, RemembersThoseThatAreGoneForAWhileAndOnlyAFew) {
   registry_.Tick(2'250);
   EXPECT_THAT(archive_.kept, UnorderedElementsAre(Key("c")));
   EXPECT_EQ(registry_.away().size(), 1u);
+}
+
+TEST_F(ReplicaRegistryTest, ForgetsByItselfWhenNobodyIsConnected) {
+  EXPECT_EQ(registry_.NextDeadlineMs(), std::numeric_limits<int64_t>::max());
+  Connect("a", 1);
+  registry_.Tick(1'000);
+  registry_.OnGone("a", 1'100);
+  while (registry_.NextDeadlineMs() < 10'000) registry_.Tick(registry_.NextDeadlineMs());
+  EXPECT_TRUE(archive_.kept.empty());
 }
 
 TEST_F(ReplicaRegistryTest, ConnectionThatReplacesAnotherIsNoDeparture) {

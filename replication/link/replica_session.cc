@@ -1,5 +1,6 @@
 #include "replication/link/replica_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/link/wire_vectors.h"
@@ -102,6 +103,12 @@ void ReplicaSession::OnFeedFailed(int64_t now_ms) {
   hub_->registry_.OnFeedFailed(link_.identity().node_id, feed_.needs_snapshot(), now_ms);
   link_.Close(wire::Goodbye::OVERFLOW, std::string(feed_.failure().message()), now_ms);
   Release();
+}
+
+int64_t ReplicaSession::NextDeadlineMs() const {
+  // While the output is full nothing is taken, whatever the time; OnWritten() takes more.
+  if (link_.output_bytes() >= hub_->options_.max_output_bytes) return link_.NextDeadlineMs();
+  return std::min(link_.NextDeadlineMs(), feed_.NextDeadlineMs());
 }
 
 std::optional<wire::Refuse> ReplicaSession::Admit(const ReplicaIdentity& replica) {

@@ -53,8 +53,8 @@ class ReplicaSession final : private StreamSource {
   void Tick(int64_t now_ms);
   // Moves frames from the feed to the link's output, up to the hub's bound on that.
   void Pump(int64_t now_ms);
-  // Of the feed; the link has its own.
-  int64_t NextDeadlineMs() const { return feed_.NextDeadlineMs(); }
+  // The next time at which Tick() has something to do.
+  int64_t NextDeadlineMs() const;
 
   uint64_t id() const { return id_; }
   // Why it could be fed no further; see ReplicaFeed::failure().
