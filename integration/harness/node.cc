@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+
 namespace tidemark::integration {
 
 Node Node::Primary(const Flags& flags) {
@@ -32,8 +34,11 @@ void Node::Start() {
     command.push_back("env");
     command.insert(command.end(), environment_.begin(), environment_.end());
   }
-  command.insert(command.end(),
-                 {program_, "--bind=127.0.0.1", fmt::format("--port={}", ready_.port)});
+  command.insert(command.end(), {program_, fmt::format("--port={}", ready_.port)});
+  const bool binds = std::any_of(flags_.begin(), flags_.end(), [](const std::string& flag) {
+    return flag.starts_with("--bind=");
+  });
+  if (!binds) command.push_back("--bind=127.0.0.1");
   if (opens_replication_port_) {
     command.push_back(fmt::format("--replication_port={}", ready_.replication_port.value_or(0)));
   }
