@@ -284,6 +284,9 @@ void ExportServer::Core::WantRound() {
 void ExportServer::Core::Round() {
   round_at_ = std::chrono::steady_clock::now();
   for (const auto& [session, connection] : connections_) Serve(connection.get());
+  // Those who are away fall behind as well, and may be lost by now.
+  status_due_ = true;
+  ArmTick();
 }
 
 // --- Time ---

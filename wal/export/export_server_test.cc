@@ -262,6 +262,24 @@ TEST_F(ExportServerTest, ANewPlaceIsSavedAtOnce) {
   EXPECT_TRUE(Eventually([&] { return Saved().find('a') != std::string::npos; }));
 }
 
+TEST_F(ExportServerTest, TheLagOfOneThatIsAwayIsSeenToGrow) {
+  Start();
+  {
+    TestConsumer consumer(Named("a"));
+    ASSERT_TRUE(consumer.Connect());
+    while (!consumer.has_cursor()) ASSERT_TRUE(consumer.ReadSome(5'000));
+  }
+  const auto shows = [&](uint64_t lag_records) {
+    const ExportStatus status = server_->status();
+    return status.consumers.size() == 1 &&
+           status.consumers[0].state == ConsumerStatus::State::kAway &&
+           status.consumers[0].lag_records == lag_records;
+  };
+  ASSERT_TRUE(Eventually([&] { return shows(0); }));
+  Write(1, 6);
+  EXPECT_TRUE(Eventually([&] { return shows(6); }));
+}
+
 TEST_F(ExportServerTest, InConnectModeTheNodeDialsAgainAndAgain) {
   asio::io_context context;
   asio::ip::tcp::acceptor acceptor(context,
