@@ -62,12 +62,10 @@ std::string HelloFault(const wire::Hello& hello) {
   return "";
 }
 
-// Whether a replica that said `before` of its disk may now say `durable`. It says nothing (empty)
-// if it keeps no log; once it has said something it goes on to.
-bool DurableCanBe(const Watermarks& before, const Watermarks& durable, const Watermarks& received) {
-  if (durable.empty()) return before.empty();
-  return durable.size() == received.size() && Covers(received, durable) &&
-         (before.empty() || Covers(durable, before));
+// Whether a replica that has `received` so much may say `durable` of its disk. Nothing (empty)
+// means that it keeps no log. It may be less than before: a replica whose log begins anew says so.
+bool DurableCanBe(const Watermarks& durable, const Watermarks& received) {
+  return durable.empty() || (durable.size() == received.size() && Covers(received, durable));
 }
 
 ReplicaPosition PositionOf(const wire::Hello& hello) {
@@ -222,7 +220,7 @@ void PrimaryLink::HandleAck(const wire::Ack& ack, int64_t now_ms) {
   // An ack that claims more than was sent would make WAIT lie; one that goes back, lag.
   if (!fits || !Covers(sent_, received) || !Covers(received, applied) ||
       !Covers(received, received_) || !Covers(applied, applied_) ||
-      !DurableCanBe(durable_, durable, received)) {
+      !DurableCanBe(durable, received)) {
     return Close(wire::Goodbye::PROTOCOL, "an ack that cannot be", now_ms);
   }
   received_ = received;
