@@ -79,7 +79,17 @@ class SliceBuilder {
 }  // namespace
 
 Applier::Applier(const Options& options)
-    : options_(options), keys_(static_cast<size_t>(options.own_shards)) {}
+    : options_(options),
+      history_(options.start.history),
+      ancestors_(options.start_ancestors),
+      synced_(options.start.history != HistoryId()),
+      keys_(options.start_keys) {
+  keys_.resize(static_cast<size_t>(options.own_shards));
+  for (const ShardPosition& shard : options.start.shards) {
+    applied_.push_back(shard.sequence);
+    applied_digests_.push_back(shard.stream_digest);
+  }
+}
 
 // --- What ReplicaLink says ---
 
@@ -106,6 +116,7 @@ void Applier::OnPlan(const StreamPlan& plan) {
   if (!staging_) {
     synced_ = true;
     history_ = plan.history;  // Perhaps a descendant of what it was: all that is here is of both.
+    ancestors_ = plan.ancestors;
     return;
   }
   begin_staging_due_ = true;
@@ -366,6 +377,7 @@ void Applier::Finish(const StepUnderWay& step) {
       break;
     case ApplyStep::Kind::kSwapIn:
       history_ = plan_.history;
+      ancestors_ = plan_.ancestors;
       applied_ = staged_;
       applied_digests_ = staged_digests_;
       staging_ = false;

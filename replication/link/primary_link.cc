@@ -57,6 +57,24 @@ ReplicaPosition PositionOf(const wire::Hello& hello) {
   return position;
 }
 
+// The newest of them that fit beside the plans of so many shards.
+void AddAncestors(const std::vector<Ancestor>& ancestors, wire::Accept* accept) {
+  constexpr size_t kMaxAncestors = 16;
+  constexpr size_t kMaxAncestorBytes = 64 << 10;
+  size_t first = ancestors.size();
+  size_t bytes = 0;
+  while (first > 0 && ancestors.size() - first < kMaxAncestors) {
+    bytes += 16 + ancestors[first - 1].fork.size() * sizeof(uint64_t);
+    if (bytes > kMaxAncestorBytes) break;
+    --first;
+  }
+  for (; first < ancestors.size(); ++first) {
+    wire::Ancestor* out = accept->add_ancestors();
+    out->set_history(ancestors[first].history.value());
+    ToWire(ancestors[first].fork, out->mutable_fork());
+  }
+}
+
 }  // namespace
 
 PrimaryLink::PrimaryLink(const Options& options, StreamSource* source, int64_t now_ms)
@@ -84,6 +102,7 @@ void PrimaryLink::OnBytes(std::string_view bytes, int64_t now_ms) {
 void PrimaryLink::Handle(const ControlMessage& message, int64_t now_ms) {
   if (const auto* goodbye = std::get_if<wire::Goodbye>(&message)) {
     state_ = State::kClosed;
+    heard_goodbye_ = *goodbye;
     cause_ = absl::UnavailableError(fmt::format("the replica said goodbye ({}): {}",
                                                 wire::Goodbye::Code_Name(goodbye->code()),
                                                 PeerText(goodbye->text())));
@@ -115,7 +134,9 @@ void PrimaryLink::HandleHello(const wire::Hello& hello, int64_t now_ms) {
   }
   identity_ = {.node_id = hello.node_id(),
                .client_port = static_cast<uint16_t>(hello.client_port()),
-               .wants_zstd = hello.want_zstd()};
+               .wants_zstd = hello.want_zstd(),
+               .takes_promotion = hello.takes_promotion()};
+  token_ = hello.token();
   if (const std::optional<wire::Refuse> refusal = source_->Admit(identity_)) {
     return Refuse(*refusal);
   }
@@ -135,6 +156,7 @@ void PrimaryLink::OnPlan(const StreamPlan& plan, int64_t now_ms) {
     accept.set_continues(plan.continues.value());
   }
   accept.set_heartbeat_interval_ms(static_cast<uint32_t>(options_.heartbeat_interval_ms));
+  AddAncestors(options_.ancestors, &accept);
   for (const ShardPlan& shard : plan.shards) {
     // A replica swaps all shards in as one, so a mixed plan is not one it could carry out.
     CHECK((shard.source == CatchUpSource::kSnapshot) == plan.is_snapshot());
@@ -258,8 +280,33 @@ void PrimaryLink::Close(wire::Goodbye::Code code, std::string_view text, int64_t
   wire::Goodbye goodbye;
   goodbye.set_code(code);
   goodbye.set_text(std::string(text));
+  SayGoodbye(goodbye);
+}
+
+void PrimaryLink::CloseMoved(std::string_view host, uint16_t port, int64_t now_ms) {
+  if (state_ == State::kClosing || state_ == State::kClosed) return;
+  wire::Goodbye goodbye;
+  goodbye.set_code(wire::Goodbye::MOVED);
+  goodbye.set_text(fmt::format("the primary is now {}:{}", host, port));
+  goodbye.set_moved_host(std::string(host));
+  goodbye.set_moved_port(port);
+  SayGoodbye(goodbye);
+}
+
+void PrimaryLink::SayGoodbye(const wire::Goodbye& goodbye) {
   Push(goodbye);
-  BeginClosing(absl::AbortedError(fmt::format("{}: {}", wire::Goodbye::Code_Name(code), text)));
+  BeginClosing(absl::AbortedError(
+      fmt::format("{}: {}", wire::Goodbye::Code_Name(goodbye.code()), goodbye.text())));
+}
+
+void PrimaryLink::Promote(bool force) {
+  DCHECK(streaming() && identity_.takes_promotion);
+  wire::Promote promote;
+  promote.set_history(plan_.history.value());
+  ToWire(source_->Emitted(), promote.mutable_emitted());
+  promote.set_force(force);
+  promote.set_token(token_);
+  Push(promote);
 }
 
 void PrimaryLink::Refuse(const wire::Refuse& refusal) {

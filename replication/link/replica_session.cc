@@ -79,8 +79,7 @@ void ReplicaSession::Pump(int64_t now_ms) {
   }
   drained_.clear();
   if (hub_->stopping_ && Covers(link_.sent(), hub_->stop_target_)) {
-    link_.Close(wire::Goodbye::STOPPING, "the primary is shutting down", now_ms);
-    Release();
+    hub_->SayStopping(this, now_ms);
   }
 }
 

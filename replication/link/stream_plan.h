@@ -24,6 +24,14 @@ struct ReplicaPosition {
   std::vector<ShardPosition> shards;  // Indexed by the primary's shard.
 };
 
+// A history whose stream is, up to `fork` of each shard, a prefix of the one that descends from it.
+struct Ancestor {
+  HistoryId history;
+  Watermarks fork;
+
+  friend bool operator==(const Ancestor&, const Ancestor&) = default;
+};
+
 enum class CatchUpSource : uint8_t {
   kCurrent = 1,   // Nothing is missing.
   kBacklog = 2,   // The missing frames follow.
@@ -42,6 +50,8 @@ struct StreamPlan {
   std::vector<ShardPlan> shards;
   // Without a snapshot: the history that the replica's data is of, `history` or an ancestor of it.
   HistoryId continues = {};
+  // Of `history`, oldest first, as far as the primary names them. On the replica's side.
+  std::vector<Ancestor> ancestors = {};
 
   bool is_snapshot() const {
     return !shards.empty() && shards.front().source == CatchUpSource::kSnapshot;

@@ -19,6 +19,7 @@
 #include "base/log/log.h"
 #include "fmt/format.h"
 #include "replication/apply/shard_applier.h"
+#include "replication/shell/primary_locator.h"
 
 namespace tidemark::replication {
 namespace {
@@ -30,6 +31,19 @@ constexpr int64_t kStatusMs = 5;
 
 std::string Text(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
+}
+
+// What the snapshot that comes will cost; empty if nothing that another history lacks.
+std::string DiscardedText(const std::vector<ReplicaLink::DiscardedSpan>& spans) {
+  std::string text;
+  for (const ReplicaLink::DiscardedSpan& span : spans) {
+    text += fmt::format("{} shard {}: {} to {}", text.empty() ? "" : ",", span.shard.value(),
+                        span.first.value(), span.last.value());
+  }
+  if (text.empty()) return text;
+  return fmt::format(
+      "; this node held records that the primary's history does not have, which are discarded:{}",
+      text);
 }
 
 Applier::Options WithShards(Applier::Options options, size_t shards) {
@@ -56,7 +70,9 @@ class ReplicaClient::Core final : public LinkSocketOwner {
       : options_(options),
         calls_(std::move(calls)),
         applier_(WithShards(options.applier, keyspaces.size())),
-        link_(options.link, &applier_, LinkLoop::NowMs()),
+        relay_(&applier_, options.relay_bytes),
+        link_(options.link, &relay_, LinkLoop::NowMs()),
+        locator_(loop_.context()),
         resolver_(loop_.context()),
         tick_(loop_.context()) {
     for (cache::Keyspace* keyspace : keyspaces) {
@@ -72,6 +88,14 @@ class ReplicaClient::Core final : public LinkSocketOwner {
     loop_.Start("primary link");
   }
   void Stop();
+  Ending Finish(wire::Goodbye::Code code);
+  void RefusePromotion(std::string why) {
+    loop_.Post([this, why = std::move(why)] {
+      link_.Fail(wire::Goodbye::PROMOTION_REFUSED, absl::FailedPreconditionError(why),
+                 LinkLoop::NowMs());
+      Serve();
+    });
+  }
   void SetToken(std::string token) {
     loop_.Post([this, token = std::move(token)] { link_.set_token(token); });
   }
@@ -115,6 +139,9 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   void Serve();
   void ServeConnection(int64_t now_ms);
   void Connect();
+  void ConnectTo(uint16_t port);
+  void TellOwner();
+  void FinishIfDone();
   void OnConnect(const asio::error_code& error);
   void HandOutSteps(int64_t now_ms);
   void HandOut(ApplyStep step);
@@ -129,12 +156,16 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   LinkLoop loop_;
   std::vector<std::unique_ptr<ShardApplier>> shards_;  // Each used on its shard's thread.
   Applier applier_;
+  RelayBacklog relay_;
   ReplicaLink link_;
   uint64_t apply_ns_ = 0;
   absl::AnyInvocable<void()> on_synced_;  // Null once called.
   bool started_ = false;
   std::shared_ptr<std::promise<void>> stopped_;  // Set while stopping.
 
+  std::shared_ptr<std::promise<Ending>> finishing_;  // Set while Finish() waits.
+
+  PrimaryLocator locator_;
   // An attempt to connect: its number makes handlers of an earlier one know that they are late.
   asio::ip::tcp::resolver resolver_;
   std::optional<asio::ip::tcp::socket> connecting_;
@@ -166,8 +197,32 @@ void ReplicaClient::Core::Serve() {
   HandOutSteps(now_ms);
   if (applier_.TakeAppliedMoved()) link_.OnApplied(applier_.AckableApplied(), now_ms);
   ServeConnection(now_ms);
+  TellOwner();
+  FinishIfDone();
   NoteChanges(now_ms);
   ArmTick();
+}
+
+void ReplicaClient::Core::TellOwner() {
+  if (link_.TakePromotionOrder() && options_.on_promotion_order) options_.on_promotion_order();
+  if (auto moved = link_.TakeNewPrimary(); moved && options_.on_new_primary) {
+    options_.on_new_primary(std::move(moved->host), moved->port);
+  }
+}
+
+void ReplicaClient::Core::FinishIfDone() {
+  if (finishing_ == nullptr || link_.state() != ReplicaLink::State::kStopped) return;
+  if (!observers_.empty()) return;  // They are owed an answer, too.
+  const std::optional<ReplicaPosition> position = applier_.Position();
+  if (!position) return;
+  Ending ending;
+  ending.position = *position;
+  ending.ancestors = applier_.ancestors();
+  ending.emitted = link_.emitted();
+  ending.tail = relay_.Take(position->shards);
+  ending.keys = applier_.keys();
+  ending.whole = applier_.whole();
+  std::exchange(finishing_, nullptr)->set_value(std::move(ending));
 }
 
 // --- The connection ---
@@ -182,6 +237,7 @@ void ReplicaClient::Core::ServeConnection(int64_t now_ms) {
   if (!attempting && connecting_) {
     ++attempt_;
     connecting_.reset();
+    locator_.Cancel();
     resolver_.cancel();
   }
   if (attempting && !connecting_) Connect();
@@ -195,7 +251,20 @@ void ReplicaClient::Core::ServeConnection(int64_t now_ms) {
 void ReplicaClient::Core::Connect() {
   connecting_.emplace(loop_.context());
   const uint64_t attempt = ++attempt_;
-  resolver_.async_resolve(options_.primary_host, fmt::format("{}", options_.primary_port),
+  if (!options_.locate_primary) return ConnectTo(options_.primary_port);
+  locator_.Locate(options_.primary_host, options_.primary_port, options_.link.node_id,
+                  [this, attempt](absl::StatusOr<uint16_t> port) {
+                    if (attempt != attempt_) return;
+                    if (port.ok()) return ConnectTo(*port);
+                    connecting_.reset();
+                    link_.OnConnectFailed(port.status(), LinkLoop::NowMs());
+                    Serve();
+                  });
+}
+
+void ReplicaClient::Core::ConnectTo(uint16_t port) {
+  const uint64_t attempt = attempt_;
+  resolver_.async_resolve(options_.primary_host, fmt::format("{}", port),
                           [this, attempt](const asio::error_code& error,
                                           const asio::ip::tcp::resolver::results_type& endpoints) {
                             if (attempt != attempt_) return;
@@ -321,7 +390,7 @@ void ReplicaClient::Core::NoteChanges(int64_t now_ms) {
   } else if (link_.state() == ReplicaLink::State::kStreaming) {
     line = "link to the primary: connected";
   } else if (link_.state() == ReplicaLink::State::kSnapshot) {
-    line = "link to the primary: receiving a snapshot";
+    line = "link to the primary: receiving a snapshot" + DiscardedText(link_.discarded());
   }
   if (!line.empty() && line != logged_) {
     Log(link_.refused() ? LogLevel::kError : LogLevel::kInfo, line);
@@ -376,6 +445,19 @@ void ReplicaClient::Core::Stop() {
   socket_.reset();
 }
 
+ReplicaClient::Ending ReplicaClient::Core::Finish(wire::Goodbye::Code code) {
+  const auto finishing = std::make_shared<std::promise<Ending>>();
+  std::future<Ending> ending = finishing->get_future();
+  loop_.Post([this, finishing, code] {
+    finishing_ = finishing;
+    link_.Stop(LinkLoop::NowMs(), code);
+    Serve();
+  });
+  Ending result = ending.get();
+  Stop();
+  return result;
+}
+
 ReplicaClient::ReplicaClient(const Options& options, std::vector<cache::Keyspace*> keyspaces,
                              ShardCalls calls)
     : core_(std::make_unique<Core>(options, std::move(keyspaces), std::move(calls))) {}
@@ -386,6 +468,10 @@ void ReplicaClient::Start(absl::AnyInvocable<void()> on_synced) {
   core_->Start(std::move(on_synced));
 }
 void ReplicaClient::Stop() { core_->Stop(); }
+ReplicaClient::Ending ReplicaClient::Finish(wire::Goodbye::Code code) {
+  return core_->Finish(code);
+}
+void ReplicaClient::RefusePromotion(std::string why) { core_->RefusePromotion(std::move(why)); }
 void ReplicaClient::SetToken(std::string token) { core_->SetToken(std::move(token)); }
 void ReplicaClient::ObserveAtCut(std::function<void(ShardId)> each, Observed done) {
   core_->ObserveAtCut(std::move(each), std::move(done));
