@@ -33,16 +33,15 @@ std::string Text(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
 }
 
-// What the snapshot that comes will cost; empty if nothing that another history lacks.
+// What the snapshot that comes will cost.
 std::string DiscardedText(const std::vector<ReplicaLink::DiscardedSpan>& spans) {
   std::string text;
   for (const ReplicaLink::DiscardedSpan& span : spans) {
     text += fmt::format("{} shard {}: {} to {}", text.empty() ? "" : ",", span.shard.value(),
                         span.first.value(), span.last.value());
   }
-  if (text.empty()) return text;
   return fmt::format(
-      "; this node held records that the primary's history does not have, which are discarded:{}",
+      "this node held records that the primary's history does not have, which are discarded:{}",
       text);
 }
 
@@ -184,6 +183,8 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   int64_t tick_at_ms_ = kNever;
   std::string
       logged_;  // The last line about the link, so that a failure that repeats is told once.
+
+  uint64_t logged_discarded_ = 0;
 
   mutable std::mutex status_mutex_;
   Status status_;             // Under the mutex.
@@ -384,13 +385,17 @@ void ReplicaClient::Core::ArmTick() {
 
 void ReplicaClient::Core::NoteChanges(int64_t now_ms) {
   if (applier_.synced() && on_synced_ != nullptr) std::exchange(on_synced_, nullptr)();
+  const uint64_t discarded = link_.counters().discarded_records;
+  if (std::exchange(logged_discarded_, discarded) != discarded) {
+    Log(LogLevel::kWarning, DiscardedText(link_.discarded()));
+  }
   std::string line;
   if (link_.state() == ReplicaLink::State::kBackoff && !link_.last_failure().ok()) {
     line = fmt::format("link to the primary: {}; trying again", Text(link_.last_failure()));
   } else if (link_.state() == ReplicaLink::State::kStreaming) {
     line = "link to the primary: connected";
   } else if (link_.state() == ReplicaLink::State::kSnapshot) {
-    line = "link to the primary: receiving a snapshot" + DiscardedText(link_.discarded());
+    line = "link to the primary: receiving a snapshot";
   }
   if (!line.empty() && line != logged_) {
     Log(link_.refused() ? LogLevel::kError : LogLevel::kInfo, line);
