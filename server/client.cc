@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/key_hash.h"
 #include "base/log/log.h"
 #include "base/text.h"
+#include "cache/commands/errors.h"
 #include "server/durability.h"
 #include "server/node.h"
 #include "server/shard_node.h"
@@ -84,12 +86,32 @@ std::function<void(Client::Answer)> Client::Defer() {
   };
 }
 
-std::function<void(Client::Answer)> Client::Block() {
+std::function<void(Client::Answer)> Client::Block(OnRoleChange on_role_change) {
   blocked_ = true;
-  return [&shard = shard_, id = id(), complete = Defer()](const Answer& answer) {
-    if (Client* client = shard.FindClient(id)) client->blocked_ = false;
-    complete(answer);
+  const cache::Session::SlotId slot = session_.OpenSlot();
+  const bool unblocks = on_role_change == OnRoleChange::kUnblock;
+  if (unblocks) unblocks_ = slot;
+  return [&shard = shard_, id = id(), slot, unblocks](const Answer& answer) {
+    Client* const client = shard.FindClient(id);
+    if (client == nullptr) return;
+    if (unblocks && client->unblocks_ != slot) return;  // A change of role has answered it.
+    client->unblocks_.reset();
+    client->blocked_ = false;
+    client->session_.CompleteSlot(slot, answer);
   };
+}
+
+void Client::OnRoleChanged() {
+  latest_name_ = {};
+  if (const auto slot = std::exchange(unblocks_, std::nullopt)) {
+    blocked_ = false;
+    session_.CompleteSlot(*slot, [](cache::ReplyBuilder& reply) {
+      reply.Error(
+          "UNBLOCKED force unblock from blocking operation, instance state changed (master -> "
+          "replica?)");
+    });
+  }
+  Resume();
 }
 
 void Client::CloseAfterReplies() {
@@ -295,7 +317,7 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
   } else if (!node().serving() && (spec.flags & cache::kLoading) == 0) {
     error = "LOADING Redis is loading the dataset in memory";  // Clients know this text.
   } else if (spec.is_write() && node().is_replica()) {
-    error = "READONLY You can't write against a read only replica.";
+    error = cache::kReadOnlyReplica;
   } else if (spec.is_write() && node().replication().WritesRefused(shard_.id())) {
     error =
         "MISCONF A write of this shard could not be encoded for its readers; writes are refused "

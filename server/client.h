@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,8 +52,10 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   // then. The returned function may be called once, from a task on this shard's thread.
   using Answer = std::function<void(cache::ReplyBuilder&)>;
   std::function<void(Answer)> Defer();
-  // As Defer, and no later command of this client runs before it (WAIT, DEBUG SLEEP).
-  std::function<void(Answer)> Block();
+  // As Defer, and no later command of this client runs before it (WAIT, DEBUG SLEEP). A change of
+  // the node's role ends the wait with an error, unless the command has nothing to do with roles.
+  enum class OnRoleChange { kUnblock, kKeepWaiting };
+  std::function<void(Answer)> Block(OnRoleChange on_role_change = OnRoleChange::kUnblock);
   uint64_t id() const { return connection_.id(); }
   int protocol() const { return protocol_; }
   void set_protocol(int protocol);
@@ -82,6 +85,8 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
 
   // The node's state changed (a pause ended, a sync completed): try again.
   void Resume();
+  // The node is a primary now that was a replica, or the other way, or follows another.
+  void OnRoleChanged();
 
   // Replies that wait for their writes to be durable (fsync=always), and all output behind them.
   uint64_t held_bytes() const;
@@ -154,6 +159,7 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   bool authenticated_ = false;
   bool no_touch_ = false;
   bool blocked_ = false;
+  std::optional<cache::Session::SlotId> unblocks_;  // Blocked until a change of role at the latest.
   bool closing_ = false;
   ReplyMode reply_mode_ = ReplyMode::kOn;
   bool skipping_ = false;  // The one command that kSkipNext is about has been started.

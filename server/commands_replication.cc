@@ -9,6 +9,7 @@
 #include "server/argument_docs.h"
 #include "server/client.h"
 #include "server/commands_backup.h"
+#include "server/commands_roles.h"
 #include "server/help.h"
 #include "server/history_text.h"
 #include "server/metrics_page.h"
@@ -162,8 +163,12 @@ constexpr std::string_view kHelp[] = {
     "    Keeps the data directory's files while they are copied, for tidectl backup.",
     "DIGEST",
     "    A digest of the contents at a watermark: equal on nodes that hold the same.",
+    "HISTORY",
+    "    Where the node's history comes from, and what its promotion lost.",
     "METRICS",
     "    Every counter, in Prometheus' text format.",
+    "PEER",
+    "    The node's id, role and replication port, for other nodes.",
     "WATERMARKS",
     "    The vectors of this node and, on a primary, of its replicas.",
 };
@@ -172,6 +177,7 @@ void TideHelp(Client& client, Args) { AnswerHelp("TIDE", kHelp, client.reply());
 constexpr uint32_t kOpen = kNoScript | kLoading | kStale;
 
 constexpr RowFamily kTideFamily = {"@slow", "server", kOpen};
+constexpr RowFamily kPeerFamily = {"@slow", "server", kOpen | kNoAuth};
 constexpr RowFamily kRoleFamily = {"@admin @fast @dangerous", "server", kOpen | kFast};
 constexpr RowFamily kWaitFamily = {"@slow @connection", "generic", kNoScript};
 constexpr RowFamily kContainerFamily = {"@slow", "server"};
@@ -185,8 +191,12 @@ constexpr std::array kTideSubcommands = {
         "A digest of the contents at a watermark.",
         "O(N) in the number of keys, in slices between other commands"),
     Row(kTideFamily, "tide|help", 2, TideHelp, "0.1.0", "The subcommands in brief."),
+    Row(kTideFamily, "tide|history", 2, TideHistory, "0.1.0",
+        "Where the node's history comes from, and what its promotion lost."),
     Row(kTideFamily, "tide|metrics", 2, TideMetrics, "0.1.0",
         "Every counter, in Prometheus' text format."),
+    Row(kPeerFamily, "tide|peer", 2, TidePeer, "0.1.0",
+        "The node's id, role and replication port, for other nodes."),
     Row(kTideFamily, "tide|watermarks", 2, TideWatermarks, "0.1.0",
         "The watermark vectors of the node and its replicas."),
 };
