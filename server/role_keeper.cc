@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/log/log.h"
+#include "base/thread_name.h"
 #include "replication/shell/primary_locator.h"
 #include "server/node.h"
 
@@ -64,7 +65,10 @@ ReplicaReplication::Orders RoleKeeper::orders() {
 }
 
 void RoleKeeper::Start() {
-  thread_ = std::thread([this] { Run(); });
+  thread_ = std::thread([this] {
+    NameThread("roles");
+    Run();
+  });
 }
 
 void RoleKeeper::Stop() {
