@@ -188,8 +188,8 @@ bool RoleKeeper::BeginFailover(Target target, FailoverPlan::Options options) {
 }
 
 bool RoleKeeper::AbortFailover() {
-  if (failover_state() != FailoverState::kWaitingForSync) return false;
   const std::lock_guard lock(mutex_);
+  if (failover_state() != FailoverState::kWaitingForSync) return false;
   abort_ = true;
   changed_.notify_all();
   return true;

@@ -89,7 +89,17 @@ void RoleKeeper::DoFailover(const Target& target, const FailoverPlan::Options& o
 }
 
 bool RoleKeeper::HandOver(const Target& target, bool force) {
-  failover_state_ = FailoverState::kInProgress;
+  bool aborted = false;
+  {
+    // Whoever is told that the failover is aborted is told the truth.
+    const std::lock_guard lock(mutex_);
+    aborted = abort_;
+    if (!aborted) failover_state_ = FailoverState::kInProgress;
+  }
+  if (aborted) {
+    GiveUpFailover("it was aborted", /*stream_ended=*/true);
+    return false;
+  }
   const auto promise = std::make_shared<std::promise<replication::PromotionOutcome>>();
   std::future<replication::PromotionOutcome> answer = promise->get_future();
   switch_.primary().Promote(
