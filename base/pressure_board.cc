@@ -6,8 +6,8 @@ namespace tidemark {
 namespace {
 
 constexpr std::array<PressureInput, kPressureInputs> kInputs = {
-    PressureInput::kShardQueue, PressureInput::kLogBytes, PressureInput::kReplicaLag,
-    PressureInput::kMemory, PressureInput::kExportLag};
+    PressureInput::kShardQueue, PressureInput::kLogBytes,  PressureInput::kReplicaLag,
+    PressureInput::kMemory,     PressureInput::kExportLag, PressureInput::kSubscriberQueue};
 
 constexpr int ShiftOf(PressureInput input) { return 8 * static_cast<int>(input); }
 
@@ -26,26 +26,23 @@ Pressure Worst(uint64_t states) {
   return worst;
 }
 
-bool EmptiesItself(PressureInput input) {
-  return input == PressureInput::kShardQueue || input == PressureInput::kLogBytes;
-}
-
 struct Row {
   Action throttled;
-  Action suspended_queue;
-  Action suspended_shortage;
+  Action mesh, log, lag, shortage;  // Suspended by that.
 };
 
 // docs/backpressure.md, "What each state does", in the order of Work.
+constexpr Action kAdmit = Action::kAdmit, kLimit = Action::kLimit, kDelay = Action::kDelay,
+                 kRefuse = Action::kRefuse;
 constexpr std::array<Row, kWorks> kRows = {{
-    /* kRead         */ {Action::kLimit, Action::kDelay, Action::kLimit},
-    /* kDelete       */ {Action::kLimit, Action::kDelay, Action::kLimit},
-    /* kWrite        */ {Action::kLimit, Action::kDelay, Action::kRefuse},
-    /* kBlocking     */ {Action::kLimit, Action::kDelay, Action::kRefuse},
-    /* kSubscribe    */ {Action::kLimit, Action::kDelay, Action::kRefuse},
-    /* kAdmin        */ {Action::kAdmit, Action::kAdmit, Action::kAdmit},
-    /* kReplication  */ {Action::kAdmit, Action::kAdmit, Action::kAdmit},
-    /* kHousekeeping */ {Action::kDelay, Action::kDelay, Action::kDelay},
+    /* kRead         */ {kLimit, kLimit, kLimit, kLimit, kLimit},
+    /* kDelete       */ {kLimit, kLimit, kDelay, kLimit, kLimit},
+    /* kWrite        */ {kLimit, kLimit, kDelay, kDelay, kRefuse},
+    /* kBlocking     */ {kLimit, kLimit, kLimit, kLimit, kRefuse},
+    /* kSubscribe    */ {kLimit, kLimit, kLimit, kLimit, kRefuse},
+    /* kAdmin        */ {kAdmit, kAdmit, kAdmit, kAdmit, kAdmit},
+    /* kReplication  */ {kAdmit, kAdmit, kAdmit, kAdmit, kAdmit},
+    /* kHousekeeping */ {kDelay, kDelay, kDelay, kDelay, kDelay},
 }};
 
 }  // namespace
@@ -61,16 +58,32 @@ std::string_view ToString(PressureInput input) {
     case PressureInput::kMemory:
       return "memory";
     case PressureInput::kExportLag:
+      return "export_lag";
+    case PressureInput::kSubscriberQueue:
       break;
   }
-  return "export_lag";
+  return "subscriber_queue";
 }
 
 Action ActionFor(Work work, PressureInput input, Pressure pressure) {
   if (pressure == Pressure::kNormal) return Action::kAdmit;
+  // Its own bound acts, on the replica that fills it.
+  if (input == PressureInput::kSubscriberQueue && work != Work::kHousekeeping) return kAdmit;
   const Row& row = kRows[static_cast<size_t>(work)];
   if (pressure == Pressure::kThrottled) return row.throttled;
-  return EmptiesItself(input) ? row.suspended_queue : row.suspended_shortage;
+  switch (input) {
+    case PressureInput::kShardQueue:
+    case PressureInput::kSubscriberQueue:
+      return row.mesh;
+    case PressureInput::kLogBytes:
+      return row.log;
+    case PressureInput::kReplicaLag:
+      return row.lag;
+    case PressureInput::kMemory:
+    case PressureInput::kExportLag:
+      break;
+  }
+  return row.shortage;
 }
 
 std::optional<PressureBoard::Transition> PressureBoard::Update(PressureInput input, int percent) {

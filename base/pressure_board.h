@@ -19,18 +19,20 @@
 
 namespace tidemark {
 
-// What can fill up. The first two are queues that the node itself empties, so waiting helps. The
-// others are shortages: they may last until someone else acts.
+// What can fill up. The first three empty by themselves once less comes in, so waiting helps.
+// kMemory and kExportLag are shortages: they may last until someone else acts. The last is bounded
+// by itself and holds up no client.
 enum class PressureInput : uint8_t {
   kShardQueue,  // The fullest of a shard's queues to its peers.
-  kLogBytes,    // Bytes that the log has taken and not yet made durable.
+  kLogBytes,    // Bytes that the log has taken and not yet written.
   kReplicaLag,  // Of the slowest replica that writes are required to reach.
   kMemory,
-  kExportLag,  // Of the change export, against what the log retains for it.
+  kExportLag,        // Of the change export, against what the log retains for it.
+  kSubscriberQueue,  // What waits for the replica that reads slowest.
 };
-inline constexpr int kPressureInputs = 5;
+inline constexpr int kPressureInputs = 6;
 
-// "shard_queue", "log_bytes", "replica_lag", "memory", "export_lag".
+// "shard_queue", "log_bytes", "replica_lag", "memory", "export_lag", "subscriber_queue".
 std::string_view ToString(PressureInput input);
 
 // What may be asked of a node, as backpressure tells it apart.

@@ -14,6 +14,7 @@ using testing::Optional;
 constexpr PressureInput kAllInputs[] = {PressureInput::kShardQueue, PressureInput::kLogBytes,
                                         PressureInput::kReplicaLag, PressureInput::kMemory,
                                         PressureInput::kExportLag};
+constexpr PressureInput kShortages[] = {PressureInput::kMemory, PressureInput::kExportLag};
 constexpr Work kAllWork[] = {Work::kRead,        Work::kDelete,      Work::kWrite,
                              Work::kBlocking,    Work::kSubscribe,   Work::kAdmin,
                              Work::kReplication, Work::kHousekeeping};
@@ -85,27 +86,43 @@ TEST(PressureBoardTest, EachInputHasItsOwnThresholds) {
 TEST(ActionTableTest, SaysWhatTheDocumentSays) {
   struct Row {
     Work work;
-    Action throttled, suspended_queue, suspended_shortage;
+    Action throttled, mesh, log, lag, shortage;
   };
   constexpr auto kAdmit = Action::kAdmit;
   constexpr auto kLimit = Action::kLimit;
   constexpr auto kDelay = Action::kDelay;
   constexpr auto kRefuse = Action::kRefuse;
   constexpr Row kTable[] = {
-      {Work::kRead, kLimit, kDelay, kLimit},        {Work::kDelete, kLimit, kDelay, kLimit},
-      {Work::kWrite, kLimit, kDelay, kRefuse},      {Work::kBlocking, kLimit, kDelay, kRefuse},
-      {Work::kSubscribe, kLimit, kDelay, kRefuse},  {Work::kAdmin, kAdmit, kAdmit, kAdmit},
-      {Work::kReplication, kAdmit, kAdmit, kAdmit}, {Work::kHousekeeping, kDelay, kDelay, kDelay},
+      {Work::kRead, kLimit, kLimit, kLimit, kLimit, kLimit},
+      {Work::kDelete, kLimit, kLimit, kDelay, kLimit, kLimit},
+      {Work::kWrite, kLimit, kLimit, kDelay, kDelay, kRefuse},
+      {Work::kBlocking, kLimit, kLimit, kLimit, kLimit, kRefuse},
+      {Work::kSubscribe, kLimit, kLimit, kLimit, kLimit, kRefuse},
+      {Work::kAdmin, kAdmit, kAdmit, kAdmit, kAdmit, kAdmit},
+      {Work::kReplication, kAdmit, kAdmit, kAdmit, kAdmit, kAdmit},
+      {Work::kHousekeeping, kDelay, kDelay, kDelay, kDelay, kDelay},
   };
+  constexpr auto kSuspended = Pressure::kSuspended;
   for (const Row& row : kTable) {
     SCOPED_TRACE(static_cast<int>(row.work));
     for (PressureInput input : kAllInputs) {
-      const bool queue = input == PressureInput::kShardQueue || input == PressureInput::kLogBytes;
       EXPECT_EQ(ActionFor(row.work, input, Pressure::kNormal), kAdmit);
       EXPECT_EQ(ActionFor(row.work, input, Pressure::kThrottled), row.throttled);
-      EXPECT_EQ(ActionFor(row.work, input, Pressure::kSuspended),
-                queue ? row.suspended_queue : row.suspended_shortage);
     }
+    EXPECT_EQ(ActionFor(row.work, PressureInput::kShardQueue, kSuspended), row.mesh);
+    EXPECT_EQ(ActionFor(row.work, PressureInput::kLogBytes, kSuspended), row.log);
+    EXPECT_EQ(ActionFor(row.work, PressureInput::kReplicaLag, kSuspended), row.lag);
+    for (PressureInput input : kShortages) {
+      EXPECT_EQ(ActionFor(row.work, input, kSuspended), row.shortage);
+    }
+  }
+}
+
+TEST(ActionTableTest, AReplicaThatReadsSlowlyHoldsUpHousekeepingOnly) {
+  for (Work work : kAllWork) {
+    const Action expected = work == Work::kHousekeeping ? Action::kDelay : Action::kAdmit;
+    EXPECT_EQ(ActionFor(work, PressureInput::kSubscriberQueue, Pressure::kThrottled), expected);
+    EXPECT_EQ(ActionFor(work, PressureInput::kSubscriberQueue, Pressure::kSuspended), expected);
   }
 }
 
@@ -143,12 +160,12 @@ TEST(PressureBoardTest, WithMemoryFullAndReplicasBehindReadsAndDeletesStillRun) 
 
 TEST(PressureBoardTest, TheSeverestInputDecides) {
   PressureBoard board;
-  board.Update(PressureInput::kShardQueue, 100);
+  board.Update(PressureInput::kLogBytes, 100);
   EXPECT_EQ(board.Decide(Work::kWrite), Action::kDelay);
-  EXPECT_EQ(board.Decide(Work::kRead), Action::kDelay);
+  EXPECT_EQ(board.Decide(Work::kDelete), Action::kDelay);
   board.Update(PressureInput::kMemory, 100);
   EXPECT_EQ(board.Decide(Work::kWrite), Action::kRefuse);
-  EXPECT_EQ(board.Decide(Work::kRead), Action::kDelay);
+  EXPECT_EQ(board.Decide(Work::kDelete), Action::kDelay);
 }
 
 // Every input has its own updater; none may undo what another wrote into the shared word.

@@ -66,12 +66,18 @@ const Entry* Keyspace::Miss(const KeyRef& key, Entry* expired) {
   return nullptr;
 }
 
-const Entry* Keyspace::Peek(KeyRef key) { return LiveEntry(key); }
-
-Entry* Keyspace::LiveEntry(KeyRef key) {
+const Entry* Keyspace::Peek(KeyRef key) {
   Entry* entry = Present(key);
   if (entry == nullptr || !entry->ExpiredAt(now_ms_)) return entry;
   DropExpired(key, entry);
+  return nullptr;
+}
+
+Entry* Keyspace::EntryForWrite(KeyRef key) {
+  Entry* entry = Present(key);
+  if (entry == nullptr || !entry->ExpiredAt(now_ms_)) return entry;
+  ++stats_.expired_lazily;
+  Remove(key.hash, entry, DeleteCause::kExpired);
   return nullptr;
 }
 
@@ -162,7 +168,7 @@ void Keyspace::SetKeepExpiry(KeyRef key, std::string_view value) {
 }
 
 size_t Keyspace::SetRange(KeyRef key, size_t offset, std::string_view bytes) {
-  const Entry* entry = StoreRange(key, LiveEntry(key), offset, bytes);
+  const Entry* entry = StoreRange(key, EntryForWrite(key), offset, bytes);
   const std::string_view value = entry->value();
   if (sink_ != nullptr) {
     sink_->SetRange(entry->key(), offset, value.substr(offset, bytes.size()));
@@ -171,14 +177,14 @@ size_t Keyspace::SetRange(KeyRef key, size_t offset, std::string_view bytes) {
 }
 
 bool Keyspace::Delete(KeyRef key, DeleteCause cause) {
-  Entry* entry = LiveEntry(key);
+  Entry* entry = EntryForWrite(key);
   if (entry == nullptr) return false;
   Remove(key.hash, entry, cause);
   return true;
 }
 
 bool Keyspace::SetExpiry(KeyRef key, int64_t expire_at_ms) {
-  Entry* present = LiveEntry(key);
+  Entry* present = EntryForWrite(key);
   if (present == nullptr) return false;
   const Entry* entry = StoreExpiry(key.hash, present, expire_at_ms);
   if (sink_ != nullptr) sink_->Expire(entry->key(), expire_at_ms);

@@ -5,7 +5,8 @@
 // after the keyspace has changed: there is no other way to change a key. Where Find(), Delete() and
 // the like meet a key that has expired but is still there, its deletion is a mutation of its own
 // and comes first. On a replica `effects_only` holds: the keyspace hides what has expired, and
-// changes only when told, through the Apply functions.
+// changes only when told, through the Apply functions. It holds on a primary, too, while the log
+// cannot write; the first write may come a moment before it ends, and deletes what has expired.
 //
 // Threading: confined to the shard's thread. Nothing here is locked or atomic.
 
@@ -149,6 +150,8 @@ class Keyspace {
   // Housekeeping() between: then it takes a pass over the whole keyspace.
   void BeginWalk(WalkVisitor* visitor);
   bool walking() const { return visitor_ != nullptr; }
+  // That walk, and not one that began after it was cancelled.
+  bool walking(const WalkVisitor* visitor) const { return visitor_ == visitor; }
   // Shows about `max_entries` more. True when the walk is complete (and thereby ended).
   bool WalkSome(size_t max_entries);
   // Ends the walk early. The next BeginWalk is correct all the same.
@@ -194,8 +197,9 @@ class Keyspace {
 
   // The entry whether it has expired or not; null if there is none.
   Entry* Present(const KeyRef& key) const { return contents_.keys.Find(key.hash, key.key); }
-  // The live entry; what has expired is null and, on a primary, is deleted as an effect.
-  Entry* LiveEntry(KeyRef key);
+  // The live entry, for a write; what has expired is deleted as an effect and null, whatever
+  // effects_only says: a second entry beside it would be one that no replica has.
+  Entry* EntryForWrite(KeyRef key);
   // Find() without a live entry, out of line so that a hit stays cheap. `expired` may be null.
   [[gnu::noinline]] const Entry* Miss(const KeyRef& key, Entry* expired);
   // Deletes as an effect what has expired, unless effects_only.

@@ -96,6 +96,21 @@ TEST_F(KeyspaceTest, ReplacingAnExpiredKeyIsOneMutationAndKeepsNoExpiry) {
   EXPECT_EQ(Get("keep"), "new");
 }
 
+// As on a primary whose log writes again, before its shard has come to know.
+TEST_F(KeyspaceTest, AWriteReplacesWhatHasExpiredEvenWhileThatIsOnlyHidden) {
+  for (const std::string_view key : {"append", "delete", "expire"}) Set(key, "old", kNow + 5);
+  keyspace_.set_now_ms(kNow + 10);
+  keyspace_.set_effects_only(true);
+  sink_.TakeLog();
+  EXPECT_EQ(keyspace_.SetRange(KeyRef::Of("append"), 0, "x"), 1u);
+  EXPECT_FALSE(keyspace_.Delete(KeyRef::Of("delete")));
+  EXPECT_FALSE(keyspace_.SetExpiry(KeyRef::Of("expire"), kNow + 100));
+  EXPECT_THAT(sink_.TakeLog(), ElementsAre("DELETE append expired", "SETRANGE append 0 x",
+                                           "DELETE delete expired", "DELETE expire expired"));
+  EXPECT_EQ(keyspace_.size(), 1u);
+  EXPECT_TRUE(keyspace_.IsConsistent());
+}
+
 TEST_F(KeyspaceTest, AReplicaHidesWhatHasExpiredAndKeepsIt) {
   Set("a", "1", kNow + 10);
   keyspace_.set_effects_only(true);

@@ -358,7 +358,7 @@ bool Shard::RunSlices() {
   bool more = false;
   for (ShardHook* hook : hooks_) more |= hook->DoSlice();
   more |= keyspace_.Housekeeping(kHousekeepingEntries);
-  if (expiry_due_ && !locks_.whole_shard_wanted()) {
+  if (expiry_due_ && !expiry_paused_ && !locks_.whole_shard_wanted()) {
     if (!time_is_fresh_) RefreshTime();
     expiry_due_ = keyspace_.ExpireSome(kExpiryVisits);
     more = true;  // What it deleted leaves with the next turn's frame.

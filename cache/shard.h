@@ -125,6 +125,9 @@ class Shard {
 
   void AddHook(ShardHook* hook) { hooks_.push_back(hook); }
 
+  // Keys past their time stay until they are asked for: deleting them makes work for the log.
+  void set_expiry_paused(bool paused) { expiry_paused_ = paused; }
+
   CommandStats& command_stats() { return stats_; }
   SlowLog& slow_log() { return slow_log_; }
 
@@ -276,6 +279,7 @@ class Shard {
   int turns_since_tick_check_ = 0;
   int64_t next_tick_ns_ = 0;
   bool expiry_due_ = false;
+  bool expiry_paused_ = false;
   Parker parker_;
 
   std::mutex posted_mutex_;

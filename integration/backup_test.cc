@@ -1,6 +1,9 @@
 // A backup of a primary that is being written to, and a return to an earlier moment.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "integration/harness/mixed_load.h"
@@ -17,11 +20,17 @@ class BackupTest : public testing::Test {
   std::string Path(const std::string& name) const { return (scratch_.path() / name).string(); }
   std::string DataDir(const std::string& name) const { return "--data_dir=" + Path(name); }
 
-  static void Tidectl(const std::vector<std::string>& arguments) {
+  // Returns what it printed.
+  static std::string Tidectl(const std::vector<std::string>& arguments) {
     std::vector<std::string> command = {Runfile("tools/tidectl/tidectl")};
     command.insert(command.end(), arguments.begin(), arguments.end());
     Process tidectl(command);
     EXPECT_EQ(tidectl.WaitExit(kPatience), ExitedWith(0)) << tidectl.Output() << tidectl.Errors();
+    return tidectl.Output();
+  }
+  static int64_t NowMs(const Node& node) {
+    const Reply time = node.Connect().Do({"TIME"});  // Seconds, and microseconds of them.
+    return std::stoll(time.elements[0].text) * 1000 + std::stoll(time.elements[1].text) / 1000;
   }
   static DigestReport DigestOf(const Node& node) {
     RedisClient client = node.Connect();
@@ -90,6 +99,60 @@ TEST_F(BackupTest, ARestoreToAnEarlierVectorHasTheDigestOfThen) {
   EXPECT_EQ(now.watermarks, then.watermarks);
   EXPECT_NE(now.history, then.history);
   restored.Stop();
+}
+
+TEST_F(BackupTest, ARestoreToAnEarlierTimeHasTheDigestOfThen) {
+  Node primary = Node::Primary({DataDir("data"), "--shards=2", "--fsync=always"});
+  ASSERT_TRUE(primary.AwaitReady());
+  Write(primary, "first:", 300);
+  const DigestReport then = DigestOf(primary);
+  // A frame is of the millisecond in which it was sealed: let that pass on both sides of the time.
+  const int64_t written_ms = NowMs(primary);
+  ASSERT_TRUE(Eventually(kPatience, [&] { return NowMs(primary) > written_ms; }));
+  const int64_t until_ms = NowMs(primary);
+  ASSERT_TRUE(Eventually(kPatience, [&] { return NowMs(primary) > until_ms; }));
+  Write(primary, "second:", 300);
+  primary.Kill();
+
+  Tidectl(
+      {"restore", Path("data"), "--until=t" + std::to_string(until_ms), "--into=" + Path("then")});
+  Node restored = Node::Primary({DataDir("then"), "--shards=2"});
+  ASSERT_TRUE(restored.AwaitReady());
+  const DigestReport now = DigestOf(restored);
+  EXPECT_EQ(now.digest, then.digest);
+  EXPECT_EQ(now.watermarks, then.watermarks);
+  restored.Stop();
+}
+
+TEST_F(BackupTest, WhatADirectoryHoldsIsPrinted) {
+  Node primary = Node::Primary({DataDir("data"), "--shards=1"});
+  ASSERT_TRUE(primary.AwaitReady());
+  RedisClient client = primary.Connect();
+  ASSERT_EQ(client.Do({"SET", "plain", "one"}), Reply::Status("OK"));
+  ASSERT_EQ(client.Do({"SET", "ranged", "xxxxxx"}), Reply::Status("OK"));
+  ASSERT_EQ(client.Do({"SETRANGE", "ranged", "3", "abc"}), Reply::Integer(6));
+  ASSERT_EQ(client.Do({"DEL", "plain"}), Reply::Integer(1));
+  ASSERT_EQ(client.Do({"SET", "binary", "\xff"}), Reply::Status("OK"));
+  ASSERT_EQ(client.Do({"SAVE"}), Reply::Status("OK"));
+  primary.Kill();
+
+  const std::string log = Tidectl({"log", "dump", Path("data")});
+  for (const char* part :
+       {R"("sequence":1,)", R"("op":"set","key":"plain","value":"one")",
+        R"("op":"set_range","key":"ranged","offset":3,"value":"abc")",
+        R"("op":"delete","key":"plain")", R"("key":"binary","value_base64":"/w==")",
+        R"("segment":1,"segment_offset":)"}) {
+    EXPECT_THAT(log, testing::HasSubstr(part));
+  }
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 5);
+  const std::string later = Tidectl({"log", "dump", Path("data"), "--after=4", "--keys-only"});
+  EXPECT_EQ(std::count(later.begin(), later.end(), '\n'), 1);
+  EXPECT_THAT(later, testing::Not(testing::HasSubstr("value")));
+
+  const std::string snapshot = Tidectl({"snapshot", "dump", Path("data")});
+  EXPECT_EQ(std::count(snapshot.begin(), snapshot.end(), '\n'), 2);
+  EXPECT_THAT(snapshot, testing::HasSubstr(R"("op":"entry","key":"binary","value_base64":"/w==")"));
+  EXPECT_THAT(Tidectl({"snapshot", "check", Path("data")}), testing::HasSubstr("verdict: whole"));
 }
 
 }  // namespace

@@ -229,11 +229,6 @@ TEST(DurabilityTest, ASecondProcessOnTheDirectoryIsRefused) {
 }
 
 TEST(DurabilityTest, SettingsThatContradictEachOtherAreRefused) {
-  const Scratch scratch;
-  Process replica(
-      {Runfile("server/replica"), "--port=0", "--primary=127.0.0.1:1", scratch.data_dir()});
-  EXPECT_EQ(replica.WaitExit(kPatience), ExitedWith(64));
-  EXPECT_THAT(replica.Errors(), HasSubstr("data_dir"));
   Process exporter({Runfile("server/primary"), "--port=0", "--export_mode=listen"});
   EXPECT_EQ(exporter.WaitExit(kPatience), ExitedWith(64));
   EXPECT_THAT(exporter.Errors(), HasSubstr("data_dir"));
@@ -263,6 +258,33 @@ TEST(DurabilityTest, PersistenceIsSeen) {
   EXPECT_EQ(*watermarks.Find("durable"), *watermarks.Find("assigned"));
   EXPECT_EQ(client.Do({"CONFIG", "SET", "fsync", "never"}), Reply::Status("OK"));
   EXPECT_EQ(client.Do({"SET", "k", "w"}), Reply::Status("OK"));
+}
+
+TEST(DurabilityTest, TheScheduleOfSnapshotsIsChangedLive) {
+  const Scratch scratch;
+  Node node = Node::Primary({scratch.data_dir(), "--snapshot_every_s=0"});
+  ASSERT_TRUE(node.AwaitReady());
+  RedisClient client = node.Connect();
+  EXPECT_EQ(client.Do({"SET", "k", "v"}), Reply::Status("OK"));
+  EXPECT_THAT(client.Do({"INFO", "persistence"}).text, HasSubstr("rdb_changes_since_last_save:1"));
+  EXPECT_EQ(client.Do({"CONFIG", "SET", "snapshot_every_s", "1", "snapshot_min_writes", "1"}),
+            Reply::Status("OK"));
+  EXPECT_TRUE(Eventually(kPatience, [&] {
+    const std::string info = client.Do({"INFO", "persistence"}).text;
+    return info.find("rdb_changes_since_last_save:0\r") != std::string::npos;
+  }));
+}
+
+TEST(DurabilityTest, SettingsThatCannotChangeSaySo) {
+  const Scratch scratch;
+  Node node = Node::Primary({scratch.data_dir()});
+  ASSERT_TRUE(node.AwaitReady());
+  RedisClient client = node.Connect();
+  for (const char* name : {"data_dir", "export_mode", "export_addr", "export_retain_bytes"}) {
+    EXPECT_THAT(client.Do({"CONFIG", "SET", name, "1"}).text,
+                HasSubstr("can't set immutable config"))
+        << name;
+  }
 }
 
 }  // namespace

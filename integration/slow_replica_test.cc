@@ -7,6 +7,7 @@
 
 #include "integration/harness/convergence.h"
 #include "integration/harness/node.h"
+#include "integration/harness/scratch.h"
 #include "integration/harness/tide_reports.h"
 
 namespace tidemark::integration {
@@ -49,17 +50,30 @@ size_t SnapshotsReceived(const Node& replica) {
   return snapshots;
 }
 
+// One of the primary's counters of replication, as TIDE METRICS says it; -1: it is not there.
+int64_t Counter(RedisClient& client, const std::string& name) {
+  const std::string text = client.Do({"TIDE", "METRICS"}).text;
+  const std::string line = "\ntidemark_replication_" + name + " ";
+  const size_t at = text.find(line);
+  return at == std::string::npos ? -1 : std::stoll(text.substr(at + line.size()));
+}
+
 struct Return {
   std::string name;
   std::string backlog_flag;
+  bool on_disk;      // The primary has a data directory.
   size_t snapshots;  // That the replica needs to come back.
 };
 
 class SlowReplicaTest : public testing::TestWithParam<Return> {};
 
-TEST_P(SlowReplicaTest, AReplicaStoppedPastItsQueueIsCutAndConvergesWhenItGoesOn) {
-  Node primary =
-      Node::Primary({"--shards=2", "--subscriber_queue_bytes=40mb", GetParam().backlog_flag});
+TEST_P(SlowReplicaTest, AReplicaStoppedPastItsQueueCostsNobodyAndConvergesWhenItGoesOn) {
+  const Scratch scratch;
+  Node::Flags flags = {"--shards=2", "--subscriber_queue_bytes=40mb", GetParam().backlog_flag};
+  if (GetParam().on_disk) {
+    flags.insert(flags.end(), {scratch.data_dir(), "--segment_bytes=8mb"});
+  }
+  Node primary = Node::Primary(flags);
   ASSERT_TRUE(primary.AwaitReady());
   Node stopped = Node::Replica(primary, {"--shards=2"});
   Node other = Node::Replica(primary, {"--shards=1"});
@@ -73,19 +87,44 @@ TEST_P(SlowReplicaTest, AReplicaStoppedPastItsQueueIsCutAndConvergesWhenItGoesOn
   Overwrite(client, 3);
   EXPECT_TRUE(AwaitConvergence(primary, {&other})) << "held up by the one that stands still";
   EXPECT_TRUE(Eventually(kPatience, [&] { return OnlineReplicas(client) == 1; }))
-      << "the one that stands still is not cut";
+      << "the one that stands still is still fed live";
 
   stopped.process().Signal(SIGCONT);
   EXPECT_TRUE(AwaitConvergence(primary, {&stopped, &other}));
   EXPECT_EQ(SnapshotsReceived(stopped) - snapshots_before, GetParam().snapshots);
+  EXPECT_EQ(Counter(client, "log_bytes_total") > 0, GetParam().on_disk);
 }
 
-INSTANTIATE_TEST_SUITE_P(Return, SlowReplicaTest,
-                         testing::Values(Return{"FromTheBacklog", "--backlog_bytes=256mb", 0},
-                                         Return{"BySnapshot", "--backlog_bytes=1mb", 1}),
-                         [](const testing::TestParamInfo<Return>& info) {
-                           return info.param.name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Return, SlowReplicaTest,
+    testing::Values(Return{"FromTheBacklog", "--backlog_bytes=256mb", false, 0},
+                    Return{"FromTheLog", "--backlog_bytes=1mb", true, 0},
+                    Return{"BySnapshot", "--backlog_bytes=1mb", false, 1}),
+    [](const testing::TestParamInfo<Return>& info) { return info.param.name; });
+
+// Values that neither the backlog nor a batch can hold.
+TEST(LargeValuesTest, AReplicaThatJoinsAndOneThatStopsNeedNoSnapshotAfterSnapshot) {
+  Node primary =
+      Node::Primary({"--shards=2", "--backlog_bytes=1mb", "--subscriber_queue_bytes=8mb"});
+  ASSERT_TRUE(primary.AwaitReady());
+  RedisClient client = primary.Connect();
+  const auto write = [&](int values) {
+    for (int i = 0; i < values; ++i) {
+      const std::string value(3 << 20, static_cast<char>('a' + i % 26));
+      ASSERT_EQ(client.Do({"SET", "large:" + std::to_string(i % 8), value}), Reply::Status("OK"));
+    }
+  };
+  write(8);
+  Node replica = Node::Replica(primary, {"--shards=2"});
+  write(30);
+  ASSERT_TRUE(replica.AwaitReady());
+  EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
+  replica.process().Signal(SIGSTOP);
+  write(30);
+  replica.process().Signal(SIGCONT);
+  EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
+  EXPECT_LE(SnapshotsReceived(replica), 5u);
+}
 
 // What a replica does not take is not kept: its queue is the bound.
 TEST(StoppedReplicaTest, CostsNoMemoryBeyondItsQueue) {

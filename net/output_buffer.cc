@@ -64,6 +64,18 @@ void OutputBuffer::Clear() {
   GiveIdleChunk();
 }
 
+std::string OutputBuffer::TakeFrom(size_t offset) {
+  DCHECK(offset <= size());
+  std::string all;
+  all.reserve(size());
+  for (size_t i = first_; i < segments_.size(); ++i)
+    all.append(segments_[i].data, segments_[i].size);
+  all.append(begin_, static_cast<size_t>(cursor_ - begin_));
+  Clear();
+  Append(std::string_view(all).substr(0, offset));
+  return all.substr(offset);
+}
+
 size_t OutputBuffer::memory_bytes() const {
   return chunk_count_ * Chunk::kBytes + segments_.capacity() * sizeof(Segment);
 }

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -69,6 +70,9 @@ class OutputBuffer {
   void Consume(size_t bytes);
   // Drops everything.
   void Clear();
+  // Takes out what lies behind the first `offset` bytes, as a copy. Costs as much as all there is:
+  // for what happens seldom. Requires: offset <= size().
+  std::string TakeFrom(size_t offset);
 
   // Memory that the queue holds, not counting shared buffers.
   size_t memory_bytes() const;

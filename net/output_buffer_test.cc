@@ -4,6 +4,7 @@
 
 #include <random>
 #include <string>
+#include <vector>
 
 namespace tidemark::net {
 namespace {
@@ -38,6 +39,26 @@ TEST(OutputBufferTest, AReferencedBufferIsNotCopied) {
   iovec piece[1];
   ASSERT_EQ(output.Gather(piece), 1u);
   EXPECT_EQ(piece[0].iov_base, shared->data());
+}
+
+TEST(OutputBufferTest, TheEndCanBeTakenOutAndPutBack) {
+  const BufferRef shared = Buffer::Copy(std::string(50'000, 'r'));
+  std::string all;
+  for (const size_t offset : std::vector<size_t>{0, 1, 700, 20'000, 50'003, 70'000}) {
+    ChunkPool pool;
+    OutputBuffer output(pool);
+    output.Append("sent");
+    output.Consume(4);
+    output.Append(std::string(700, 'a'));
+    output.AppendRef(shared, shared->view());
+    output.Append(std::string(19'300, 'b'));
+    all = Contents(output);
+    ASSERT_EQ(all.size(), 70'000u);
+    EXPECT_EQ(output.TakeFrom(offset), all.substr(offset));
+    EXPECT_EQ(Contents(output), all.substr(0, offset));
+    output.Append("more");
+    EXPECT_EQ(Contents(output), all.substr(0, offset) + "more");
+  }
 }
 
 TEST(OutputBufferTest, AnEmptyBufferHoldsNoChunk) {

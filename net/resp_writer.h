@@ -74,6 +74,8 @@ class RespWriter {
     LongHeader('*', pairs * 2);
   }
   void SetHeader(size_t count) { LongHeader(resp3() ? '~' : '*', count); }
+  // Of what is said about the reply that follows it. RESP3 only.
+  void AttributeHeader(size_t pairs) { LongHeader('|', pairs); }
   void PushHeader(size_t count) { LongHeader(resp3() ? '>' : '*', count); }
 
   // Bytes that are RESP already: replies that were made elsewhere.

@@ -49,6 +49,17 @@ TEST(RespWriterTest, WritesEveryKindOfReply) {
   ExpectBoth([](RespWriter& w) { w.Verbatim("txt", "hi"); }, "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n");
 }
 
+TEST(RespWriterTest, AnAttributeComesBeforeItsReply) {
+  EXPECT_EQ(Written(Protocol::kResp3,
+                    [](RespWriter& w) {
+                      w.AttributeHeader(1);
+                      w.Bulk("k");
+                      w.Bulk("v");
+                      w.Ok();
+                    }),
+            "|1\r\n$1\r\nk\r\n$1\r\nv\r\n+OK\r\n");
+}
+
 TEST(RespWriterTest, AnErrorIsOneLine) {
   ExpectBoth([](RespWriter& w) { w.Error("ERR a\r\nb"); }, "-ERR a  b\r\n", "-ERR a  b\r\n");
 }

@@ -61,17 +61,18 @@ void Backlog::EvictOldest() {
 
 Backlog::CatchUp Backlog::Since(Sequence applied, std::optional<uint64_t> digest) const {
   CHECK(active_);
-  const CatchUp needs_snapshot{.kind = CatchUp::Kind::kNeedsSnapshot, .frames = {}};
-  if (applied < low_ || applied > high_) return needs_snapshot;
+  const CatchUp not_ours{.kind = CatchUp::Kind::kNotOurs, .frames = {}};
+  if (applied < low_) return {.kind = CatchUp::Kind::kEvicted, .frames = {}};
+  if (applied > high_) return not_ours;
   const auto next = std::partition_point(
       frames_.begin(), frames_.end(),
       [&](const FrameRef& frame) { return frame->last_sequence() <= applied; });
   if (digest.has_value()) {
     // A reader with a digest stands between two frames, or it is not a reader of this stream.
-    if (next != frames_.end() && (*next)->first_sequence() <= applied) return needs_snapshot;
+    if (next != frames_.end() && (*next)->first_sequence() <= applied) return not_ours;
     const uint64_t ours =
         next == frames_.begin() ? digest_before_first_ : (*std::prev(next))->stream_digest();
-    if (*digest != ours) return needs_snapshot;
+    if (*digest != ours) return not_ours;
   }
   if (next == frames_.end()) return {};
   return {.kind = CatchUp::Kind::kFrames, .frames = {next, frames_.end()}};

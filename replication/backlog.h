@@ -74,8 +74,8 @@ class Backlog {
     enum class Kind {
       kNothing,  // The reader has everything.
       kFrames,   // These follow its position; the first may begin before it if no digest was given.
-      kNeedsSnapshot,  // Evicted, or the position is not of this stream (ahead of us, another
-                       // digest).
+      kEvicted,  // Older than what is kept; whether it is of this stream is not known here.
+      kNotOurs,  // Not a position of this stream: ahead of us, another digest, within a frame.
     };
     Kind kind = Kind::kNothing;
     std::vector<FrameRef> frames;
@@ -88,7 +88,7 @@ class Backlog {
   Sequence high() const { return high_; }
   // The stream's digest before the oldest retained frame.
   uint64_t digest_before_first() const { return digest_before_first_; }
-  // The oldest position that needs no snapshot.
+  // The oldest position that is not kEvicted.
   Sequence low() const { return low_; }
   size_t bytes() const { return bytes_; }
   size_t frames() const { return frames_.size(); }

@@ -39,7 +39,7 @@ TEST(BacklogTest, ReaderGetsTheFramesAfterItsPosition) {
   stream.Skip(10);
   backlog.Activate(stream.last(), stream.digest());
   EXPECT_EQ(backlog.Since(Sequence(10), 0).kind, Kind::kNothing);
-  EXPECT_EQ(backlog.Since(Sequence(9), std::nullopt).kind, Kind::kNeedsSnapshot);
+  EXPECT_EQ(backlog.Since(Sequence(9), std::nullopt).kind, Kind::kEvicted);
 
   const FrameRef a = stream.Frame(3, 10), b = stream.Frame(2, 10);  // 11 to 13, 14 to 15.
   backlog.Append(a);
@@ -58,10 +58,10 @@ TEST(BacklogTest, PositionInsideAFrameGetsItWholeUnlessADigestSaysOtherwise) {
   const FrameRef frame = stream.Frame(3, 10);
   backlog.Append(frame);
   EXPECT_THAT(backlog.Since(Sequence(2), std::nullopt).frames, testing::ElementsAre(frame));
-  EXPECT_EQ(backlog.Since(Sequence(2), 0).kind, Kind::kNeedsSnapshot);
+  EXPECT_EQ(backlog.Since(Sequence(2), 0).kind, Kind::kNotOurs);
 }
 
-TEST(BacklogTest, DivergedReaderNeedsASnapshot) {
+TEST(BacklogTest, DivergedReaderIsNotOurs) {
   BacklogBudget budget(1 << 20, 1);
   Backlog backlog(&budget);
   Stream stream;
@@ -69,10 +69,10 @@ TEST(BacklogTest, DivergedReaderNeedsASnapshot) {
   const FrameRef a = stream.Frame(1, 10), b = stream.Frame(1, 10);
   backlog.Append(a);
   backlog.Append(b);
-  EXPECT_EQ(backlog.Since(Sequence(3), std::nullopt).kind, Kind::kNeedsSnapshot) << "ahead of us";
-  EXPECT_EQ(backlog.Since(Sequence(0), 1).kind, Kind::kNeedsSnapshot);
-  EXPECT_EQ(backlog.Since(Sequence(1), b->stream_digest()).kind, Kind::kNeedsSnapshot);
-  EXPECT_EQ(backlog.Since(Sequence(2), a->stream_digest()).kind, Kind::kNeedsSnapshot);
+  EXPECT_EQ(backlog.Since(Sequence(3), std::nullopt).kind, Kind::kNotOurs) << "ahead of us";
+  EXPECT_EQ(backlog.Since(Sequence(0), 1).kind, Kind::kNotOurs);
+  EXPECT_EQ(backlog.Since(Sequence(1), b->stream_digest()).kind, Kind::kNotOurs);
+  EXPECT_EQ(backlog.Since(Sequence(2), a->stream_digest()).kind, Kind::kNotOurs);
 }
 
 TEST(BacklogTest, FrameLargerThanTheBudgetEvictsItself) {
@@ -85,7 +85,7 @@ TEST(BacklogTest, FrameLargerThanTheBudgetEvictsItself) {
   EXPECT_EQ(backlog.bytes(), 0u);
   EXPECT_EQ(budget.used_bytes(), 0u);
   EXPECT_EQ(backlog.high(), Sequence(1));
-  EXPECT_EQ(backlog.Since(Sequence(0), std::nullopt).kind, Kind::kNeedsSnapshot);
+  EXPECT_EQ(backlog.Since(Sequence(0), std::nullopt).kind, Kind::kEvicted);
   EXPECT_EQ(backlog.Since(Sequence(1), stream.digest()).kind, Kind::kNothing);
 }
 
@@ -97,7 +97,7 @@ TEST(BacklogTest, ActivatingAnewForgetsWhatWasBeforeTheHole) {
   backlog.Append(stream.Frame(3, 10));
   backlog.Activate(Sequence(5), stream.digest());
   EXPECT_EQ(budget.used_bytes(), 0u);
-  EXPECT_EQ(backlog.Since(Sequence(3), std::nullopt).kind, Kind::kNeedsSnapshot);
+  EXPECT_EQ(backlog.Since(Sequence(3), std::nullopt).kind, Kind::kEvicted);
   EXPECT_EQ(backlog.Since(Sequence(5), stream.digest()).kind, Kind::kNothing);
 }
 
@@ -142,8 +142,10 @@ TEST(BacklogTest, AgreesWithAModelThatForgetsNothing) {
       const size_t oldest = all.size() - kept;
       const Sequence low = oldest == 0 ? base : all[oldest - 1]->last_sequence();
       const Backlog::CatchUp got = backlog.Since(position, std::nullopt);
-      if (position > stream.last() || position < low) {
-        EXPECT_EQ(got.kind, Kind::kNeedsSnapshot);
+      if (position < low) {
+        EXPECT_EQ(got.kind, Kind::kEvicted);
+      } else if (position > stream.last()) {
+        EXPECT_EQ(got.kind, Kind::kNotOurs);
       } else if (first == all.size()) {
         EXPECT_EQ(got.kind, Kind::kNothing);
       } else {

@@ -46,7 +46,7 @@ void ShardPublisher::Begin(Beginning beginning) {
   builder_.BeginAt(beginning.end.last, beginning.end.digest);
   if (log_ != nullptr || beginning.has_readers) {
     streaming_ = true;
-    backlog_.Activate(emitted(), builder_.digest());
+    ActivateBacklog();
   }
   if (!beginning.tail.frames.empty()) {
     CHECK(beginning.tail.frames.back()->last_sequence() == emitted());
@@ -109,6 +109,7 @@ void ShardPublisher::OnTurnEnd(int64_t now_ms) {
   backlog_.YieldToClaims();
   std::erase_if(live_, [](const SubscriberRef& subscriber) { return !subscriber->active(); });
   SignalLive();
+  backlog_low_.store(backlog_.low().value(), std::memory_order_release);
   Show(counters_.subscribers, live_.size());
   Show(counters_.backlog_bytes, backlog_.bytes());
   Show(counters_.backlog_frames, backlog_.frames());
@@ -170,7 +171,8 @@ void ShardPublisher::GiveUpBatch() {
   writes_refused_.store(true, std::memory_order_relaxed);
   Add(counters_.encode_failures, 1);
   if (log_ != nullptr) log_->OnHole(emitted());
-  backlog_.Activate(emitted(), builder_.digest());
+  hole_ = emitted();
+  ActivateBacklog();
   ShowEmitted();
   for (const SubscriberRef& subscriber : live_) {
     subscriber->Cut(CutCause::kStreamBroken);
@@ -179,25 +181,40 @@ void ShardPublisher::GiveUpBatch() {
   live_.clear();
 }
 
+void ShardPublisher::ActivateBacklog() {
+  backlog_.Activate(emitted(), builder_.digest());
+  backlog_low_.store(backlog_.low().value(), std::memory_order_release);
+}
+
 Join ShardPublisher::Subscribe(SubscriberRef subscriber, const StreamPosition& position) {
+  Join join = Resume(subscriber, position);
+  if (join.kind != Join::Kind::kEvicted && join.kind != Join::Kind::kNotOurs) return join;
+  join.kind = Join::Kind::kSnapshot;
+  Add(counters_.catch_up_snapshot, 1);
+  CHECK(snapshots_ != nullptr);
+  snapshots_->Request(std::move(subscriber));
+  return join;
+}
+
+Join ShardPublisher::Resume(SubscriberRef subscriber, const StreamPosition& position) {
   CHECK(!builder_.in_transaction());
   if (!streaming_) {
     streaming_ = true;
-    backlog_.Activate(emitted(), builder_.digest());
+    ActivateBacklog();
     ShowEmitted();  // What this turn has numbered without a frame is as sent as it will ever be.
   }
   // What is in the open frame reaches the subscriber with that frame, like everybody.
   Join join{.kind = Join::Kind::kUpToDate, .emitted = emitted()};
-  Backlog::CatchUp catch_up{.kind = Backlog::CatchUp::Kind::kNeedsSnapshot, .frames = {}};
-  if (IsOurs(position)) {
-    catch_up = backlog_.Since(position.applied, position.digest);
-  }
+  // Before a hole no place that keeps frames has all that follow.
+  const bool ours = IsOurs(position) && position.applied >= hole_;
+  Backlog::CatchUp catch_up{.kind = Backlog::CatchUp::Kind::kNotOurs, .frames = {}};
+  if (ours) catch_up = backlog_.Since(position.applied, position.digest);
   switch (catch_up.kind) {
-    case Backlog::CatchUp::Kind::kNeedsSnapshot:
-      join.kind = Join::Kind::kSnapshot;
-      Add(counters_.catch_up_snapshot, 1);
-      CHECK(snapshots_ != nullptr);
-      snapshots_->Request(std::move(subscriber));
+    case Backlog::CatchUp::Kind::kEvicted:
+      join.kind = Join::Kind::kEvicted;
+      return join;
+    case Backlog::CatchUp::Kind::kNotOurs:
+      join.kind = Join::Kind::kNotOurs;
       return join;
     case Backlog::CatchUp::Kind::kNothing:
       Add(counters_.catch_up_nothing, 1);

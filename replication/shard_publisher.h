@@ -67,9 +67,15 @@ struct StreamEnd {
   uint64_t digest = 0;
 };
 
-// How a reader joined.
+// How a reader joined, or why it did not.
 struct Join {
-  enum class Kind { kUpToDate, kBacklog, kSnapshot };
+  enum class Kind {
+    kUpToDate,
+    kBacklog,
+    kSnapshot,  // It waits for one. Subscribe() only.
+    kEvicted,   // Not joined: what follows its position is no longer in the backlog. Resume() only.
+    kNotOurs,   // Not joined: the position is not one of this stream's. Resume() only.
+  };
   Kind kind = Kind::kUpToDate;
   Sequence emitted = {};  // The stream's end at that moment.
   size_t frames = 0;      // From the backlog.
@@ -145,6 +151,9 @@ class ShardPublisher final : public cache::MutationSink {
   // snapshot and every frame after its watermark. Not in a transaction. Subscribing twice is not
   // allowed.
   Join Subscribe(SubscriberRef subscriber, const StreamPosition& position);
+  // As Subscribe(), for a reader that a snapshot would not help: where that would make one it
+  // changes nothing and says why.
+  Join Resume(SubscriberRef subscriber, const StreamPosition& position);
   // Lets go of it, wherever it stands. Harmless if that has happened.
   void Unsubscribe(const Subscriber* subscriber);
 
@@ -169,6 +178,10 @@ class ShardPublisher final : public cache::MutationSink {
     return Sequence(assigned_.load(std::memory_order_acquire));
   }
   Sequence published_emitted() const { return Sequence(emitted_.load(std::memory_order_acquire)); }
+  // As of the last turn's end: who stands below can no longer go on from the backlog.
+  Sequence published_backlog_low() const {
+    return Sequence(backlog_low_.load(std::memory_order_acquire));
+  }
   // A mutation could not be encoded: readers were cut and need snapshots, and the node should take
   // no more writes on this shard until an operator has looked. Final.
   bool writes_refused() const { return writes_refused_.load(std::memory_order_relaxed); }
@@ -186,6 +199,7 @@ class ShardPublisher final : public cache::MutationSink {
   void CountSent(const Frame& frame);
   void SignalLive();
   void ShowEmitted();
+  void ActivateBacklog();
 
   const Options options_;
   HistoryId history_;
@@ -196,6 +210,7 @@ class ShardPublisher final : public cache::MutationSink {
   SnapshotSource* snapshots_ = nullptr;
   std::vector<SubscriberRef> live_;
   int64_t now_ms_ = 0;
+  Sequence hole_;             // Mutations up to here, some at least, are in no frame.
   bool streaming_ = false;    // There is a log, or someone has subscribed: frames are made.
   bool unsignalled_ = false;  // A frame was broadcast since SignalLive().
 
@@ -203,6 +218,7 @@ class ShardPublisher final : public cache::MutationSink {
   std::atomic<bool> writes_refused_{false};
   alignas(64) std::atomic<uint64_t> assigned_{0};
   std::atomic<uint64_t> emitted_{0};
+  std::atomic<uint64_t> backlog_low_{0};
 };
 
 }  // namespace tidemark::replication

@@ -287,6 +287,32 @@ TEST_F(ShardPublisherTest, MutationThatCannotBeEncodedCutsReadersAndStopsWrites)
       Join::Kind::kUpToDate);
 }
 
+TEST_F(ShardPublisherTest, ReaderThatOnlyWantsToResumeIsToldWhyItCannot) {
+  Follow();
+  Set("k", std::string(budget_.max_bytes(), 'v'));  // Evicts itself.
+  EndTurn();
+  const auto resume = [&](HistoryId history, uint64_t applied) {
+    return publisher_.Resume(NewSubscriber(), {history, Sequence(applied), std::nullopt}).kind;
+  };
+  EXPECT_EQ(publisher_.published_backlog_low(), Sequence(1));
+  EXPECT_EQ(resume(kHistory, 0), Join::Kind::kEvicted);
+  EXPECT_EQ(resume(kHistory, 1), Join::Kind::kUpToDate);
+  EXPECT_EQ(resume(kHistory, 2), Join::Kind::kNotOurs) << "ahead of us";
+  EXPECT_EQ(resume(HistoryId(8), 0), Join::Kind::kNotOurs) << "a stranger";
+  EXPECT_TRUE(snapshots_.requested.empty());
+}
+
+TEST_F(ShardPublisherTest, NobodyResumesFromBeforeAHole) {
+  Follow();
+  Set("k", "v");
+  EndTurn();
+  publisher_.SetRange("k", uint64_t{512} << 20, "past the limit");
+  EndTurn();
+  // Not kEvicted: the log has the same hole, and would be read for ever.
+  EXPECT_EQ(publisher_.Resume(NewSubscriber(), {kHistory, Sequence(1), std::nullopt}).kind,
+            Join::Kind::kNotOurs);
+}
+
 TEST_F(ShardPublisherTest, FlushTellsTheSnapshotSource) {
   Follow();
   publisher_.Flush();

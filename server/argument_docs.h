@@ -200,6 +200,11 @@ inline constexpr Doc kShutdown[] = {
 inline constexpr Doc kSlowLogGet[] = {
     {.name = "count", .type = "integer", .flags = Doc::kOptional},
 };
+inline constexpr Doc kWaitAof[] = {
+    {.name = "numlocal", .type = "integer"},
+    {.name = "numreplicas", .type = "integer"},
+    {.name = "timeout", .type = "integer"},
+};
 inline constexpr Doc kWait[] = {
     {.name = "numreplicas", .type = "integer"},
     {.name = "timeout", .type = "integer"},

@@ -43,6 +43,7 @@ Client::Client(ShardNode& shard, net::ClientConnection& connection)
       authenticated_(!shard.node().password().required()) {
   session_.address = connection.address();
   if (!authenticated_) connection.set_trust(net::RespParser::Options::Trust::kUnauthenticated);
+  FollowAckSettings();
 }
 
 Client::~Client() = default;
@@ -65,6 +66,8 @@ void Client::ResetState() {
   set_no_touch(false);
   set_reply_mode(ReplyMode::kOn);
   no_evict = false;
+  demands_.reset();
+  set_ack_policy(std::nullopt);
   authenticated_ = !node().password().required();
 }
 
@@ -88,14 +91,11 @@ std::function<void(Client::Answer)> Client::Defer() {
 
 std::function<void(Client::Answer)> Client::Block(OnRoleChange on_role_change) {
   blocked_ = true;
-  const cache::Session::SlotId slot = session_.OpenSlot();
-  const bool unblocks = on_role_change == OnRoleChange::kUnblock;
-  if (unblocks) unblocks_ = slot;
-  return [&shard = shard_, id = id(), slot, unblocks](const Answer& answer) {
-    Client* const client = shard.FindClient(id);
-    if (client == nullptr) return;
-    if (unblocks && client->unblocks_ != slot) return;  // A change of role has answered it.
-    client->unblocks_.reset();
+  blocked_slot_ = session_.OpenSlot();
+  unblocks_ = on_role_change == OnRoleChange::kUnblock;
+  return [&shard = shard_, id = id(), slot = blocked_slot_](const Answer& answer) {
+    Client* client = shard.FindClient(id);
+    if (client == nullptr || !client->blocked_ || client->blocked_slot_ != slot) return;
     client->blocked_ = false;
     client->session_.CompleteSlot(slot, answer);
   };
@@ -103,15 +103,17 @@ std::function<void(Client::Answer)> Client::Block(OnRoleChange on_role_change) {
 
 void Client::OnRoleChanged() {
   latest_name_ = {};
-  if (const auto slot = std::exchange(unblocks_, std::nullopt)) {
-    blocked_ = false;
-    session_.CompleteSlot(*slot, [](cache::ReplyBuilder& reply) {
-      reply.Error(
-          "UNBLOCKED force unblock from blocking operation, instance state changed (master -> "
-          "replica?)");
-    });
+  if (unblocks_) {
+    Unblock(
+        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> "
+        "replica?)");
   }
   Resume();
+}
+
+void Client::Unblock(std::string_view error) {
+  if (!std::exchange(blocked_, false)) return;
+  session_.CompleteSlot(blocked_slot_, [error](cache::ReplyBuilder& reply) { reply.Error(error); });
 }
 
 void Client::CloseAfterReplies() {
@@ -161,36 +163,80 @@ void Client::Resolve(cache::Args args, Resolved& resolved) {
 bool Client::NothingSpecial() {
   return authenticated_ && reply_mode_ == ReplyMode::kOn && !blocked_ && !closing_ &&
          node().serving() && !node().pause_gate().paused(shard_.now_ms()) &&
-         !shard_.delays_data_commands() && !node().WritesRefused(shard_.id());
+         !shard_.pressure_acts() && !node().WritesRefused(shard_.id()) && demands_ == nullptr &&
+         !shard_.staleness_bounds().any();
 }
 
 size_t Client::OnCommands(net::ClientConnection&, std::span<const net::ParsedCommand> batch) {
+  if (held_.full()) [[unlikely]]
+    return 0;  // ReleaseReplies() or FailReplies() resumes.
   const size_t taken = TakeCommands(batch);
-  if (shard_.holds_replies()) [[unlikely]]
+  if (held_.following()) [[unlikely]]
     HoldReplies();
   return taken;
 }
 
 void Client::HoldReplies() {
   const bool was_holding = holds_replies();
-  held_.Note(connection_.output_position(), session_.written());
-  if (!holds_replies() || was_holding) return;
+  held_.Note(connection_.output_position(), session_.pending(), session_.written(), need_,
+             connection_.loop().now_ns());
+  if (!holds_replies()) return;
+  if (need_.own_disk) shard_.gate().WantOwnDisk(session_.written());
+  if (was_holding) return;
   connection_.set_send_limit(held_.limit());
-  shard_.OnHolding(id());
+  shard_.gate().OnHolding(id());
 }
 
-bool Client::ReleaseReplies(const Watermarks& durable) {
-  if (held_.Release(durable)) {
+void Client::FollowNeed(const AckNeed& need) {
+  if (held_.following()) HoldReplies();  // What has run by now goes by what was needed then.
+  need_ = need;
+  if (!need_.none() && !held_.following()) {
+    held_.Begin(connection_.output_position(), session_.pending(), session_.written());
+  }
+}
+
+void Client::set_ack_policy(std::optional<AckPolicy> policy) {
+  ack_policy_ = policy;
+  FollowAckSettings();
+}
+
+void Client::FollowAckSettings() { FollowNeed(shard_.gate().NeedOf(ack_policy_)); }
+
+bool Client::ReleaseReplies(const AckProgress& progress, LatencyHistogram& waited) {
+  const bool was_full = held_.full();
+  if (held_.Release(progress, connection_.loop().now_ns(), &waited)) {
     connection_.set_send_limit(held_.limit());
     connection_.MarkDirty();
   }
+  if (was_full && !held_.full()) connection_.Resume();
   return !holds_replies();
 }
 
-void Client::ReleaseAllReplies() {
-  held_.ReleaseAll();
+size_t Client::FailReplies(int64_t since_ns, const AckProgress& progress,
+                           const AckError& error_of) {
+  if (!held_.HasOverdue(since_ns)) return 0;
+  HoldReplies();  // So that all of the output is accounted for.
+  const bool was_full = held_.full();
+  net::OutputBuffer& output = connection_.output();
+  const uint64_t position = connection_.output_position();
+  const std::string taken = output.TakeFrom(output.size() - (position - held_.limit()));
+  net::RespWriter& writer = connection_.writer();
+  const size_t failed =
+      held_.Fail(since_ns, progress, taken, [&](std::string_view bytes, const AckNeed* need) {
+        const size_t before = output.size();
+        if (need == nullptr) {
+          output.Append(bytes);
+        } else {
+          const std::string error = error_of(*need);
+          shard_.errors().Count(error);
+          writer.Error(error);
+        }
+        return output.size() - before;
+      });
   connection_.set_send_limit(held_.limit());
   connection_.MarkDirty();
+  if (was_full && !held_.full()) connection_.Resume();
+  return failed;
 }
 
 uint64_t Client::held_bytes() const {
@@ -214,16 +260,19 @@ size_t Client::TakeCommands(std::span<const net::ParsedCommand> batch) {
       if (!session_.ready()) return i;
       last_command_ = resolved[i].spec;
       session_.Dispatch(*resolved[i].spec, batch[i].args, resolved[i].key_hash);
+      if (held_.following()) [[unlikely]]
+        NoteCommand(resolved[i].spec->is_write());
       continue;
     }
     if (closing_ || !Run(resolved[i], batch[i].args)) return i;
+    if (held_.following()) NoteCommand(resolved[i].spec != nullptr && resolved[i].spec->is_write());
     nothing_special = NothingSpecial();
   }
   return batch.size();
 }
 
 bool Client::MustWait() {
-  if (blocked_ || !session_.ready()) return true;
+  if (blocked_ || !session_.ready() || tracking()) return true;
   if (skipping_) [[unlikely]] {
     if (session_.pending() > 0) return true;
     set_reply_mode(ReplyMode::kOn);
@@ -243,6 +292,8 @@ bool Client::Run(const Resolved& resolved, cache::Args args) {
   last_command_ = spec;
   if (const ServerHandler handler = node().table().HandlerOf(*spec); handler != nullptr) {
     RunServerCommand(*spec, handler, args);
+  } else if (demands_ != nullptr && demands_->tracks_writes && spec->is_write()) {
+    DispatchTracked(*spec, args, key_hash);
   } else {
     session_.Dispatch(*spec, args, key_hash);
   }
@@ -292,9 +343,16 @@ bool Client::HeldBack(const cache::CommandSpec& spec) {
     return true;
   }
   const bool data = node().table().HandlerOf(spec) == nullptr;
-  if (data && shard_.delays_data_commands()) return true;
-  // What is muted, and what is not, must not overlap.
-  return spec.handler == nullptr && spec.name == "client|reply" && session_.pending() > 0;
+  if (data && spec.is_write() && shard_.pressure_acts() && shard_.DelaysWrite(spec)) return true;
+  if (demands_ != nullptr) {
+    if (IsDataRead(spec) && AwaitsToken()) return true;
+    if (demands_->tracks_writes && spec.is_write() && session_.pending() > 0) return true;
+  }
+  if (spec.handler != nullptr || session_.pending() == 0) return false;
+  // What is muted, and what is not, must not overlap, nor what waits for acknowledgements; a token
+  // is of what was answered.
+  return spec.name == "client|reply" || spec.name == "tide|ack" || spec.name == "tide|token" ||
+         spec.name == "reset";
 }
 
 void Client::RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler,
@@ -323,8 +381,18 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
         "MISCONF A write of this shard could not be encoded for its readers; writes are refused "
         "until "
         "the node is restarted. See its log.";
+  } else if (spec.is_write() && node().LacksReplicas()) {
+    error = "NOREPLICAS Not enough good replicas to write.";
+    shard_.gate().OnRefused();
   } else if (spec.is_write() && node().durability() != nullptr && !node().durability()->writing()) {
     text = fmt::format("MISCONF Errors writing to the AOF file: {}", node().durability()->cause());
+    error = text;
+  } else if (spec.is_write() && shard_.RefusesWrite(spec)) {
+    shard_.CountBusyWrite();
+    text = node().pressure().Refusal();
+    error = text;
+  } else if (text = StaleError(spec); !text.empty()) {
+    shard_.CountStaleRead();
     error = text;
   } else {
     return false;
@@ -335,7 +403,8 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
 }
 
 void Client::OnReplies() {
-  if (shard_.holds_replies()) [[unlikely]]
+  if (tracking() && session_.pending() == 0) FinishTracked();
+  if (held_.following()) [[unlikely]]
     HoldReplies();
   if (closing_ && session_.pending() == 0) return connection_.CloseAfterReply();
   connection_.MarkDirty();
@@ -344,6 +413,7 @@ void Client::OnReplies() {
 
 void Client::OnProtocolError(net::ClientConnection&, std::string_view text) {
   session_.OrderedReply().Error(fmt::format("ERR {}", text));
+  if (held_.following()) NoteCommand(false);
   CloseAfterReplies();
 }
 

@@ -17,11 +17,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/settings/ack_policy.h"
 #include "cache/session.h"
 #include "net/client_connection.h"
 #include "net/resp_writer.h"
 #include "server/held_replies.h"
 #include "server/node_report.h"
+#include "server/read_demands.h"
 #include "server/resp_reply.h"
 #include "server/server_command.h"
 
@@ -56,6 +58,9 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   // the node's role ends the wait with an error, unless the command has nothing to do with roles.
   enum class OnRoleChange { kUnblock, kKeepWaiting };
   std::function<void(Answer)> Block(OnRoleChange on_role_change = OnRoleChange::kUnblock);
+  // What comes after Unblock() is dropped.
+  // Answers the command that blocks with `error`; nothing if none does.
+  void Unblock(std::string_view error);
   uint64_t id() const { return connection_.id(); }
   int protocol() const { return protocol_; }
   void set_protocol(int protocol);
@@ -88,13 +93,29 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   // The node is a primary now that was a replica, or the other way, or follows another.
   void OnRoleChanged();
 
-  // Replies that wait for their writes to be durable (fsync=always), and all output behind them.
+  // What the connection asks of its reads; made at the first call.
+  ReadDemands& demands();
+  // The token of all that the connection has written.
+  std::string WriteToken();
+
+  // --- Replies that wait for their writes to be on a disk or with replicas. ---
+
+  // What TIDE ACK chose for this connection; none: the node's setting holds.
+  const std::optional<AckPolicy>& ack_policy() const { return ack_policy_; }
+  // Requires: no command is under way.
+  void set_ack_policy(std::optional<AckPolicy> policy);
+  // The shard's settings have changed.
+  void FollowAckSettings();
+  // Those replies, and all output behind them.
   uint64_t held_bytes() const;
   bool holds_replies() const { return !held_.empty(); }
-  // Sends what `durable` lets go of; false if some is still held.
-  bool ReleaseReplies(const Watermarks& durable);
-  // Nothing waits any more: the policy has changed.
-  void ReleaseAllReplies();
+  const HeldReplies& held() const { return held_; }
+  // Sends what `progress` lets go of; false if some is still held.
+  bool ReleaseReplies(const AckProgress& progress, LatencyHistogram& waited);
+  // Answers writes that have waited since `since_ns` or longer with what `error_of` says; returns
+  // how many.
+  using AckError = std::function<std::string(const AckNeed&)>;
+  size_t FailReplies(int64_t since_ns, const AckProgress& progress, const AckError& error_of);
 
   // --- net::ConnectionHandler ---
   size_t OnCommands(net::ClientConnection& connection,
@@ -121,8 +142,16 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   };
 
   size_t TakeCommands(std::span<const net::ParsedCommand> batch);
-  // Holds back the replies to what the session has written since the last call.
+  // Holds back the replies to what the session has written since the last call. Requires:
+  // held_.following().
   void HoldReplies();
+  // Replies may have to wait from here on, or need not any more.
+  void FollowNeed(const AckNeed& need);
+  void NoteCommand(bool is_write) {
+    held_.OnCommand(resp_.muted() ? ReplyKind::kSilent
+                    : is_write    ? ReplyKind::kWrite
+                                  : ReplyKind::kRead);
+  }
 
   void Resolve(cache::Args args, Resolved& resolved);
   const ResolvedName& Look(std::string_view name);
@@ -140,6 +169,16 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   void AnswerUnknown(cache::Args args);
   // Whether the command must wait although the session could take it.
   bool HeldBack(const cache::CommandSpec& spec);
+  // Runs a write whose reply is to carry its token.
+  void DispatchTracked(const cache::CommandSpec& spec, cache::Args args, uint64_t key_hash);
+  void FinishTracked();
+  bool tracking() const { return demands_ != nullptr && demands_->tracked_reply.has_value(); }
+  // Whether a read must wait for the connection's token; asks to be resumed if so.
+  bool AwaitsToken();
+  // The error that keeps a read from showing what is too old; empty: none.
+  std::string StaleError(const cache::CommandSpec& spec);
+  // A read of data, as freshness sees it.
+  bool IsDataRead(const cache::CommandSpec& spec);
   void RunServerCommand(const cache::CommandSpec& spec, ServerHandler handler, cache::Args args);
   // Answers the error that keeps `spec` from running, if there is one.
   bool Refuse(const cache::CommandSpec& spec);
@@ -151,6 +190,9 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   RespReply resp_;
   cache::Session session_;
   HeldReplies held_;
+  AckNeed need_;  // Of writes from now on.
+  std::optional<AckPolicy> ack_policy_;
+  std::unique_ptr<ReadDemands> demands_;  // Null: none.
 
   ResolvedName latest_name_;
   const cache::CommandSpec* running_ = nullptr;
@@ -159,7 +201,8 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   bool authenticated_ = false;
   bool no_touch_ = false;
   bool blocked_ = false;
-  std::optional<cache::Session::SlotId> unblocks_;  // Blocked until a change of role at the latest.
+  cache::Session::SlotId blocked_slot_ = 0;
+  bool unblocks_ = false;  // The command that blocks ends with a change of role.
   bool closing_ = false;
   ReplyMode reply_mode_ = ReplyMode::kOn;
   bool skipping_ = false;  // The one command that kSkipNext is about has been started.

@@ -36,6 +36,10 @@ ClientSettings ClientSettings::From(const Settings& settings) {
   result.keepalive_seconds = static_cast<int>(settings.Int(Setting::kTcpKeepalive));
   result.slow_log_threshold_us = settings.Int(Setting::kSlowlogLogSlowerThan);
   result.slow_log_max_length = static_cast<size_t>(settings.Int(Setting::kSlowlogMaxLen));
+  result.staleness_bounds = {
+      .max_ms = settings.Int(Setting::kMaxStalenessMs),
+      .max_records = static_cast<uint64_t>(settings.Int(Setting::kMaxStalenessRecords))};
+  result.track_wait_ms = settings.Int(Setting::kTrackWaitMs);
   return result;
 }
 

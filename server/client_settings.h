@@ -8,6 +8,7 @@
 
 #include "base/settings/settings.h"
 #include "net/client_connection.h"
+#include "server/freshness.h"
 
 namespace tidemark::server {
 
@@ -16,6 +17,8 @@ struct ClientSettings {
   int keepalive_seconds = 300;  // Of new connections; 0: off.
   int64_t slow_log_threshold_us = 10'000;
   size_t slow_log_max_length = 128;
+  StalenessBounds staleness_bounds;
+  int64_t track_wait_ms = 1'000;
 
   static ClientSettings From(const Settings& settings);
 };

@@ -42,6 +42,9 @@ void Begin(Client& client, NodeDurability& durability, int64_t seconds) {
 
 void TideBackup(Client& client, cache::Args args) {
   NodeDurability* const durability = client.node().durability();
+  if (client.node().is_replica()) {
+    return client.reply().Error("ERR This node is a replica: take the backup from its primary");
+  }
   if (durability == nullptr || !durability->started()) {
     return client.reply().Error("ERR This node keeps nothing on disk: start it with --data_dir");
   }

@@ -8,7 +8,10 @@
 #include "cache/commands/numbers.h"
 #include "server/argument_docs.h"
 #include "server/client.h"
+#include "server/commands_acks.h"
 #include "server/commands_backup.h"
+#include "server/commands_export.h"
+#include "server/commands_freshness.h"
 #include "server/commands_roles.h"
 #include "server/help.h"
 #include "server/history_text.h"
@@ -51,29 +54,6 @@ void Role(Client& client, Args) {
   }
 }
 
-void Wait(Client& client, Args args) {
-  const std::optional<int64_t> replicas = ParseInteger(args[1]);
-  if (!replicas) return client.reply().Error(kNotAnInteger);
-  const std::optional<int64_t> timeout_ms = ParseInteger(args[2]);
-  if (!timeout_ms) return client.reply().Error("ERR timeout is not an integer or out of range");
-  if (*timeout_ms < 0) return client.reply().Error("ERR timeout is negative");
-  if (client.node().is_replica()) {
-    return client.reply().Error(
-        "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if "
-        "a replica is configured to be writable (which is not the default) writes to replicas are "
-        "just local and are not propagated.");
-  }
-  // Replies come on the link thread; the client's own thread gives them.
-  client.node().replication().WaitFor(
-      client.session().written(), *replicas, *timeout_ms,
-      [&node = client.node(), home = client.shard().id(),
-       complete = client.Block()](int64_t count) {
-        node.engine().Post(home, [complete, count](Shard&) {
-          complete([count](ReplyBuilder& reply) { reply.Integer(count); });
-        });
-      });
-}
-
 void TideWatermarks(Client& client, Args) {
   ReplyBuilder& reply = client.reply();
   const ReplicationView view = client.node().replication().View();
@@ -81,7 +61,7 @@ void TideWatermarks(Client& client, Args) {
 
   NodeDurability* durability = client.node().durability();
   const DurabilityView log = durability != nullptr ? durability->View() : DurabilityView();
-  reply.MapHeader((replica ? 5 : 7) + (log.enabled ? 2 : 0));
+  reply.MapHeader(replica ? (log.enabled ? 6 : 5) : (log.enabled ? 9 : 7));
   reply.Bulk("role");
   reply.Bulk(replica ? "replica" : "primary");
   reply.Bulk("history");
@@ -93,6 +73,9 @@ void TideWatermarks(Client& client, Args) {
     AnswerVector(view.received, reply);
     reply.Bulk("applied");
     AnswerVector(view.applied, reply);
+    if (!log.enabled) return;
+    reply.Bulk("durable");  // On this node's own disk.
+    AnswerVector(log.durable, reply);
     return;
   }
   reply.Bulk("assigned");
@@ -108,8 +91,10 @@ void TideWatermarks(Client& client, Args) {
   reply.Bulk("acked");  // What every replica has: the lowest of each shard.
   AnswerVector(view.acked, reply);
   reply.Bulk("replicas");
-  reply.ArrayHeader(view.replicas.size());
-  for (const ReplicaReport& each : view.replicas) {
+  std::vector<ReplicaReport> replicas = view.replicas;
+  replicas.insert(replicas.end(), view.away.begin(), view.away.end());
+  reply.ArrayHeader(replicas.size());
+  for (const ReplicaReport& each : replicas) {
     reply.MapHeader(7);
     reply.Bulk("id");
     reply.Integer(static_cast<int64_t>(each.id));
@@ -159,6 +144,8 @@ void TideMetrics(Client& client, Args) {
 }
 
 constexpr std::string_view kHelp[] = {
+    "ACK [memory | durable | replicas:N | durable_replicas:N | DEFAULT]",
+    "    What the replies to this connection's writes wait for; DEFAULT is the node's setting.",
     "BACKUP <BEGIN [seconds] | END id>",
     "    Keeps the data directory's files while they are copied, for tidectl backup.",
     "DIGEST",
@@ -169,6 +156,18 @@ constexpr std::string_view kHelp[] = {
     "    Every counter, in Prometheus' text format.",
     "PEER",
     "    The node's id, role and replication port, for other nodes.",
+    "EXPORT <LIST | FORGET name>",
+    "    The consumers of the change feed; FORGET gives up the place of one that is away.",
+    "METRICS",
+    "    Every counter, in Prometheus' text format.",
+    "STALENESS milliseconds [records]",
+    "    How far a replica may be behind for reads on this connection.",
+    "TOKEN [ALL]",
+    "    A token for what this connection has written, or for all that this node shows.",
+    "TRACK <ON | OFF | TOKEN token>",
+    "    Writes' replies carry their token; reads here see at least the token.",
+    "WAIT token milliseconds",
+    "    Waits until this node shows what the token names.",
     "WATERMARKS",
     "    The vectors of this node and, on a primary, of its replicas.",
 };
@@ -178,6 +177,8 @@ constexpr uint32_t kOpen = kNoScript | kLoading | kStale;
 
 constexpr RowFamily kTideFamily = {"@slow", "server", kOpen};
 constexpr RowFamily kPeerFamily = {"@slow", "server", kOpen | kNoAuth};
+constexpr RowFamily kFreshnessFamily = {"@fast @connection", "connection", kNoScript | kFast};
+constexpr RowFamily kTokenWaitFamily = {"@slow @connection", "connection", kNoScript};
 constexpr RowFamily kRoleFamily = {"@admin @fast @dangerous", "server", kOpen | kFast};
 constexpr RowFamily kWaitFamily = {"@slow @connection", "generic", kNoScript};
 constexpr RowFamily kContainerFamily = {"@slow", "server"};
@@ -185,11 +186,15 @@ constexpr RowFamily kContainerFamily = {"@slow", "server"};
 constexpr RowFamily kBackupFamily = {"@admin @slow @dangerous", "server", kAdmin | kNoScript};
 
 constexpr std::array kTideSubcommands = {
+    Row(kTideFamily, "tide|ack", -2, TideAck, "0.1.0",
+        "What the replies to this connection's writes wait for."),
     Row(kBackupFamily, "tide|backup", -3, TideBackup, "0.1.0",
         "Keeps the data directory's files while they are copied."),
     Row(kTideFamily, "tide|digest", 2, TideDigest, "0.1.0",
         "A digest of the contents at a watermark.",
         "O(N) in the number of keys, in slices between other commands"),
+    Row(kBackupFamily, "tide|export", -3, TideExport, "0.1.0",
+        "Lists the consumers of the change feed, or forgets one."),
     Row(kTideFamily, "tide|help", 2, TideHelp, "0.1.0", "The subcommands in brief."),
     Row(kTideFamily, "tide|history", 2, TideHistory, "0.1.0",
         "Where the node's history comes from, and what its promotion lost."),
@@ -197,6 +202,14 @@ constexpr std::array kTideSubcommands = {
         "Every counter, in Prometheus' text format."),
     Row(kPeerFamily, "tide|peer", 2, TidePeer, "0.1.0",
         "The node's id, role and replication port, for other nodes."),
+    Row(kFreshnessFamily, "tide|staleness", -3, TideStaleness, "0.1.0",
+        "How far a replica may be behind for reads on this connection."),
+    Row(kFreshnessFamily, "tide|token", -2, TideToken, "0.1.0",
+        "A token for what this connection has written, or for all that this node shows."),
+    Row(kFreshnessFamily, "tide|track", -3, TideTrack, "0.1.0",
+        "Writes' replies carry their token; reads on this connection see at least the token."),
+    Row(kTokenWaitFamily, "tide|wait", 4, TideWait, "0.1.0",
+        "Waits until this node shows what the token names."),
     Row(kTideFamily, "tide|watermarks", 2, TideWatermarks, "0.1.0",
         "The watermark vectors of the node and its replicas."),
 };
@@ -206,6 +219,11 @@ constexpr std::array kRows = {
         "Whether the node is a primary or a replica, and of what."),
     WithTips(Row(kWaitFamily, "wait", 3, Wait, "3.0.0",
                  "Waits until replicas have what this connection wrote.", "O(1)", arguments::kWait),
+             "request_policy:all_shards response_policy:agg_min"),
+    WithTips(Row(kWaitFamily, "waitaof", 4, WaitAof, "7.2.0",
+                 "Waits until this node's disk and replicas' disks have what this connection "
+                 "wrote.",
+                 "O(1)", arguments::kWaitAof),
              "request_policy:all_shards response_policy:agg_min"),
     Container(kContainerFamily, "tide", "0.1.0", "Container of the commands about watermarks.",
               kTideSubcommands),

@@ -11,6 +11,8 @@
 #include "base/random_id.h"
 #include "server/history_text.h"
 #include "server/recovery_loader.h"
+#include "server/shard_calls.h"
+#include "wal/discarded.h"
 
 namespace tidemark::server {
 namespace {
@@ -98,10 +100,15 @@ class NodeDurability::StoppableSink final : public wal::RecoverySink {
   const std::function<bool()>& stopping_;
 };
 
-NodeDurability::NodeDurability(Settings& settings, int shards, wal::Disk& disk, const Clock& clock)
-    : settings_(settings), shards_(shards), disk_(disk), clock_(clock) {}
+NodeDurability::NodeDurability(Settings& settings, int shards, wal::Disk& disk, const Clock& clock,
+                               Minter minter)
+    : settings_(settings), shards_(shards), disk_(disk), clock_(clock), minter_(minter) {}
 
-NodeDurability::~NodeDurability() = default;
+NodeDurability::~NodeDurability() {
+  // The keeper's log may wake the stream until it has stopped.
+  if (stream_ != nullptr) stream_->Stop();
+  keeper_.reset();
+}
 
 absl::Status NodeDurability::Open() {
   auto directory = wal::DataDirectory::Open(disk_, settings_.String(Setting::kDataDir),
@@ -121,6 +128,7 @@ absl::Status NodeDurability::Recover(cache::Engine& engine, const std::function<
     options.shard_count = shards_;
     options.now_ms = clock_.UnixMillis();
     options.fresh_history = HistoryId(RandomId());
+    options.follow = minter_ == Minter::kPrimary;
     ShowLoading(&loader);
     auto recovered = wal::Recover(*directory_, options, sink, &loader.progress());
     ShowLoading(nullptr);
@@ -129,24 +137,73 @@ absl::Status NodeDurability::Recover(cache::Engine& engine, const std::function<
   }
   NoteLosses(recovered_);
 
-  auto opened = wal::Log::Open(*directory_,
-                               {.history = recovered_.history,
-                                .positions = recovered_.positions,
-                                .next_segment = recovered_.next_segment},
-                               LogOptions(engine));
-  if (!opened.ok()) return NotTheSettings(opened.status());
-  log_ = *std::move(opened);
-  for (int i = 0; i < shards_; ++i) {
-    doors_.push_back(std::make_unique<Door>(log_->shard(ShardId(static_cast<uint16_t>(i)))));
+  keeper_ = std::make_unique<wal::StreamKeeper>(*directory_, LogOptions(engine));
+  if (const absl::Status begun = keeper_->Begin(recovered_); !begun.ok()) {
+    return NotTheSettings(begun);
   }
-  published_log_.store(log_.get(), std::memory_order_release);
+  recovered_.beyond.clear();  // The log has them.
+  if (minter_ == Minter::kPrimary) {
+    FindRecoveredStream(engine);
+    stream_ = std::make_unique<FollowedStream>(*keeper_, recovered_stream_.held);
+    stream_->set_on_discard([this](const replication::ReplicaPosition& held,
+                                   const Watermarks& after) { KeepDiscarded(held, after); });
+    published_stream_.store(stream_.get(), std::memory_order_release);
+  } else {
+    log_ = keeper_->log();
+    for (int i = 0; i < shards_; ++i) {
+      doors_.push_back(std::make_unique<Door>(log_->shard(ShardId(static_cast<uint16_t>(i)))));
+    }
+    published_log_.store(log_.get(), std::memory_order_release);
+  }
+  published_keeper_.store(keeper_.get(), std::memory_order_release);
   settings_.OnChange(Setting::kFsync, [this] {
-    log()->set_fsync(PolicyFrom(settings_), settings_.Int(Setting::kFsyncIntervalMs));
+    keeper_->SetFsync(PolicyFrom(settings_), settings_.Int(Setting::kFsyncIntervalMs));
   });
   return absl::OkStatus();
 }
 
-wal::Log::Options NodeDurability::LogOptions(cache::Engine& engine) const {
+void NodeDurability::KeepDiscarded(const replication::ReplicaPosition& held,
+                                   const Watermarks& after) {
+  std::string spans;
+  uint64_t records = 0;
+  for (size_t i = 0; i < held.shards.size(); ++i) {
+    const uint64_t last = held.shards[i].sequence.value();
+    if (last <= after[i].value()) continue;
+    records += last - after[i].value();
+    spans += fmt::format("{} shard {}: {} to {}", spans.empty() ? "" : ",", i, after[i].value() + 1,
+                         last);
+  }
+  discarded_records_.fetch_add(records, std::memory_order_relaxed);
+  const auto saved = wal::SaveDiscarded(*directory_, held.history, after, {});
+  std::string where;
+  if (!saved.ok()) {
+    where = "could not be saved: " + std::string(saved.status().message());
+  } else if (saved->path.empty()) {
+    where = "the log holds none of them any more";
+  } else {
+    where = fmt::format(
+        "{} saved, see tidectl log dump {}",
+        saved->complete ? "they are" : "the newest, as far as the log had them, are", saved->path);
+  }
+  Log(LogLevel::kWarning,
+      fmt::format("a full sync takes the place of records of history {} that the primary need not "
+                  "have:{}; {}",
+                  HistoryHex(held.history), spans, where));
+}
+
+void NodeDurability::FindRecoveredStream(cache::Engine& engine) {
+  recovered_stream_.keys.resize(static_cast<size_t>(shards_));
+  RunOnShards(engine, [this](cache::Shard& shard) {
+    recovered_stream_.keys[shard.id().value()] = shard.keyspace().size();
+  });
+  recovered_stream_.start.history = recovered_.history;
+  for (const wal::ShardPosition& border : recovered_.borders) {
+    recovered_stream_.start.shards.push_back({border.sequence, border.digest});
+  }
+  recovered_stream_.held = wal::SequencesOf(recovered_.positions);
+}
+
+wal::Log::Options NodeDurability::LogOptions(cache::Engine& engine) {
   wal::Log::Options options;
   options.fsync = PolicyFrom(settings_);
   options.fsync_interval_ms = settings_.Int(Setting::kFsyncIntervalMs);
@@ -155,6 +212,13 @@ wal::Log::Options NodeDurability::LogOptions(cache::Engine& engine) const {
   options.zstd_level = static_cast<int>(settings_.Int(Setting::kZstdLevel));
   // A turn is all that a shard needs: it looks at durable at the end of each.
   options.wake_shard = [&engine](ShardId shard) { engine.Post(shard, [](cache::Shard&) {}); };
+  if (minter_ == Minter::kPrimary) {
+    // A primary's shards: the link thread stands for all of them.
+    options.wake_shard = [this](ShardId) {
+      FollowedStream* const stream = published_stream_.load(std::memory_order_acquire);
+      if (stream != nullptr) stream->Wake();
+    };
+  }
   options.clock = &clock_;
   return options;
 }
@@ -164,10 +228,31 @@ void NodeDurability::NoteLosses(const wal::Recovered& recovered) const {
   for (const wal::DiscardedSpan& span : recovered.discarded) {
     lost += span.last.value() - span.first.value() + 1;
   }
-  Log(LogLevel::kInfo,
-      fmt::format("recovered {}: {} records from snapshot {} and {} segments; history {} {}",
-                  directory_->path(), recovered.records, recovered.snapshot, recovered.segments,
-                  HistoryHex(recovered.history), recovered.same_history ? "goes on" : "begins"));
+  // By the sequences whoever knows what was acknowledged can tell how many records are missing.
+  std::string positions;
+  for (const wal::ShardPosition& shard : recovered.positions) {
+    positions += fmt::format("{}{}", positions.empty() ? "" : ", ", shard.sequence.value());
+  }
+  const std::string history = recovered.history == HistoryId()
+                                  ? "no history yet"
+                                  : fmt::format("up to {} by shard; history {} {}", positions,
+                                                HistoryHex(recovered.history),
+                                                recovered.same_history ? "goes on" : "begins");
+  Log(LogLevel::kInfo, fmt::format("recovered {}: {} records from snapshot {} and {} segments, {}",
+                                   directory_->path(), recovered.records, recovered.snapshot,
+                                   recovered.segments, history));
+  if (recovered.dropped_restart) {
+    Log(LogLevel::kWarning,
+        fmt::format("{}: a full sync was under way that was not yet whole on disk; what was there "
+                    "before it is back",
+                    directory_->path()));
+  }
+  if (minter_ == Minter::kThisNode && recovered.was_follower) {
+    Log(LogLevel::kWarning,
+        fmt::format("{}: it was a replica's; this node is a primary now, and its writes begin a "
+                    "history of their own",
+                    directory_->path()));
+  }
   if (recovered.torn_bytes > 0 || lost > 0) {
     Log(LogLevel::kWarning,
         fmt::format("the last stop was not clean: {} bytes at the log's end were cut{}{}, and {} "
@@ -190,23 +275,101 @@ std::vector<replication::ShardPublisher::Beginning> NodeDurability::Beginnings()
   return beginnings;
 }
 
+std::unique_ptr<LogArchive> NodeDurability::MakeArchive() {
+  CHECK(started());
+  return std::make_unique<LogArchive>(
+      *directory_, *log_, retention_,
+      static_cast<uint64_t>(settings_.Int(Setting::kReplicaRetainBytes)));
+}
+
 absl::Status NodeDurability::StartServices(cache::Engine& engine, Shards shards) {
+  // Before anything can be pruned: it knows the consumers that are away, and what they need.
+  auto started = ExportService::Start(settings_, *directory_, *log_, retention_);
+  if (!started.ok()) return started.status();
+  export_service_ = *std::move(started);
+  published_export_.store(export_service_.get(), std::memory_order_release);
+
+  SnapshotSources sources = SourcesFrom(engine, shards.assigned, shards.pressure);
+  sources.history = recovered_.history;
+  sources.request_chunks = [&engine, producer = shards.producer](
+                               ShardId shard, replication::ChunkTargetRef target) {
+    engine.Post(shard, [producer, target = std::move(target)](cache::Shard& on) {
+      producer(on.id()).RequestChunks(target);
+    });
+  };
+  wal::Log* const log = log_.get();
+  sources.current_segment = [log] { return log->current_segment(); };
+  sources.sync_through = [log](Watermarks target, std::function<void(absl::Status)> done) {
+    log->SyncThrough(std::move(target), std::move(done));
+  };
+  sources.durable_cut = [log] { return log->DurableCut(); };
+  StartSnapshots(std::move(sources));
+  return absl::OkStatus();
+}
+
+void NodeDurability::FollowSettings() {
+  for (const Setting id : {Setting::kSnapshotEveryS, Setting::kSnapshotMinWrites}) {
+    settings_.OnChange(id, [this] {
+      snapshot_service_->SetSchedule(
+          settings_.Int(Setting::kSnapshotEveryS) * 1000,
+          static_cast<uint64_t>(settings_.Int(Setting::kSnapshotMinWrites)));
+    });
+  }
+  if (export_service_ == nullptr) return;
+  for (const Setting id : {Setting::kExportToken, Setting::kExportTokenPrevious}) {
+    settings_.OnChange(id, [this] { export_service_->OnTokensChanged(settings_); });
+  }
+}
+
+void NodeDurability::StartReplicaServices(cache::Engine& engine, ReplicaShards shards) {
+  SnapshotSources sources = SourcesFrom(engine, shards.applied, shards.pressure);
+  sources.request_cut = [this, request = shards.request_cut](
+                            std::shared_ptr<replication::ChunkQueue> queue,
+                            SnapshotSources::CutKnown known) {
+    request(std::move(queue),
+            [this, known = std::move(known)](absl::StatusOr<replication::ReplicaPosition> at) {
+              known(at.ok() ? CutFor(*std::move(at)) : at.status());
+            });
+  };
+  sources.wanted = [this] { return keeper_->wants_snapshot(); };
+  StartSnapshots(std::move(sources));
+}
+
+absl::StatusOr<SnapshotCut> NodeDurability::CutFor(replication::ReplicaPosition at) {
+  const std::shared_ptr<wal::Log> log = keeper_->log();
+  if (log == nullptr || log->history() != at.history || log->shard_count() != at.shards.size()) {
+    return absl::UnavailableError("the log is of another stream than what is served: a full sync");
+  }
+  Watermarks applied;
+  for (const replication::ShardPosition& shard : at.shards) applied.push_back(shard.sequence);
+  const std::optional<uint64_t> segment = log->SegmentAfter(applied);
+  if (!segment.has_value()) {
+    return absl::UnavailableError("not all that the log holds is applied yet");
+  }
+  return SnapshotCut{.at = std::move(at),
+                     .first_segment = *segment,
+                     .sync_through =
+                         [log](Watermarks target, std::function<void(absl::Status)> done) {
+                           log->SyncThrough(std::move(target), std::move(done));
+                         },
+                     .put =
+                         [this, log](const std::function<absl::Status()>& put) {
+                           return keeper_->PutSnapshot(*log, put);
+                         }};
+}
+
+void NodeDurability::StartSnapshots(SnapshotSources sources) {
   SnapshotService::Options options;
   options.schedule.every_ms = settings_.Int(Setting::kSnapshotEveryS) * 1000;
   options.schedule.min_writes = static_cast<uint64_t>(settings_.Int(Setting::kSnapshotMinWrites));
   options.zstd = settings_.Choice<Compression>(Setting::kWalCompression) == Compression::kZstd;
   options.zstd_level = static_cast<int>(settings_.Int(Setting::kZstdLevel));
   options.clock = &clock_;
-  snapshot_service_ = std::make_unique<SnapshotService>(
-      *directory_, retention_, SourcesFrom(engine, std::move(shards)), options);
+  snapshot_service_ =
+      std::make_unique<SnapshotService>(*directory_, retention_, std::move(sources), options);
   snapshot_service_->Start();
   published_snapshots_.store(snapshot_service_.get(), std::memory_order_release);
-
-  auto started = ExportService::Start(settings_, *directory_, *log_, retention_);
-  if (!started.ok()) return started.status();
-  export_service_ = *std::move(started);
-  published_export_.store(export_service_.get(), std::memory_order_release);
-  return absl::OkStatus();
+  FollowSettings();
 }
 
 int NodeDurability::export_port() const {
@@ -215,29 +378,22 @@ int NodeDurability::export_port() const {
   return service != nullptr && listens ? service->port() : 0;
 }
 
-SnapshotSources NodeDurability::SourcesFrom(cache::Engine& engine, Shards shards) {
+SnapshotSources NodeDurability::SourcesFrom(cache::Engine& engine,
+                                            const std::function<uint64_t()>& writes,
+                                            const std::function<Pressure()>& pressure) {
   SnapshotSources sources;
   sources.shard_count = shards_;
-  sources.history = recovered_.history;
-  sources.request_chunks = [&engine, producer = shards.producer](
-                               ShardId shard, replication::ChunkTargetRef target) {
-    engine.Post(shard, [producer, target = std::move(target)](cache::Shard& on) {
-      producer(on.id()).RequestChunks(target);
-    });
-  };
   sources.wake_shard = [&engine](ShardId shard) { engine.Post(shard, [](cache::Shard&) {}); };
   // Counted from the snapshot that was loaded: what was replayed behind it is in none.
-  sources.writes = [assigned = shards.assigned, before = shards.assigned(),
-                    replayed = recovered_.records] { return assigned() - before + replayed; };
-  sources.pressure = [this] { return LogPressure(); };
-  wal::Log* const log = log_.get();
-  sources.current_segment = [log] { return log->current_segment(); };
-  sources.sync_through = [log](Watermarks target, std::function<void(absl::Status)> done) {
-    log->SyncThrough(std::move(target), std::move(done));
+  sources.writes = [writes, before = writes(), replayed = recovered_.records] {
+    return writes() - before + replayed;
   };
+  // The log's own, too: it moves faster than the node looks.
+  sources.pressure = [this, pressure] { return std::max(LogPressure(), pressure()); };
   sources.backup_hold = &backup_hold_;
-  sources.durable_cut = [log] { return log->DurableCut(); };
-  sources.log_state = [log]() -> absl::Status {
+  sources.log_state = [this]() -> absl::Status {
+    const std::shared_ptr<wal::Log> log = keeper_->log();
+    if (log == nullptr) return absl::UnavailableError("nothing has come from a primary yet");
     if (log->state() == wal::LogState::kWriting) return absl::OkStatus();
     return absl::UnavailableError(log->cause());
   };
@@ -245,9 +401,11 @@ SnapshotSources NodeDurability::SourcesFrom(cache::Engine& engine, Shards shards
 }
 
 Pressure NodeDurability::LogPressure() const {
+  const std::shared_ptr<wal::Log> log = keeper_->log();
   int percent = 0;
-  for (int i = 0; i < shards_; ++i) {
-    percent = std::max(percent, utilisation_percent(ShardId(static_cast<uint16_t>(i))));
+  for (size_t i = 0; log != nullptr && i < log->shard_count(); ++i) {
+    const ShardId shard(static_cast<uint16_t>(i));
+    percent = std::max(percent, log->shard(shard).utilisation_percent());
   }
   return NextPressure(Pressure::kNormal, percent, PressureThresholds());
 }
@@ -267,10 +425,6 @@ void NodeDurability::StopSnapshots(bool save) {
   published_snapshots_.store(nullptr, std::memory_order_release);
 }
 
-bool NodeDurability::holds_replies() const {
-  return settings_.Choice<Fsync>(Setting::kFsync) == Fsync::kAlways;
-}
-
 absl::StatusOr<uint64_t> NodeDurability::BeginBackup(int64_t for_ms) {
   return backup_hold_.Begin(clock_.MonotonicNanos() / 1'000'000, for_ms);
 }
@@ -288,14 +442,12 @@ void NodeDurability::ReadDurable(Watermarks* durable) const {
 }
 
 absl::Status NodeDurability::Close() {
-  if (!started()) return absl::OkStatus();
-  const absl::Status stopped = log_->Stop();
+  if (keeper_ == nullptr) return absl::OkStatus();
+  if (stream_ != nullptr) stream_->Stop();
+  const absl::Status closed = keeper_->Close();
   // After the log: `durable` has its last value, and consumers get all of it.
   if (export_service_ != nullptr) export_service_->Stop();
-  if (!stopped.ok()) return stopped;
-  wal::Manifest manifest = directory_->manifest();
-  manifest.clean_stop = log_->final_positions();
-  return directory_->Save(std::move(manifest));
+  return closed;
 }
 
 void NodeDurability::ShowLoading(RecoveryLoader* loader) {

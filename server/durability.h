@@ -1,5 +1,5 @@
-// NodeDurability is a primary's data directory at work: the lock on it, the recovery from it, the
-// log that every write goes to, the snapshots that shorten the log, and how all is left behind.
+// NodeDurability is a node's data directory at work: the lock on it, the recovery from it, the log
+// of the node's stream, the snapshots that shorten the log, and how all is left behind.
 //
 //   durability.Open();                           // Nobody else has the directory.
 //   durability.Recover(engine, stopping);        // The shards hold what it held; the log is open.
@@ -8,6 +8,10 @@
 //   ...
 //   durability.StopSnapshots(true);              // Nobody writes any more: the last one.
 //   durability.Close();                          // After the engine has stopped: a clean stop.
+//
+// On a replica (Minter::kPrimary) the stream is its primary's: the link begins with recovered() and
+// hands frames to stream(); StartReplicaServices() takes the place of StartServices(). Its shards
+// know nothing of the log: started() is false.
 //
 // Without a data directory there is none of this: Node::durability() is null, and no shard pays for
 // it.
@@ -34,11 +38,15 @@
 #include "base/ids.h"
 #include "base/settings/settings.h"
 #include "cache/engine.h"
+#include "replication/chunk_queue.h"
 #include "replication/frame_log.h"
+#include "replication/link/stream_plan.h"
 #include "replication/shard_publisher.h"
 #include "replication/snapshot_producer.h"
 #include "server/backup_hold.h"
 #include "server/export_service.h"
+#include "server/followed_stream.h"
+#include "server/log_archive.h"
 #include "server/node_report.h"
 #include "server/snapshot_service.h"
 #include "wal/data_directory.h"
@@ -46,6 +54,7 @@
 #include "wal/log.h"
 #include "wal/recovery.h"
 #include "wal/retention.h"
+#include "wal/stream_keeper.h"
 
 namespace tidemark::server {
 
@@ -53,7 +62,9 @@ class RecoveryLoader;
 
 class NodeDurability {
  public:
-  NodeDurability(Settings& settings, int shards, wal::Disk& disk, const Clock& clock);
+  using Minter = wal::StreamKeeper::Minter;
+  NodeDurability(Settings& settings, int shards, wal::Disk& disk, const Clock& clock,
+                 Minter minter = Minter::kThisNode);
   ~NodeDurability();
   NodeDurability(const NodeDurability&) = delete;
   NodeDurability& operator=(const NodeDurability&) = delete;
@@ -67,14 +78,42 @@ class NodeDurability {
   // Where each shard's stream goes on, and its log. Requires: Recover() returned OK.
   std::vector<replication::ShardPublisher::Beginning> Beginnings();
 
+  // What feeds replicas from the log. Requires: Recover() returned OK; it goes before this object.
+  std::unique_ptr<LogArchive> MakeArchive();
+
   // What the services ask of the shards.
   struct Shards {
     std::function<replication::SnapshotProducer&(ShardId)> producer;  // The shard's thread.
     std::function<uint64_t()> assigned;  // Mutations of all shards so far. Any thread.
+    std::function<Pressure()> pressure;  // Of the node. Any thread.
   };
   // Starts taking snapshots and, if the settings want it, exporting. Requires: the shards' streams
   // have begun. Errors are the export's: a port that cannot be had, a damaged file.
   absl::Status StartServices(cache::Engine& engine, Shards shards);
+  // --- A replica's ---
+
+  // What the shards hold now: all up to `start`, and of the frames that follow the records up to
+  // `held` (see Applier::Begin). Empty in a new directory. Requires: Recover() returned OK.
+  struct RecoveredStream {
+    replication::ReplicaPosition start;
+    Watermarks held;
+    std::vector<uint64_t> keys;  // By own shard.
+  };
+  const RecoveredStream& recovered() const { return recovered_stream_; }
+  // What takes the frames that come. Requires: as above.
+  FollowedStream* stream() { return stream_.get(); }
+
+  struct ReplicaShards {
+    // Has every shard begin to walk at one cut, the chunks going to the queue, and calls the
+    // function given with the cut, or not OK if a shard could not.
+    using CutKnown = std::function<void(absl::StatusOr<replication::ReplicaPosition>)>;
+    std::function<void(std::shared_ptr<replication::ChunkQueue>, CutKnown)> request_cut;
+    std::function<uint64_t()> applied;   // Records so far. Any thread.
+    std::function<Pressure()> pressure;  // Of the node. Any thread.
+  };
+  // Starts taking snapshots, by schedule and after a full sync.
+  void StartReplicaServices(cache::Engine& engine, ReplicaShards shards);
+
   // Takes a snapshot of what is in none yet, if `save` says so, and ends snapshots. The engine
   // still runs, and no shard mints mutations any more. Harmless before StartServices().
   void StopSnapshots(bool save);
@@ -86,7 +125,7 @@ class NodeDurability {
 
   // --- The log's state, for those who write. ---
 
-  // The log is open: Recover() returned OK.
+  // The log of this node's own writes is open.
   bool started() const { return log() != nullptr; }
   // False: writes must be refused, and cause() says why.
   bool writing() const {
@@ -104,12 +143,14 @@ class NodeDurability {
 
   // --- Held replies. Require started(). ---
 
-  // The policy is fsync=always.
-  bool holds_replies() const;
   // Has the shard run a turn when durable moves next or the log's state changes. The shard's
   // thread.
   void NotifyWhenDurable(ShardId shard) { log()->shard(shard).NotifyWhenDurable(); }
   void ReadDurable(Watermarks* durable) const;
+  // As wal::Log::SyncThrough. Any thread.
+  void SyncThrough(Watermarks target, std::function<void(absl::Status)> done) {
+    log()->SyncThrough(std::move(target), std::move(done));
+  }
 
   // --- Backups of the files while the node runs. Require started(). Any thread. ---
 
@@ -124,6 +165,8 @@ class NodeDurability {
     return published_snapshots_.load(std::memory_order_acquire);
   }
 
+  // Null: the settings want no export, or it has not begun.
+  ExportService* exports() const { return published_export_.load(std::memory_order_acquire); }
   // Where consumers connect; 0: nowhere.
   int export_port() const;
 
@@ -139,8 +182,16 @@ class NodeDurability {
   void ShowLoading(RecoveryLoader* loader);
   void AddLoading(DurabilityView& view) const;
   void NoteLosses(const wal::Recovered& recovered) const;
-  wal::Log::Options LogOptions(cache::Engine& engine) const;
-  SnapshotSources SourcesFrom(cache::Engine& engine, Shards shards);
+  wal::Log::Options LogOptions(cache::Engine& engine);
+  // What both roles' snapshots need.
+  SnapshotSources SourcesFrom(cache::Engine& engine, const std::function<uint64_t()>& writes,
+                              const std::function<Pressure()>& pressure);
+  void StartSnapshots(SnapshotSources sources);
+  absl::StatusOr<SnapshotCut> CutFor(replication::ReplicaPosition at);
+  void FindRecoveredStream(cache::Engine& engine);
+  void FollowSettings();
+  // Names and saves what a full sync throws away.
+  void KeepDiscarded(const replication::ReplicaPosition& held, const Watermarks& after);
   Pressure LogPressure() const;
   void AddSnapshots(DurabilityView& view) const;
   void AddExport(DurabilityView& view) const;
@@ -149,13 +200,20 @@ class NodeDurability {
   const int shards_;
   wal::Disk& disk_;
   const Clock& clock_;
+  const Minter minter_;
 
   std::unique_ptr<wal::DataDirectory> directory_;  // From Open() to Close().
   mutable std::mutex loading_mutex_;
   RecoveryLoader* loading_ = nullptr;  // Guarded by loading_mutex_; null: not now.
-  wal::Recovered recovered_;           // Once the log is published.
-  std::unique_ptr<wal::Log> log_;
+  wal::Recovered recovered_;           // Once the keeper is published.
+  std::unique_ptr<wal::StreamKeeper> keeper_;
+  std::atomic<wal::StreamKeeper*> published_keeper_{nullptr};
+  std::shared_ptr<wal::Log> log_;  // Of this node's own writes.
   std::atomic<wal::Log*> published_log_{nullptr};
+  RecoveredStream recovered_stream_;
+  std::atomic<uint64_t> discarded_records_{0};  // By full syncs.
+  std::unique_ptr<FollowedStream> stream_;      // A replica's.
+  std::atomic<FollowedStream*> published_stream_{nullptr};
   std::vector<std::unique_ptr<Door>> doors_;  // By shard.
   wal::Retention retention_;
   BackupHold backup_hold_;

@@ -27,17 +27,24 @@ DurabilityView NodeDurability::View() const {
   view.enabled = true;
   view.fsync = settings_.String(Setting::kFsync);
   AddLoading(view);
-  wal::Log* log = this->log();
+  wal::StreamKeeper* const keeper = published_keeper_.load(std::memory_order_acquire);
+  const std::shared_ptr<wal::Log> log = keeper == nullptr ? nullptr : keeper->log();
   if (log == nullptr) return view;
-  view.writing = writing();
-  view.failed = failed();
-  view.cause = cause();
+  view.writing = log->state() == wal::LogState::kWriting;
+  view.failed = log->state() == wal::LogState::kFailed;
+  view.cause = log->cause();
+  if (FollowedStream* const stream = published_stream_.load(std::memory_order_acquire);
+      stream != nullptr && !stream->failure().empty()) {
+    view.writing = false;
+    view.failed = true;
+    view.cause = stream->failure();
+  }
   view.same_history = recovered_.same_history;
   view.recovered_records = recovered_.records;
   view.recovered_torn_bytes = recovered_.torn_bytes;
-  ReadDurable(&view.durable);
+  view.durable = keeper->durable();
   uint64_t queued = 0;
-  for (int i = 0; i < shards_; ++i) {
+  for (size_t i = 0; i < log->shard_count(); ++i) {
     const ShardId shard(static_cast<uint16_t>(i));
     view.written.push_back(log->written(shard));
     queued += log->shard(shard).queued_bytes();
@@ -58,6 +65,10 @@ DurabilityView NodeDurability::View() const {
       {"queued_bytes", queued},
       {"queued_frames", static_cast<uint64_t>(counters.queued_frames.value())},
       {"current_segment", log->current_segment()},
+      {"stream_restarts_total", keeper->restarts()},
+      {"stream_restarts_abandoned_total", keeper->abandoned_restarts()},
+      {"discarded_records_total", discarded_records_.load(std::memory_order_relaxed)},
+      {"stream_restarting", keeper->restarting() ? 1 : 0},
   };
   AddLatency("write", counters.write_nanos, view);
   AddLatency("sync", counters.sync_nanos, view);

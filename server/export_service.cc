@@ -23,6 +23,11 @@ void SetAddress(std::string_view text, wal::ExportServer::Options* options) {
   std::from_chars(port.data(), port.data() + port.size(), options->port);
 }
 
+LinkTokens TokensFrom(const Settings& settings) {
+  return {.current = settings.String(Setting::kExportToken),
+          .previous = settings.String(Setting::kExportTokenPrevious)};
+}
+
 // What the file `consumers` holds; empty: there is none.
 absl::StatusOr<std::string> LoadConsumers(const wal::DataDirectory& directory) {
   const std::string path = directory.ConsumersPath();
@@ -51,8 +56,7 @@ absl::StatusOr<std::unique_ptr<ExportService>> ExportService::Start(
   options.mode = mode == ExportMode::kListen ? wal::ExportServer::Options::Mode::kListen
                                              : wal::ExportServer::Options::Mode::kConnect;
   SetAddress(settings.String(Setting::kExportAddr), &options);
-  options.hub.session.tokens = {.current = settings.String(Setting::kExportToken),
-                                .previous = settings.String(Setting::kExportTokenPrevious)};
+  options.hub.session.tokens = TokensFrom(settings);
 
   const absl::StatusOr<std::string> consumers = LoadConsumers(directory);
   if (!consumers.ok()) return consumers.status();
@@ -76,6 +80,10 @@ ExportService::ExportService(const wal::ExportServer::Options& options,
       }) {}
 
 ExportService::~ExportService() { Stop(); }
+
+void ExportService::OnTokensChanged(const Settings& settings) {
+  server_.SetTokens(TokensFrom(settings));
+}
 
 std::vector<wal::UnsentSpan> ExportService::Stop() {
   if (listener_ != 0) log_.RemoveListener(std::exchange(listener_, 0));

@@ -48,6 +48,8 @@ class ExportService {
 
   uint16_t port() const { return server_.port(); }
   wal::ExportStatus status() const { return server_.status(); }
+  // export_token has changed, or export_token_previous: for connections from now on.
+  void OnTokensChanged(const Settings& settings);
   // Gives up the place that the log keeps for a consumer; `done` comes on the export thread.
   void Forget(std::string consumer, std::function<void(absl::Status)> done) {
     server_.Forget(std::move(consumer), std::move(done));

@@ -191,6 +191,10 @@ void Stats(const NodeReport& r, Out& out) {
   Field(out, "client_query_buffer_limit_disconnections", r.total.clients_cut_by_query_limit);
   Field(out, "client_output_buffer_limit_disconnections", r.total.clients_cut_by_output_limit);
   Field(out, "accept_failures", r.total.accept_failures);
+  Field(out, "stale_reads_refused", r.total.stale_reads_refused);
+  Field(out, "token_waits", r.total.token_waits);
+  Field(out, "token_wait_timeouts", r.total.token_wait_timeouts);
+  Field(out, "token_waiters", r.total.token_waiters);
 }
 
 void Replication(const NodeReport& r, Out& out) {
@@ -206,11 +210,15 @@ void Replication(const NodeReport& r, Out& out) {
     Field(out, "slave_read_repl_offset", ReplicationOffset(r.replication.applied));
     Field(out, "slave_repl_offset", ReplicationOffset(r.replication.applied));
     Field(out, "slave_lag_records", r.replication.lag_records);
+    Field(out, "slave_stale_ms", r.replication.stale_ms);
     Field(out, "slave_priority", 100);
     Field(out, "slave_read_only", 1);
     Field(out, "replica_announced", 1);
   }
   Field(out, "connected_slaves", r.replication.replicas.size());
+  if (r.replication.min_replicas_to_write > 0) {
+    Field(out, "min_slaves_good_slaves", r.replication.good_replicas);
+  }
   for (size_t i = 0; i < r.replication.replicas.size(); ++i) {
     const ReplicaReport& replica = r.replication.replicas[i];
     const HostAndPort address = SplitAddress(replica.address);
@@ -234,6 +242,17 @@ void Replication(const NodeReport& r, Out& out) {
   Field(out, "repl_backlog_active", r.replication.backlog_active ? 1 : 0);
   Field(out, "repl_backlog_size", r.replication.backlog_limit_bytes);
   Field(out, "repl_backlog_histlen", r.replication.backlog_bytes);
+  Field(out, "ack_held_clients", r.total.held_clients);
+  Field(out, "ack_held_for_disk", r.total.held_for_disk);
+  Field(out, "ack_held_for_replicas", r.total.held_for_replicas);
+  Field(out, "ack_held_for_durable_replicas", r.total.held_for_durable_replicas);
+  Field(out, "ack_held_clients_most", r.total.held_clients_most);
+  Field(out, "ack_held_total", r.total.held_replies);
+  Field(out, "ack_held_p50_usec", fmt::format("{:.0f}", r.total.held_p50_usec));
+  Field(out, "ack_held_p99_usec", fmt::format("{:.0f}", r.total.held_p99_usec));
+  Field(out, "ack_held_max_usec", fmt::format("{:.0f}", r.total.held_max_usec));
+  Field(out, "ack_timeouts", r.total.ack_timeouts);
+  Field(out, "writes_refused_for_replicas", r.total.refused_for_replicas);
 }
 
 void Cpu(const NodeReport& r, Out& out) {
@@ -281,6 +300,17 @@ void Keyspace(const NodeReport& r, Out& out) {
 
 // What Redis has no name for: one line a shard, and the replication counters.
 void Tidemark(const NodeReport& r, Out& out) {
+  Field(out, "pressure_state", r.pressure.state);
+  Field(out, "pressure_cause", r.pressure.cause);
+  Field(out, "pressure_stalled", r.pressure.stalled ? 1 : 0);
+  Field(out, "pressure_write_pause_ms", r.pressure.write_pause_ms);
+  for (const PressureView::Input& input : r.pressure.inputs) {
+    Field(out, fmt::format("pressure_{}", input.name),
+          fmt::format("percent={},state={},throttled={},suspended={}", input.percent, input.state,
+                      input.throttled_total, input.suspended_total));
+  }
+  Field(out, "writes_delayed", r.total.writes_delayed);
+  Field(out, "writes_refused_busy", r.total.writes_refused_busy);
   for (size_t i = 0; i < r.by_shard.size(); ++i) {
     const ShardReport& s = r.by_shard[i];
     Field(out, fmt::format("shard{}", i),

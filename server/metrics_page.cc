@@ -58,9 +58,22 @@ constexpr ShardMetric kShardMetrics[] = {
     {"clients", "Client connections.", kGauge, &ShardReport::clients},
     {"client_output_bytes", "Replies written and not yet sent.", kGauge,
      &ShardReport::client_output_bytes},
-    {"clients_held", "Clients whose replies wait for their writes to be durable.", kGauge,
+    {"clients_held", "Clients whose replies wait for disks or replicas.", kGauge,
      &ShardReport::held_clients},
+    {"clients_held_for_disk", "Of them, those that wait for this node's disk.", kGauge,
+     &ShardReport::held_for_disk},
+    {"clients_held_for_replicas", "Of them, those that wait for replicas.", kGauge,
+     &ShardReport::held_for_replicas},
+    {"clients_held_for_durable_replicas", "Of them, those that wait for replicas' disks.", kGauge,
+     &ShardReport::held_for_durable_replicas},
+    {"clients_held_most", "The most of them at once.", kGauge, &ShardReport::held_clients_most},
     {"held_reply_bytes", "Bytes of those replies.", kGauge, &ShardReport::held_bytes},
+    {"held_replies_total", "Groups of replies that waited and left.", kCounter,
+     &ShardReport::held_replies},
+    {"ack_timeouts_total", "Replies to writes that became errors: not acknowledged in time.",
+     kCounter, &ShardReport::ack_timeouts},
+    {"writes_refused_for_replicas_total", "Writes refused by min_replicas_to_write.", kCounter,
+     &ShardReport::refused_for_replicas},
     {"commands_total", "Commands run.", kCounter, &ShardReport::commands_processed},
     {"net_input_bytes_total", "Bytes read from clients.", kCounter, &ShardReport::net_input_bytes},
     {"net_output_bytes_total", "Bytes sent to clients.", kCounter, &ShardReport::net_output_bytes},
@@ -73,6 +86,18 @@ constexpr ShardMetric kShardMetrics[] = {
      &ShardReport::clients_cut_by_output_limit},
     {"clients_cut_query_total", "Clients cut at the query buffer limit.", kCounter,
      &ShardReport::clients_cut_by_query_limit},
+    {"writes_delayed_total", "Times that writes began to wait because of pressure.", kCounter,
+     &ShardReport::writes_delayed},
+    {"writes_refused_busy_total", "Writes answered -BUSYTIDE.", kCounter,
+     &ShardReport::writes_refused_busy},
+    {"stale_reads_refused_total", "Reads refused because the replica was too far behind.", kCounter,
+     &ShardReport::stale_reads_refused},
+    {"token_waiters", "Clients that wait for a freshness token.", kGauge,
+     &ShardReport::token_waiters},
+    {"token_waits_total", "Waits for a freshness token that came to an end.", kCounter,
+     &ShardReport::token_waits},
+    {"token_wait_timeouts_total", "Of them, those that the time ended.", kCounter,
+     &ShardReport::token_wait_timeouts},
     {"error_replies_total", "Error replies.", kCounter, &ShardReport::error_replies},
     {"loop_turns_total", "Turns of the shard's loop.", kCounter, &ShardReport::loop_turns},
     {"loop_parks_total", "Times that the shard's loop slept.", kCounter, &ShardReport::loop_parks},
@@ -83,6 +108,18 @@ constexpr ShardMetric kShardMetrics[] = {
     {"lock_waits_total", "Commands that waited behind one that spans shards.", kCounter,
      &ShardReport::lock_waits},
     {"transactions_total", "Commands that spanned shards.", kCounter, &ShardReport::transactions},
+};
+
+struct ShardTime {
+  const char* name;
+  const char* help;
+  double ShardReport::*micros;
+};
+constexpr ShardTime kShardTimes[] = {
+    {"held_reply_p50_seconds", "How long replies waited for disks or replicas: half of them.",
+     &ShardReport::held_p50_usec},
+    {"held_reply_p99_seconds", "Likewise: 99 of 100.", &ShardReport::held_p99_usec},
+    {"held_reply_max_seconds", "Likewise: all of them.", &ShardReport::held_max_usec},
 };
 
 void AddVector(Page& page, std::string name, std::string help, const Watermarks& watermarks) {
@@ -116,6 +153,36 @@ void AddReplicas(Page& page, const ReplicationView& view) {
   }
 }
 
+void AddPressure(Page& page, const PressureView& view) {
+  page.Gauge("pressure_state", "0 normal, 1 throttled, 2 suspended.", view.state_number);
+  page.Gauge("pressure_stalled", "1 while the log stands still and writes are refused.",
+             view.stalled ? 1 : 0);
+  page.Gauge("pressure_write_pause_seconds", "Between two turns that take writes.",
+             static_cast<double>(view.write_pause_ms) / 1000);
+  struct InputMetric {
+    const char* name;
+    const char* help;
+    MetricKind kind;
+    double (*read)(const PressureView::Input&);
+  };
+  constexpr InputMetric kMetrics[] = {
+      {"pressure_input_percent", "How full the input is.", kGauge,
+       [](const PressureView::Input& i) { return static_cast<double>(i.percent); }},
+      {"pressure_input_state", "0 normal, 1 throttled, 2 suspended.", kGauge,
+       [](const PressureView::Input& i) { return static_cast<double>(i.state_number); }},
+      {"pressure_input_throttled_total", "Times that the input became throttled.", kCounter,
+       [](const PressureView::Input& i) { return static_cast<double>(i.throttled_total); }},
+      {"pressure_input_suspended_total", "Times that the input became suspended.", kCounter,
+       [](const PressureView::Input& i) { return static_cast<double>(i.suspended_total); }},
+  };
+  for (const InputMetric& metric : kMetrics) {
+    MetricFamilySample& family = page.Family(metric.name, metric.help, metric.kind);
+    for (const PressureView::Input& input : view.inputs) {
+      family.samples.push_back(Sample(metric.read(input), {{"input", input.name}}));
+    }
+  }
+}
+
 }  // namespace
 
 std::string MetricsText(const NodeReport& report) {
@@ -127,6 +194,13 @@ std::string MetricsText(const NodeReport& report) {
                                       {{"shard", std::to_string(i)}}));
     }
   }
+  for (const ShardTime& metric : kShardTimes) {
+    MetricFamilySample& family = page.Family(metric.name, metric.help, kGauge);
+    for (size_t i = 0; i < report.by_shard.size(); ++i) {
+      family.samples.push_back(
+          Sample(report.by_shard[i].*metric.micros / 1e6, {{"shard", std::to_string(i)}}));
+    }
+  }
   page.Gauge("rss_bytes", "Resident memory of the process.",
              static_cast<double>(report.process.rss_bytes));
   page.Gauge("allocated_bytes", "Memory that the allocator has given out.",
@@ -134,6 +208,7 @@ std::string MetricsText(const NodeReport& report) {
   page.Gauge("uptime_seconds", "Since the node started.",
              static_cast<double>(report.uptime_ms) / 1000);
 
+  AddPressure(page, report.pressure);
   const ReplicationView& view = report.replication;
   AddVector(page, "watermark_assigned", "The newest mutation of each shard.", view.assigned);
   AddVector(page, "watermark_emitted", "The newest mutation that every reader can get.",

@@ -74,23 +74,25 @@ absl::Status Node::Identify() {
 std::unique_ptr<NodeReplication> Node::MakeReplication(int shards) {
   if (!is_replica()) return std::make_unique<PrimaryReplication>(settings_, shards, identity_);
   return std::make_unique<ReplicaReplication>(
-      settings_, shards, identity_, ReplicaReplication::FromSettings(settings_), roles_->orders());
+      settings_, shards, identity_, ReplicaReplication::FromSettings(settings_), *served_board_, roles_->orders());
 }
 
 absl::Status Node::Start() {
   pressure_thresholds_ = ThresholdsFrom(settings_);
   if (const absl::Status valid = Validate(pressure_thresholds_); !valid.ok()) return valid;
+  pressure_ = std::make_unique<NodePressure>(pressure_thresholds_);
   const int shards = ShardCount(settings_);
   if (const std::string directory = settings_.String(Setting::kDataDir); !directory.empty()) {
-    if (is_replica()) {
-      return absl::InvalidArgumentError(
-          "data_dir: a replica keeps nothing on disk yet; leave it out");
-    }
-    durability_ = std::make_unique<NodeDurability>(settings_, shards, disk_, clock_);
+    durability_ = std::make_unique<NodeDurability>(
+        settings_, shards, disk_, clock_,
+        is_replica() ? NodeDurability::Minter::kPrimary : NodeDurability::Minter::kThisNode);
     // Before any port is bound: a second process on the directory disturbs nobody.
     if (const absl::Status opened = durability_->Open(); !opened.ok()) return opened;
   }
   for (int i = 0; i < shards; ++i) io_loops_.push_back(std::make_unique<net::IoLoop>());
+  served_board_ = std::make_unique<replication::ServedBoard>(shards, [this](ShardId id) {
+    engine_->Post(id, [this](cache::Shard& on) { shard(on.id()).OnServedMoved(); });
+  });
   if (const absl::Status identified = Identify(); !identified.ok()) return identified;
   replication_ = MakeReplication(shards);
   published_replication_.store(replication_.get(), std::memory_order_release);
@@ -188,25 +190,28 @@ void Node::ResumeCuts() {
 absl::Status Node::StartDurability() {
   const absl::Status recovered = durability_->Recover(*engine_, [this] { return stop_.asked(); });
   if (!recovered.ok()) return recovered;
+  if (is_replica()) {
+    auto& replica = static_cast<ReplicaReplication&>(*replication_);
+    replica.Begin(durability_->recovered(), durability_->stream());
+    durability_->StartReplicaServices(*engine_,
+                                      {.request_cut =
+                                           [&replica](auto queue, auto known) {
+                                             replica.RequestCut(std::move(queue), std::move(known));
+                                           },
+                                       .applied = [&replica] { return replica.AppliedRecords(); },
+                                       .pressure = [this] { return pressure_->state(); }});
+    return absl::OkStatus();
+  }
   auto& primary = static_cast<PrimaryReplication&>(*replication_);
   primary.Begin(durability_->Beginnings());
+  primary.set_archive(durability_->MakeArchive());
   const absl::Status services = durability_->StartServices(
       *engine_, {.producer = [&primary](ShardId id) -> replication::SnapshotProducer& {
                    return primary.snapshots(id);
                  },
-                 .assigned = [&primary] { return primary.AssignedOfAll(); }});
+                 .assigned = [&primary] { return primary.AssignedOfAll(); },
+                 .pressure = [this] { return pressure_->state(); }});
   if (!services.ok()) return services;
-  // At once, before anybody is served, and at each change.
-  RunOnShards(*engine_, [this](cache::Shard& on) {
-    shard(on.id()).set_holds_replies(durability_->holds_replies());
-  });
-  settings_.OnChange(Setting::kFsync, [this] {
-    for (const auto& each : shards_) {
-      engine_->Post(each->id(), [this](cache::Shard& on) {
-        shard(on.id()).set_holds_replies(durability_->holds_replies());
-      });
-    }
-  });
   return absl::OkStatus();
 }
 
@@ -230,9 +235,15 @@ void Node::FollowSettings() {
   for (Setting id : {Setting::kReplicationToken, Setting::kReplicationTokenPrevious}) {
     settings_.OnChange(id, [this] { replication().OnTokensChanged(); });
   }
-  for (Setting id : {Setting::kTimeout, Setting::kTcpKeepalive, Setting::kProtoMaxBulkLen,
-                     Setting::kClientQueryBufferLimit, Setting::kClientOutputBufferLimit,
-                     Setting::kSlowlogLogSlowerThan, Setting::kSlowlogMaxLen}) {
+  for (Setting id : {Setting::kAck, Setting::kFsync}) {
+    settings_.OnChange(id, [this] { ApplyAckSettings(); });
+  }
+  ApplyAckSettings();  // Shards do this first of all.
+  for (Setting id :
+       {Setting::kTimeout, Setting::kTcpKeepalive, Setting::kProtoMaxBulkLen,
+        Setting::kClientQueryBufferLimit, Setting::kClientOutputBufferLimit,
+        Setting::kSlowlogLogSlowerThan, Setting::kSlowlogMaxLen, Setting::kMaxStalenessMs,
+        Setting::kMaxStalenessRecords, Setting::kTrackWaitMs}) {
     settings_.OnChange(id, [this] { ApplyToShards(); });
   }
   ApplyToShards();
@@ -244,6 +255,20 @@ void Node::ApplyToShards() {
     engine_->Post(shard->id(),
                   [&shard = *shard, settings](cache::Shard&) { shard.Apply(settings); });
   }
+}
+
+void Node::ApplyAckSettings() {
+  for (const auto& shard : shards_) {
+    engine_->Post(shard->id(), [&shard = *shard](cache::Shard&) { shard.gate().FollowSettings(); });
+  }
+}
+
+int Node::GoodReplicas() const {
+  const replication::AckLevels* const levels = replication().ack_levels();
+  if (levels == nullptr) return 0;
+  // The clock that the link thread goes by, too.
+  const int64_t now_ms = clock_.MonotonicNanos() / 1'000'000;
+  return levels->CurrentSince(now_ms - settings_.Int(Setting::kMinReplicasMaxLagMs));
 }
 
 bool Node::WaitUntilServing() {
@@ -275,7 +300,9 @@ void Node::Stop() {
   running_ = false;
   roles_->Stop();
   DrainClients();
-  if (durability_ != nullptr && durability_->started()) {
+  if (durability_ != nullptr && is_replica()) {
+    durability_->StopSnapshots(stop_saves_.load());
+  } else if (durability_ != nullptr && durability_->started()) {
     // From here on nothing is written: what is past its time stays until the next start.
     RunOnShards(*engine_, [](cache::Shard& shard) { shard.keyspace().set_effects_only(true); });
     durability_->StopSnapshots(stop_saves_.load());
@@ -333,12 +360,45 @@ NodeReport Node::MakeReport(std::vector<ShardReport>& shards) const {
   report.input_kbps = input_rate_.per_second() / 1024;
   report.output_kbps = output_rate_.per_second() / 1024;
   report.replication = replication().View();
+  report.pressure = pressure_->View();
+  report.replication.min_replicas_to_write = settings_.Int(Setting::kMinReplicasToWrite);
+  report.replication.good_replicas = GoodReplicas();
   if (durability_ != nullptr) report.durability = durability_->View();
   return report;
 }
 
+void Node::FollowPressure(int64_t now_ns) {
+  NodePressure::Sample sample;
+  sample.stall_ms = settings_.Int(Setting::kWriteStallMs);
+  for (const auto& shard : shards_) {
+    int& mesh = sample[PressureInput::kShardQueue];
+    mesh = std::max(mesh, shard->mesh_percent());
+    // A log that cannot write is not slow: it refuses writes by itself.
+    if (durability_ == nullptr || !durability_->writing()) continue;
+    int& log = sample[PressureInput::kLogBytes];
+    log = std::max(log, durability_->utilisation_percent(shard->id()));
+  }
+  if (!is_replica()) {
+    const ReplicationView view = replication().View();
+    sample[PressureInput::kReplicaLag] = ReplicaLagPercent(
+        view.replicas,
+        {.records = settings_.Int(Setting::kThrottleOnReplicaLagRecords),
+         .ms = settings_.Int(Setting::kThrottleOnReplicaLagMs),
+         .required = static_cast<int>(settings_.Int(Setting::kThrottleOnReplicaLagReplicas))});
+    const auto queue_bytes = static_cast<uint64_t>(settings_.Int(Setting::kSubscriberQueueBytes));
+    for (const ReplicaReport& replica : view.replicas) {
+      int& queue = sample[PressureInput::kSubscriberQueue];
+      queue = std::max(queue, UtilisationPercent(replica.queue_bytes, queue_bytes));
+    }
+  }
+  for (const std::string& line : pressure_->Update(sample, now_ns / 1'000'000)) {
+    Log(LogLevel::kWarning, line);
+  }
+}
+
 void Node::OnTick(int64_t now_ns) {
   digests_->Tick();
+  FollowPressure(now_ns);
   uint64_t commands = 0;
   uint64_t input = 0;
   uint64_t output = 0;

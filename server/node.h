@@ -25,8 +25,10 @@
 #include "cache/engine.h"
 #include "net/connection_set.h"
 #include "net/io_loop.h"
+#include "replication/shell/served_board.h"
 #include "server/digest_service.h"
 #include "server/durability.h"
+#include "server/node_pressure.h"
 #include "server/node_replication.h"
 #include "server/node_report.h"
 #include "server/password.h"
@@ -90,12 +92,15 @@ class Node {
   const Password& password() const { return password_; }
   PauseGate& pause_gate() { return pause_gate_; }
   const PressureThresholds& pressure_thresholds() const { return pressure_thresholds_; }
+  const NodePressure& pressure() const { return *pressure_; }
   DigestService& digests() { return *digests_; }
   // Of the present role. On a shard's thread it stays good until the end of the turn.
   NodeReplication& replication() const {
     return *published_replication_.load(std::memory_order_acquire);
   }
   RoleKeeper& roles() { return *roles_; }
+  // Of a replica: how far what is served has come.
+  replication::ServedBoard& served_board() { return *served_board_; }
   // Null without a data directory.
   NodeDurability* durability() { return durability_.get(); }
   // Null while the node keeps nothing on disk, or has not brought it back yet.
@@ -105,8 +110,15 @@ class Node {
   // Whether the shard must take no writes: its log or its stream cannot take them.
   bool WritesRefused(ShardId shard) const {
     return replication().WritesRefused(shard) ||
-           (durability_ != nullptr && !durability_->writing());
+           (durability_ != nullptr && !durability_->writing()) || LacksReplicas();
   }
+  // Fewer replicas are good enough than min_replicas_to_write asks for.
+  bool LacksReplicas() const {
+    return settings_.Int(Setting::kMinReplicasToWrite) != 0 && !is_replica() &&
+           GoodReplicas() < settings_.Int(Setting::kMinReplicasToWrite);
+  }
+  // Replicas that had everything within min_replicas_max_lag_ms.
+  int GoodReplicas() const;
 
   // Gathers the node's state from every shard and answers `client` with it.
   void AnswerReport(Client& client,
@@ -147,8 +159,10 @@ class Node {
   // Hands the settings that clients obey to every shard, now and at each change.
   void FollowSettings();
   void ApplyToShards();
+  void ApplyAckSettings();
   NodeReport MakeReport(std::vector<ShardReport>& shards) const;
   void DrainClients();
+  void FollowPressure(int64_t now_ns);
 
   Settings& settings_;
   wal::Disk& disk_;
@@ -158,7 +172,8 @@ class Node {
   net::ConnectionLimit connection_limit_;
   Password password_;
   PauseGate pause_gate_;
-  PressureThresholds pressure_thresholds_;  // From Start() on.
+  PressureThresholds pressure_thresholds_;  // From Start() on, as is the next.
+  std::unique_ptr<NodePressure> pressure_;
   StopRequest stop_;
   std::atomic<bool> stop_saves_{true};
   std::atomic<bool> shutting_down_{false};
@@ -176,6 +191,7 @@ class Node {
   // In the order in which they are made; the engine's threads stop before any of it goes.
   std::vector<std::unique_ptr<net::IoLoop>> io_loops_;
   std::unique_ptr<NodeDurability> durability_;
+  std::unique_ptr<replication::ServedBoard> served_board_;
   std::unique_ptr<NodeReplication> replication_;  // The role thread's, once that runs.
   std::atomic<NodeReplication*> published_replication_{nullptr};
   std::unique_ptr<cache::Engine> engine_;

@@ -16,6 +16,8 @@
 #include "cache/engine.h"
 #include "cache/mutation_sink.h"
 #include "cache/shard.h"
+#include "replication/ack_levels.h"
+#include "replication/served_position.h"
 #include "server/node_report.h"
 
 namespace tidemark::server {
@@ -55,13 +57,19 @@ class NodeReplication {
   // The port that replicas can connect to; 0 if there is none now.
   virtual int port() const = 0;
   virtual ReplicationView View() const = 0;
+  // What readers of this node see. On a primary as of the shards' latest turns.
+  virtual replication::ServedPosition Served() const = 0;
   // Runs `each` on every shard at one cut, then `done` with the watermarks of that cut.
   virtual void AtCut(std::function<void(ShardId)> each,
                      std::function<void(HistoryId, Watermarks)> done) = 0;
-  // Calls `done` with the number of replicas that have `target`: once that is at least `replicas`,
-  // or after `timeout_ms` (0: never give up).
-  virtual void WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
-                       std::function<void(int64_t)> done) = 0;
+  // Calls `done` with the number of replicas that have `target` (in the sense of `kind`): once that
+  // is at least `replicas`, or after `timeout_ms` (0: never give up); or with kUnblocked if this
+  // node stops serving replicas first.
+  static constexpr int64_t kUnblocked = -1;
+  virtual void WaitFor(Watermarks target, replication::AckKind kind, int64_t replicas,
+                       int64_t timeout_ms, std::function<void(int64_t)> done) = 0;
+  // What replicas have acknowledged, for shards that hold replies back; null on a replica.
+  virtual replication::AckLevels* ack_levels() { return nullptr; }
 };
 
 }  // namespace tidemark::server

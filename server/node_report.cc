@@ -20,6 +20,13 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::client_output_bytes,
     &ShardReport::held_clients,
     &ShardReport::held_bytes,
+    &ShardReport::held_for_disk,
+    &ShardReport::held_for_replicas,
+    &ShardReport::held_for_durable_replicas,
+    &ShardReport::held_clients_most,
+    &ShardReport::held_replies,
+    &ShardReport::ack_timeouts,
+    &ShardReport::refused_for_replicas,
     &ShardReport::commands_processed,
     &ShardReport::net_input_bytes,
     &ShardReport::net_output_bytes,
@@ -30,6 +37,12 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::clients_cut_by_output_limit,
     &ShardReport::clients_cut_by_query_limit,
     &ShardReport::accept_failures,
+    &ShardReport::writes_delayed,
+    &ShardReport::writes_refused_busy,
+    &ShardReport::stale_reads_refused,
+    &ShardReport::token_waiters,
+    &ShardReport::token_waits,
+    &ShardReport::token_wait_timeouts,
     &ShardReport::error_replies,
     &ShardReport::loop_turns,
     &ShardReport::loop_parks,
@@ -51,6 +64,11 @@ constexpr uint64_t ShardReport::*kCounters[] = {
     &ShardReport::clients_cut_by_output_limit,
     &ShardReport::clients_cut_by_query_limit,
     &ShardReport::accept_failures,
+    &ShardReport::writes_delayed,
+    &ShardReport::writes_refused_busy,
+    &ShardReport::stale_reads_refused,
+    &ShardReport::token_waits,
+    &ShardReport::token_wait_timeouts,
 };
 
 void Add(const CommandReport& from, CommandReport& to) {
@@ -94,6 +112,9 @@ ShardReport Sum(const std::vector<ShardReport>& shards) {
     for (auto field : kSums) total.*field += shard.*field;
     total.largest_input_bytes = std::max(total.largest_input_bytes, shard.largest_input_bytes);
     total.largest_output_bytes = std::max(total.largest_output_bytes, shard.largest_output_bytes);
+    total.held_p50_usec = std::max(total.held_p50_usec, shard.held_p50_usec);
+    total.held_p99_usec = std::max(total.held_p99_usec, shard.held_p99_usec);
+    total.held_max_usec = std::max(total.held_max_usec, shard.held_max_usec);
     weighted_ttl_ms += shard.average_ttl_ms * static_cast<int64_t>(shard.expiring_keys);
     for (const auto& [word, count] : shard.errors) total.errors[word] += count;
     for (const auto& [name, report] : shard.commands) Add(report, total.commands[name]);

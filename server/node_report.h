@@ -39,8 +39,18 @@ struct ShardReport {
   uint64_t clients = 0;
   uint64_t blocked_clients = 0;
   uint64_t client_output_bytes = 0;
-  uint64_t held_clients = 0;  // That hold replies back until their writes are durable.
-  uint64_t held_bytes = 0;    // Of those replies.
+  uint64_t held_clients = 0;   // That hold replies back until disks or replicas have the writes.
+  uint64_t held_bytes = 0;     // Of those replies.
+  uint64_t held_for_disk = 0;  // Of held_clients: the first reply waits for this node's disk...
+  uint64_t held_for_replicas = 0;          // ...for replicas...
+  uint64_t held_for_durable_replicas = 0;  // ...for replicas' disks.
+  uint64_t held_clients_most = 0;          // At once, so far.
+  uint64_t held_replies = 0;               // Holds that ended well.
+  double held_p50_usec = 0;                // How long they lasted.
+  double held_p99_usec = 0;
+  double held_max_usec = 0;
+  uint64_t ack_timeouts = 0;          // Replies that became errors.
+  uint64_t refused_for_replicas = 0;  // Writes, by min_replicas_to_write.
   uint64_t largest_input_bytes = 0;
   uint64_t largest_output_bytes = 0;
   uint64_t commands_processed = 0;
@@ -53,6 +63,12 @@ struct ShardReport {
   uint64_t clients_cut_by_output_limit = 0;
   uint64_t clients_cut_by_query_limit = 0;
   uint64_t accept_failures = 0;
+  uint64_t writes_delayed = 0;       // Times that writes began to wait because of pressure.
+  uint64_t writes_refused_busy = 0;  // Answered -BUSYTIDE.
+  uint64_t stale_reads_refused = 0;
+  uint64_t token_waiters = 0;  // Clients that wait for a token now.
+  uint64_t token_waits = 0;    // That came to an end.
+  uint64_t token_wait_timeouts = 0;
   uint64_t error_replies = 0;
   uint64_t loop_turns = 0;
   uint64_t loop_parks = 0;
@@ -68,7 +84,7 @@ struct ShardReport {
 struct ReplicaReport {
   uint64_t id = 0;
   std::string address;
-  std::string state;  // "handshake", "snapshot", "online".
+  std::string state;  // As replication::ReplicaStatus has it.
   Watermarks acked;
   uint64_t lag_records = 0;
   int64_t lag_ms = 0;
@@ -98,6 +114,7 @@ struct ReplicationView {
   Watermarks assigned, emitted, acked;  // A primary's; `acked` is what every replica has.
   Watermarks received, applied;         // A replica's, by its primary's shard.
   std::vector<ReplicaReport> replicas;
+  std::vector<ReplicaReport> away;  // Not connected; the log is kept for them, or was ("lost").
   std::string primary_host;
   int primary_port = 0;
   std::string link_state;  // ROLE's word.
@@ -105,7 +122,10 @@ struct ReplicationView {
   bool sync_in_progress = false;
   std::string last_failure;     // Why the link last ended, or could not be made; empty: never.
   int64_t link_silent_ms = -1;  // Since the last byte from the primary; -1: never heard.
+  int64_t stale_ms = -1;        // Since what is served was known to be current; -1: never was.
   uint64_t lag_records = 0;
+  int64_t min_replicas_to_write = 0;  // 0: none are asked for.
+  int good_replicas = 0;              // Those that count for it.
   uint64_t backlog_bytes = 0;
   uint64_t backlog_limit_bytes = 0;
   bool backlog_active = false;
@@ -145,6 +165,25 @@ struct DurabilityView {
   int64_t current_snapshot_duration_ms = -1;  // -1: none is under way.
 
   std::map<std::string, uint64_t> counters;  // By metric name, without "tidemark_wal_".
+};
+
+// A node's backpressure: docs/backpressure.md.
+struct PressureView {
+  struct Input {
+    std::string name;
+    int percent = 0;
+    std::string state;  // "normal", "throttled", "suspended".
+    int state_number = 0;
+    uint64_t throttled_total = 0;
+    uint64_t suspended_total = 0;
+  };
+  std::string state = "normal";
+  int state_number = 0;
+  std::string cause;     // The input that holds the state; empty: it is normal.
+  bool stalled = false;  // The log stands still, and writes are refused.
+  uint64_t stalls = 0;
+  int64_t write_pause_ms = 0;
+  std::vector<Input> inputs;
 };
 
 // 0 if there is nothing to divide by.
@@ -190,6 +229,7 @@ struct NodeReport {
   double output_kbps = 0;
   ReplicationView replication;
   DurabilityView durability;
+  PressureView pressure;
   std::vector<ShardReport> by_shard;
   ShardReport total;  // The sum of by_shard.
 };

@@ -65,7 +65,9 @@ PrimaryReplication::PrimaryReplication(const Settings& settings, int shards, Nod
     : settings_(settings),
       identity_(std::move(identity)),
       history_(HistoryId(RandomId())),
-      backlog_budget_(static_cast<size_t>(settings.Int(Setting::kBacklogBytes)), shards) {
+      backlog_budget_(static_cast<size_t>(settings.Int(Setting::kBacklogBytes)), shards),
+      // A turn is all that a shard needs: it looks at the levels at the end of each.
+      ack_levels_(shards, [this](ShardId shard) { engine_->Post(shard, [](cache::Shard&) {}); }) {
   for (int i = 0; i < shards; ++i) {
     replication::ShardPublisher::Options options;
     options.shard = ShardId(static_cast<uint16_t>(i));
@@ -205,8 +207,9 @@ absl::Status PrimaryReplication::Start(std::function<void()> on_synced) {
   }
   replication::ReplicationServer::Options options = ServerOptions(settings_, identity_, history_);
   options.ancestors = ancestors_;
+  options.hub.levels = &ack_levels_;
   server_ = std::make_unique<replication::ReplicationServer>(options, std::move(publishing),
-                                                             CallsInto(*engine_));
+                                                             CallsInto(*engine_), archive_.get());
   if (const absl::Status status = server_->Start(); !status.ok()) return status;
   started_.store(true, std::memory_order_release);
   on_synced();
@@ -254,8 +257,25 @@ ReplicationView PrimaryReplication::View() const {
                              .lag_ms = replica.lag_ms,
                              .queue_bytes = replica.queue_bytes});
   }
+  for (const replication::ReplicaRegistry::Away& replica : status.away) {
+    view.away.push_back({.id = 0,
+                         .address = replica.address,
+                         .state = replica.lost ? "lost" : "away",
+                         .acked = replica.acked});
+  }
   AddCounters(status, view);
   return view;
+}
+
+replication::ServedPosition PrimaryReplication::Served() const {
+  replication::ServedPosition position;
+  position.history = position.shown_history = history_;
+  position.ancestors = ancestors_;
+  for (const PerShard& shard : shards_) {
+    position.reached.push_back(shard.publisher->published_assigned());
+  }
+  position.shown = position.reached;
+  return position;
 }
 
 void PrimaryReplication::AddCounters(const replication::ReplicationServer::Status& status,
@@ -290,6 +310,17 @@ void PrimaryReplication::AddCounters(const replication::ReplicationServer::Statu
   view.counters["partial_syncs_refused_total"] = status.sent.positions_refused;
   view.counters["compression_ns_total"] = status.compression.nanos;
   view.counters["refused_total"] = status.refused;
+  view.counters["refused_too_slow_total"] = status.refused_too_slow;
+  const replication::FeedCounters& feeds = status.feeds;
+  view.counters["left_live_total"] = feeds.left_live;
+  view.counters["returned_live_total"] = feeds.returned;
+  view.counters["log_syncs_total"] = feeds.began_in_log;
+  view.counters["fell_to_log_total"] = feeds.fell_to_log;
+  view.counters["log_frames_total"] = feeds.log_frames;
+  view.counters["log_bytes_total"] = feeds.log_bytes;
+  view.counters["out_of_reach_total"] = feeds.out_of_reach;
+  view.counters["snapshot_overflows_total"] = feeds.snapshot_overflows;
+  view.counters["positions_lost_total"] = status.positions_lost;
   uint64_t queued = 0;
   uint64_t deepest = 0;
   uint64_t highest = 0;
@@ -316,12 +347,16 @@ void PrimaryReplication::AtCut(std::function<void(ShardId)> each,
       [this, watermarks, done = std::move(done)](cache::Shard&) { done(history_, *watermarks); });
 }
 
-void PrimaryReplication::WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
-                                 std::function<void(int64_t)> done) {
+void PrimaryReplication::WaitFor(Watermarks target, replication::AckKind kind, int64_t replicas,
+                                 int64_t timeout_ms, std::function<void(int64_t)> done) {
   if (server_ == nullptr) return done(0);  // None can ever come.
   const int wanted = static_cast<int>(std::clamp<int64_t>(replicas, 0, INT_MAX));
-  server_->WaitFor(std::move(target), wanted, timeout_ms,
-                   [done = std::move(done)](int covering) { done(covering); });
+  server_->WaitFor(
+      std::move(target), wanted, timeout_ms,
+      [done = std::move(done)](int covering) {
+        done(covering == replication::PrimaryHub::kStopped ? kUnblocked : covering);
+      },
+      kind);
 }
 
 }  // namespace tidemark::server

@@ -6,11 +6,14 @@
 
 #include <atomic>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/settings/settings.h"
+#include "replication/ack_levels.h"
 #include "replication/backlog.h"
 #include "replication/shard_publisher.h"
+#include "replication/shell/blocking_archive.h"
 #include "replication/shell/replication_server.h"
 #include "replication/snapshot_producer.h"
 #include "server/fork.h"
@@ -52,6 +55,10 @@ class PrimaryReplication final : public NodeReplication {
   // Lets go of the shards, so that this object may go although they live on. After Stop(), when
   // Node::replication() is another. Not from a shard's thread.
   void Detach();
+  // What feeds replicas that fell behind this node's memory. Before Start().
+  void set_archive(std::unique_ptr<replication::BlockingArchive> archive) {
+    archive_ = std::move(archive);
+  }
   // The newest mutations of all shards, added up. Any thread.
   uint64_t AssignedOfAll() const;
   // Of a shard, for snapshots to files.
@@ -70,10 +77,12 @@ class PrimaryReplication final : public NodeReplication {
   void OnTokensChanged() override;
   int port() const override;
   ReplicationView View() const override;
+  replication::ServedPosition Served() const override;
   void AtCut(std::function<void(ShardId)> each,
              std::function<void(HistoryId, Watermarks)> done) override;
-  void WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
+  void WaitFor(Watermarks target, replication::AckKind kind, int64_t replicas, int64_t timeout_ms,
                std::function<void(int64_t)> done) override;
+  replication::AckLevels* ack_levels() override { return &ack_levels_; }
 
  private:
   struct PerShard {
@@ -92,7 +101,9 @@ class PrimaryReplication final : public NodeReplication {
   Fork fork_;                                     // Likewise; without a parent: not promoted.
   replication::BacklogBudget backlog_budget_;
   std::vector<PerShard> shards_;
-  cache::Engine* engine_ = nullptr;                         // From Prepare() on.
+  cache::Engine* engine_ = nullptr;  // From Prepare() on.
+  replication::AckLevels ack_levels_;
+  std::unique_ptr<replication::BlockingArchive> archive_;   // Null: none.
   std::unique_ptr<replication::ReplicationServer> server_;  // Once started_ is seen; null: no port.
   std::atomic<bool> started_{false};
 };

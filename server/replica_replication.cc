@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -36,20 +37,47 @@ ReplicaReplication::Course ReplicaReplication::FromSettings(const Settings& sett
 }
 
 ReplicaReplication::ReplicaReplication(const Settings& settings, int shards, NodeIdentity identity,
-                                       Course course, Orders orders)
+                                       Course course, replication::ServedBoard& served,
+                                       Orders orders)
     : settings_(settings),
       identity_(std::move(identity)),
       course_(std::move(course)),
       orders_(std::move(orders)),
-      keyspaces_(static_cast<size_t>(shards)) {}
+      served_(served),
+      keyspaces_(static_cast<size_t>(shards)),
+      cut_walks_(static_cast<size_t>(shards)) {}
 
 void ReplicaReplication::AttachShard(cache::Shard& shard) {
   keyspaces_[shard.id().value()] = &shard.keyspace();
+  cut_walks_[shard.id().value()] =
+      std::make_unique<replication::CutWalk>(shard.id(), &shard.keyspace());
 }
 
 bool ReplicaReplication::DoSlice(ShardId shard) {
   constexpr size_t kEntriesPerSlice = 512;  // About 100 us of a shard's time.
-  return client_->FreeSome(shard, kEntriesPerSlice);
+  const bool walks = cut_walks_[shard.value()]->DoSlice();
+  return client_->FreeSome(shard, kEntriesPerSlice) || walks;
+}
+
+void ReplicaReplication::Begin(const NodeDurability::RecoveredStream& recovered,
+                               FollowedStream* stream) {
+  client_->Begin(recovered.start, recovered.held, recovered.keys, stream);
+}
+
+void ReplicaReplication::RequestCut(std::shared_ptr<replication::ChunkQueue> queue,
+                                    NodeDurability::ReplicaShards::CutKnown known) {
+  // Each shard's own; the cut orders them before `done`.
+  const auto begun = std::make_shared<std::vector<char>>(keyspaces_.size());
+  client_->ObserveAtCut(
+      [this, queue, begun](ShardId shard) {
+        (*begun)[shard.value()] = cut_walks_[shard.value()]->Begin(queue) ? 1 : 0;
+      },
+      [begun, known = std::move(known)](const replication::ReplicaPosition& at) {
+        if (std::count(begun->begin(), begun->end(), 0) > 0) {
+          return known(absl::UnavailableError("another walk of the keyspace is under way"));
+        }
+        known(at);
+      });
 }
 
 absl::Status ReplicaReplication::Prepare(cache::Engine& engine, int client_port) {
@@ -68,6 +96,7 @@ absl::Status ReplicaReplication::Prepare(cache::Engine& engine, int client_port)
   options.on_promotion_order = orders_.promote;
   options.on_new_primary = orders_.follow;
   options.link.node_id = identity_.node_id;
+  options.served = &served_;
   options.link.token = settings_.String(Setting::kReplicationToken);
   options.link.client_port = static_cast<uint16_t>(client_port);
   options.link.want_zstd =
@@ -105,6 +134,7 @@ ReplicationView ReplicaReplication::View() const {
   view.sync_in_progress = status.sync_in_progress;
   view.last_failure = status.last_failure;
   view.link_silent_ms = status.silent_ms;
+  view.stale_ms = status.stale_ms;
   view.lag_records = status.lag_records;
   view.counters = {
       {"applied_records_total", status.applier.applied_records},
@@ -130,10 +160,16 @@ ReplicationView ReplicaReplication::View() const {
 
 void ReplicaReplication::AtCut(std::function<void(ShardId)> each,
                                std::function<void(HistoryId, Watermarks)> done) {
-  client_->ObserveAtCut(std::move(each), std::move(done));
+  client_->ObserveAtCut(std::move(each),
+                        [done = std::move(done)](const replication::ReplicaPosition& at) {
+                          Watermarks applied;
+                          for (const auto& shard : at.shards) applied.push_back(shard.sequence);
+                          done(at.history, std::move(applied));
+                        });
 }
 
-void ReplicaReplication::WaitFor(Watermarks, int64_t, int64_t, std::function<void(int64_t)> done) {
+void ReplicaReplication::WaitFor(Watermarks, replication::AckKind, int64_t, int64_t,
+                                 std::function<void(int64_t)> done) {
   done(0);
 }
 

@@ -11,7 +11,10 @@
 #include <vector>
 
 #include "base/settings/settings.h"
+#include "replication/chunk_queue.h"
+#include "replication/cut_walk.h"
 #include "replication/shell/replica_client.h"
+#include "server/durability.h"
 #include "server/node_replication.h"
 
 namespace tidemark::server {
@@ -37,7 +40,7 @@ class ReplicaReplication final : public NodeReplication {
   };
   // Borrows `settings`.
   ReplicaReplication(const Settings& settings, int shards, NodeIdentity identity, Course course,
-                     Orders orders);
+                     replication::ServedBoard& served, Orders orders);
 
   const std::string& primary_host() const { return course_.host; }
   int primary_port() const { return course_.port; }
@@ -46,6 +49,14 @@ class ReplicaReplication final : public NodeReplication {
     return client_->Finish(code);
   }
   void RefusePromotion(std::string why) { client_->RefusePromotion(std::move(why)); }
+
+  // A node with a data directory: what its own log brought back, and where the stream goes from
+  // here on. After Prepare(), before Start().
+  void Begin(const NodeDurability::RecoveredStream& recovered, FollowedStream* stream);
+  // See NodeDurability::ReplicaShards.
+  void RequestCut(std::shared_ptr<replication::ChunkQueue> queue,
+                  NodeDurability::ReplicaShards::CutKnown known);
+  uint64_t AppliedRecords() const { return client_->status().applier.applied_records; }
 
   cache::MutationSink* SinkOf(ShardId) override { return nullptr; }
   void AttachShard(cache::Shard& shard) override;
@@ -58,9 +69,10 @@ class ReplicaReplication final : public NodeReplication {
   void OnTokensChanged() override;
   int port() const override { return 0; }
   ReplicationView View() const override;
+  replication::ServedPosition Served() const override { return served_.Get(); }
   void AtCut(std::function<void(ShardId)> each,
              std::function<void(HistoryId, Watermarks)> done) override;
-  void WaitFor(Watermarks target, int64_t replicas, int64_t timeout_ms,
+  void WaitFor(Watermarks target, replication::AckKind kind, int64_t replicas, int64_t timeout_ms,
                std::function<void(int64_t)> done) override;
 
  private:
@@ -68,7 +80,9 @@ class ReplicaReplication final : public NodeReplication {
   const NodeIdentity identity_;
   const Course course_;
   const Orders orders_;
-  std::vector<cache::Keyspace*> keyspaces_;             // By shard.
+  replication::ServedBoard& served_;
+  std::vector<cache::Keyspace*> keyspaces_;  // By shard, as below.
+  std::vector<std::unique_ptr<replication::CutWalk>> cut_walks_;
   std::unique_ptr<replication::ReplicaClient> client_;  // From Prepare() on.
 };
 

@@ -3,16 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "base/log/log.h"
 #include "server/durability.h"
+#include "server/gather.h"
 #include "server/node.h"
 
 namespace tidemark::server {
 namespace {
+
+constexpr std::string_view kStoppingError =
+    "UNBLOCKED The node is stopping. A write that was made may still survive.";
 
 // What one client may have read from it in one turn.
 size_t ReadLimit(Pressure pressure) {
@@ -35,6 +40,8 @@ ShardNode::ShardNode(Node& node, net::IoLoop& io, cache::Shard& shard)
       shard_(shard),
       mesh_pressure_(node.pressure_thresholds()),
       log_pressure_(node.pressure_thresholds()),
+      pause_timer_(io.context()),
+      gate_(*this),
       connections_(io, node.connection_limit()) {
   shard.AddHook(this);
 }
@@ -78,6 +85,7 @@ void ShardNode::Bury(uint64_t id) {
   if (it == clients_.end()) return;
   buried_.push_back(std::move(it->second));
   clients_.erase(it);
+  if (!token_waiters_.empty()) token_waiters_.Forget(id);
 }
 
 void ShardNode::OnTurnEnd() {
@@ -86,49 +94,92 @@ void ShardNode::OnTurnEnd() {
   node_.replication().OnTurnEnd(id(), now_ms());
   if (NodeDurability* durability = node_.durability(); durability != nullptr)
     FollowLog(*durability);
+  gate_.OnTurnEnd();
+  if (!token_waiters_.empty() && token_waiters_.due(monotonic_ms())) {
+    shard_.Post([this](cache::Shard&) { ServeTokenWaiters(); });
+  }
   io_.FlushDirty();
   buried_.clear();
   FollowPressure();
 }
 
+// --- Backpressure ---
+
 void ShardNode::FollowPressure() {
-  std::optional<Pressure> changed;
-  if (shard_.shard_count() > 1) {
-    changed = mesh_pressure_.Update(shard_.mesh_utilisation_percent());
-    if (changed) {
-      Log(LogLevel::kInfo, fmt::format("shard {}: requests to other shards are {}", id().value(),
-                                       ToString(*changed)));
-    }
+  bool changed = FollowOwnQueues();
+  const NodePressure& pressure = node_.pressure();
+  if (const Action action = pressure.Decide(Work::kWrite); action != node_action_) {
+    node_action_ = action;
+    changed = true;
   }
-  if (NodeDurability* durability = node_.durability(); durability != nullptr) {
-    if (const auto now = log_pressure_.Update(durability->utilisation_percent(id()))) {
-      Log(LogLevel::kInfo,
-          fmt::format("shard {}: writes to the log are {}", id().value(), ToString(*now)));
-      changed = now;
-    }
-    // A log that takes no writes refuses them, and reads go on: nothing would be gained by waiting.
-    const bool delays = log_pressure_.state() == Pressure::kSuspended && durability->writing();
-    if (std::exchange(delays_data_commands_, delays) && !delays) {
-      ForEachClient([](Client& client) { client.Resume(); });
-    }
+  shard_.set_expiry_paused(pressure.Decide(Work::kHousekeeping) != Action::kAdmit);
+  pressure_acts_ = log_suspended_ || pressure.acts();
+  if (std::exchange(paced_write_ran_, false)) {
+    const int64_t pause_ms = pressure.write_pause_ms();
+    paused_until_ms_ = monotonic_ms() + pause_ms;
+    pause_timer_.expires_after(std::chrono::milliseconds(pause_ms));
+    pause_timer_.async_wait([](const asio::error_code&) {});  // That there is a turn is enough.
+  }
+  if (delayed_writes_ && WritesMayGoOn()) {
+    delayed_writes_ = false;
+    ForEachClient([](Client& client) { client.Resume(); });
   }
   if (!changed) return;
   connections_.ForEach(
       [&](net::ClientConnection& connection) { connection.set_read_limit(read_limit()); });
 }
 
+// What may fill within a tick of the node's. True if a state has changed.
+bool ShardNode::FollowOwnQueues() {
+  bool changed = false;
+  if (shard_.shard_count() > 1) {
+    const int percent = shard_.mesh_utilisation_percent();
+    mesh_percent_.store(percent, std::memory_order_relaxed);
+    changed = mesh_pressure_.Update(percent).has_value();
+  }
+  if (NodeDurability* durability = node_.durability(); durability != nullptr) {
+    changed |= log_pressure_.Update(durability->utilisation_percent(id())).has_value();
+    // A log that takes no writes refuses them: nothing would be gained by waiting.
+    log_suspended_ = log_pressure_.state() == Pressure::kSuspended && durability->writing();
+  }
+  return changed;
+}
+
+bool ShardNode::WritesMayGoOn() const {
+  if (node_action_ == Action::kRefuse) return true;  // To be told so.
+  if (log_suspended_ || node_action_ == Action::kDelay) return false;
+  return monotonic_ms() >= paused_until_ms_;
+}
+
+bool ShardNode::DelaysWrite(const cache::CommandSpec& spec) {
+  const Action action = node_.pressure().Decide(WorkOfWrite(spec.name));
+  if (action == Action::kRefuse) return false;
+  const bool paced = node_.pressure().write_pause_ms() > 0;
+  if (log_suspended_ || action == Action::kDelay || (paced && monotonic_ms() < paused_until_ms_)) {
+    if (!std::exchange(delayed_writes_, true)) ++writes_delayed_;
+    return true;
+  }
+  paced_write_ran_ |= paced;
+  return false;
+}
+
+bool ShardNode::RefusesWrite(const cache::CommandSpec& spec) const {
+  return pressure_acts_ && node_.pressure().Decide(WorkOfWrite(spec.name)) == Action::kRefuse;
+}
+
 size_t ShardNode::read_limit() const {
-  return ReadLimit(std::max(mesh_pressure_.state(), log_pressure_.state()));
+  const Pressure own = std::max(mesh_pressure_.state(), log_pressure_.state());
+  const Pressure node = node_action_ == Action::kAdmit ? Pressure::kNormal : Pressure::kThrottled;
+  return ReadLimit(std::max(own, node));
 }
 
 void ShardNode::FollowLog(NodeDurability& durability) {
   if (!durability.started()) return;
   if (const bool hide = !durability.writing(); hide != hides_expired_) {
     hides_expired_ = hide;
-    keyspace().set_effects_only(hide);
+    keyspace().set_effects_only(hide || node_.is_replica());
     if (id() == ShardId(0)) NoteLogState(durability);
   }
-  if (!holding_.empty()) ReleaseReplies(durability);
 }
 
 void ShardNode::NoteLogState(const NodeDurability& durability) {
@@ -142,50 +193,44 @@ void ShardNode::NoteLogState(const NodeDurability& durability) {
   }
 }
 
-void ShardNode::ReleaseReplies(NodeDurability& durability) {
+void ShardNode::WithPosition(std::function<void(const replication::ServedPosition&)> use) {
+  replication::ServedPosition position = node_.replication().Served();
+  if (node_.is_replica()) return use(position);
+  // What other shards have published is of their latest turns; what they have minted, they know.
+  Gather<Sequence>(
+      *this,
+      [](ShardNode& shard) {
+        const cache::MutationSink* sink = shard.shard().sink();
+        return sink == nullptr ? Sequence() : sink->assigned();
+      },
+      [position = std::move(position), use = std::move(use)](Watermarks& assigned) mutable {
+        position.reached = position.shown = assigned;
+        use(position);
+      });
+}
+
+void ShardNode::AwaitToken(TokenWaiters::Waiter waiter) {
+  if (!node_.is_replica()) {
+    WithPosition([waiter = std::move(waiter)](const replication::ServedPosition& position) {
+      waiter.done(CoverageOf(waiter.token, position), position);
+    });
+    return;
+  }
+  token_waiters_.Add(std::move(waiter));
+  shard_.Post([this](cache::Shard&) { ServeTokenWaiters(); });
+}
+
+// From a task: whoever is answered is then told in the same turn.
+void ShardNode::ServeTokenWaiters() {
+  if (token_waiters_.empty()) return;
   // Before the look, so that no move between the two is missed.
-  durability.NotifyWhenDurable(id());
-  durability.ReadDurable(&durable_now_);
-  if (durable_now_ != durable_) {
-    durable_ = durable_now_;
-    looked_at_ = 0;
-  }
-  const auto first = holding_.begin() + static_cast<ptrdiff_t>(looked_at_);
-  holding_.erase(std::remove_if(first, holding_.end(),
-                                [&](uint64_t client_id) {
-                                  Client* client = FindClient(client_id);
-                                  return client == nullptr || client->ReleaseReplies(durable_);
-                                }),
-                 holding_.end());
-  looked_at_ = holding_.size();
-  if (!holding_.empty() && durability.failed()) CutHolding(durability.cause());
-}
-
-void ShardNode::CutHolding(std::string_view why) {
-  Log(LogLevel::kError,
-      fmt::format("shard {}: {} clients are cut, whose writes can never be durable: {}",
-                  id().value(), holding_.size(), why));
-  for (uint64_t client_id : std::exchange(holding_, {})) {
-    if (Client* client = FindClient(client_id)) {
-      client->connection().Close(net::CloseReason::kReply);
-    }
-  }
-  looked_at_ = 0;
-}
-
-void ShardNode::set_holds_replies(bool holds) {
-  holds_replies_ = holds;
-  // The log's thread is as busy as a shard then.
-  shard_.ShareCoresWith(holds ? 1 : 0);
-  if (holds) return;
-  for (uint64_t client_id : std::exchange(holding_, {})) {
-    if (Client* client = FindClient(client_id)) client->ReleaseAllReplies();
-  }
-  looked_at_ = 0;
+  node_.served_board().WakeOnMove(id());
+  token_waiters_.OnTime(monotonic_ms(), node_.replication().Served());
 }
 
 void ShardNode::OnTick(int64_t now_ms) {
   connections_.Tick();
+  gate_.OnTick();
   if (held_back_ && !node_.pause_gate().paused(now_ms)) {
     held_back_ = false;
     ForEachClient([](Client& client) { client.Resume(); });
@@ -206,6 +251,8 @@ void ShardNode::OnStop() {
 
 void ShardNode::BeginDrain() {
   listener_->Stop();
+  // What waits for ever would hold up the end; replies that wait a while may still be good.
+  ForEachClient([](Client& client) { client.Unblock(kStoppingError); });
   ForEachClient([](Client& client) { client.CloseAfterReplies(); });
 }
 
@@ -214,6 +261,8 @@ void ShardNode::Apply(const ClientSettings& settings) {
   listener_->set_keepalive_seconds(settings.keepalive_seconds);
   slow_log().set_threshold_us(settings.slow_log_threshold_us);
   slow_log().set_max_length(settings.slow_log_max_length);
+  staleness_bounds_ = settings.staleness_bounds;
+  track_wait_ms_ = settings.track_wait_ms;
 }
 
 uint64_t ShardNode::commands_processed() const {
@@ -244,13 +293,12 @@ ShardReport ShardNode::ReportSinceStart() {
     net::ClientConnection& connection = client->connection();
     report.blocked_clients += client->blocked() ? 1 : 0;
     report.client_output_bytes += connection.output_bytes();
-    report.held_clients += client->holds_replies() ? 1 : 0;
-    report.held_bytes += client->held_bytes();
     report.largest_input_bytes =
         std::max<uint64_t>(report.largest_input_bytes, connection.input_memory_bytes());
     report.largest_output_bytes =
         std::max<uint64_t>(report.largest_output_bytes, connection.output_bytes());
   }
+  gate_.Report(report);
   report.net_input_bytes = sockets.bytes_in.value();
   report.net_output_bytes = sockets.bytes_out.value();
   report.reads = sockets.reads.value();
@@ -260,6 +308,12 @@ ShardReport ShardNode::ReportSinceStart() {
   report.accept_failures = accepts.out_of_descriptors.value();
   report.clients_cut_by_output_limit = sockets.closed_by_output_limit.value();
   report.clients_cut_by_query_limit = sockets.closed_by_query_buffer_limit.value();
+  report.writes_delayed = writes_delayed_;
+  report.writes_refused_busy = writes_refused_busy_;
+  report.stale_reads_refused = stale_reads_refused_;
+  report.token_waiters = token_waiters_.size();
+  report.token_waits = token_waiters_.counters().waits;
+  report.token_wait_timeouts = token_waiters_.counters().timeouts;
   report.error_replies = errors_.total();
   report.errors.insert(errors_.by_word().begin(), errors_.by_word().end());
   report.commands_processed = loop.commands.load(std::memory_order_relaxed);

@@ -6,6 +6,8 @@
 #ifndef TIDEMARK_SERVER_SHARD_NODE_H_
 #define TIDEMARK_SERVER_SHARD_NODE_H_
 
+#include <asio/steady_timer.hpp>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "base/backpressure.h"
+#include "base/pressure_board.h"
 #include "cache/shard.h"
 #include "net/connection_set.h"
 #include "net/io_loop.h"
@@ -21,7 +24,10 @@
 #include "server/client_settings.h"
 #include "server/digest_walk.h"
 #include "server/error_counts.h"
+#include "server/freshness.h"
 #include "server/node_report.h"
+#include "server/reply_gate.h"
+#include "server/token_waiters.h"
 
 namespace tidemark::server {
 
@@ -38,7 +44,8 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   ShardId id() const { return shard_.id(); }
   cache::Shard& shard() { return shard_; }
   cache::Keyspace& keyspace() { return shard_.keyspace(); }
-  int64_t now_ms() const { return shard_.now_ms(); }
+  int64_t now_ms() const { return shard_.now_ms(); }  // Since 1970.
+  int64_t now_ns() const { return io_.now_ns(); }     // Of a clock that never steps back.
   cache::SlowLog& slow_log() { return shard_.slow_log(); }
   ErrorCounts& errors() { return errors_; }
 
@@ -53,13 +60,31 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   void Bury(uint64_t id);
 
   void Apply(const ClientSettings& settings);
-  // fsync=always: replies wait for their writes to be durable.
-  bool holds_replies() const { return holds_replies_; }
-  void set_holds_replies(bool holds);
-  // The client has begun to hold replies back; once until it has let go of them all.
-  void OnHolding(uint64_t client) { holding_.push_back(client); }
-  // The log is so far behind that commands on data wait in their clients' sockets.
-  bool delays_data_commands() const { return delays_data_commands_; }
+  // Replies that wait for disks or replicas.
+  ReplyGate& gate() { return gate_; }
+  // Whether a write may have to wait, or be refused, because of what is full.
+  bool pressure_acts() const { return pressure_acts_; }
+  // Whether this write must wait in its client's socket now; the client is resumed. Requires:
+  // pressure_acts().
+  bool DelaysWrite(const cache::CommandSpec& spec);
+  // Whether it is to be refused, with NodePressure::Refusal().
+  bool RefusesWrite(const cache::CommandSpec& spec) const;
+  // How full the fullest way to another shard is, as of the latest turn. Any thread.
+  int mesh_percent() const { return mesh_percent_.load(std::memory_order_relaxed); }
+  // What every reader of this replica is promised.
+  const StalenessBounds& staleness_bounds() const { return staleness_bounds_; }
+  int64_t track_wait_ms() const { return track_wait_ms_; }
+  int64_t monotonic_ms() const { return now_ns() / 1'000'000; }
+  // Calls `use` from a task on this thread, or at once, with a position of which no reader of this
+  // node has seen more, once what was answered so far is counted in.
+  void WithPosition(std::function<void(const replication::ServedPosition&)> use);
+  // Calls waiter.done from a task; not if the client goes first. A primary does not wait: it has
+  // all that there is.
+  void AwaitToken(TokenWaiters::Waiter waiter);
+  // What this node serves has moved, and somebody here waits for that. From a task.
+  void OnServedMoved() { ServeTokenWaiters(); }
+  void CountStaleRead() { ++stale_reads_refused_; }
+  void CountBusyWrite() { ++writes_refused_busy_; }
   // A command waits for a pause to end: offer it again then.
   void ResumeAfterPause() { held_back_ = true; }
   // See DigestWalk::Begin.
@@ -90,12 +115,14 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   void ReportCommands(ShardReport& report);
   // The more is under way to other shards, or waits for the disk, the less is read from clients.
   void FollowPressure();
+  bool FollowOwnQueues();
+  // The shard takes writes again that it has delayed.
+  bool WritesMayGoOn() const;
   size_t read_limit() const;
-  // What changes with the log's state, and with what is durable.
+  // What changes with the log's state.
   void FollowLog(NodeDurability& durability);
   static void NoteLogState(const NodeDurability& durability);
-  void ReleaseReplies(NodeDurability& durability);
-  void CutHolding(std::string_view why);
+  void ServeTokenWaiters();
 
   Node& node_;
   net::IoLoop& io_;
@@ -104,15 +131,25 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   ErrorCounts errors_;
   BackpressureController mesh_pressure_;
   BackpressureController log_pressure_;
-  bool delays_data_commands_ = false;
+  std::atomic<int> mesh_percent_{0};
+  bool log_suspended_ = false;  // By this shard's own way to the log.
+  Action node_action_{};        // On writes, as of the latest turn.
+  bool pressure_acts_ = false;
+  bool delayed_writes_ = false;     // Some wait to be offered again.
+  bool paced_write_ran_ = false;    // This turn: a pause follows.
+  int64_t paused_until_ms_ = 0;     // Monotonic.
+  asio::steady_timer pause_timer_;  // Ends the loop's sleep when a pause ends.
+  uint64_t writes_delayed_ = 0;
+  uint64_t writes_refused_busy_ = 0;
   bool held_back_ = false;      // Commands wait for a pause to end.
   bool hides_expired_ = false;  // The log takes no writes: keys past their time stay.
 
-  bool holds_replies_ = false;
-  std::vector<uint64_t> holding_;  // Clients that hold replies back; some may be gone.
-  size_t looked_at_ = 0;           // The first so many do at durable_, too.
-  Watermarks durable_;             // As of the last look.
-  Watermarks durable_now_;
+  ReplyGate gate_;
+
+  StalenessBounds staleness_bounds_;
+  int64_t track_wait_ms_ = 0;
+  TokenWaiters token_waiters_;
+  uint64_t stale_reads_refused_ = 0;
 
   ShardReport at_reset_;
 

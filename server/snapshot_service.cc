@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <future>
 #include <optional>
 #include <utility>
 
-#include "base/format/frame_compressor.h"
 #include "base/log/log.h"
 #include "base/thread_name.h"
+#include "replication/chunk_router.h"
 
 namespace tidemark::server {
 namespace {
@@ -22,6 +23,7 @@ using std::chrono::steady_clock;
 // The shards go first where there are too few cores for all. Threads of Linux have priorities of
 // their own, by their ids.
 constexpr int kNiceness = 10;
+constexpr auto kCutPatience = std::chrono::seconds(30);
 
 std::string_view Text(const absl::Status& status) {
   const absl::string_view text = status.message();
@@ -173,7 +175,9 @@ void SnapshotService::Run() {
     lock.unlock();
     const uint64_t writes = sources_.writes();
     const Pressure pressure = sources_.pressure();
+    const bool wanted = sources_.wanted != nullptr && sources_.wanted();
     lock.lock();
+    if (wanted && NowMs() >= wanted_after_ms_) schedule_.Ask();
     if (!stopping_ && schedule_.Due(NowMs(), writes, pressure)) {
       RunOne(lock);
       continue;
@@ -201,6 +205,7 @@ void SnapshotService::RunOne(Lock& lock) {
     status_.last_error.clear();
   } else {
     schedule_.OnFailed(NowMs());
+    wanted_after_ms_ = NowMs() + schedule_.backoff_ms();
     ++status_.failed;
     status_.last_error = std::string(Text(result));
   }
@@ -220,17 +225,11 @@ void SnapshotService::RunOne(Lock& lock) {
 absl::Status SnapshotService::Take() {
   if (const absl::Status status = CheckLog(); !status.ok()) return status;
   if (const absl::Status status = CheckRoom(); !status.ok()) return status;
+  if (sources_.request_cut != nullptr) return TakeCut();
   const absl::StatusOr<uint64_t> number = NextNumber();
   if (!number.ok()) return number.status();
 
   FrameCompressor compressor({.level = options_.zstd_level});
-  wal::SnapshotWriter::Options options;
-  options.sync_every_bytes = options_.sync_every_bytes;
-  if (options_.zstd) {
-    options.compress = [&](const Frame& chunk) -> const Frame& {
-      return compressor.Compress(chunk);
-    };
-  }
   auto writer = wal::SnapshotWriter::Create(
       directory_,
       {.number = *number,
@@ -239,22 +238,121 @@ absl::Status SnapshotService::Take() {
        // Before any shard is asked: what it writes after its watermark is there or later.
        .first_segment = sources_.current_segment(),
        .begun_at_ms = options_.clock->UnixMillis()},
-      std::move(options));
+      WriterOptions(compressor));
   if (!writer.ok()) return writer.status();
 
   const std::shared_ptr<ChunkQueue> queue = OpenQueue();
-  const absl::Status written = WriteChunks(*queue, **writer);
+  for (int i = 0; i < sources_.shard_count; ++i) {
+    sources_.request_chunks(ShardId(static_cast<uint16_t>(i)), queue);
+  }
+  const absl::Status written = WriteChunks(
+      *queue, [&] { return (*writer)->complete(); },
+      [&](const ChunkQueue::Chunk& chunk) {
+        return (*writer)->Add(*chunk.frame, chunk.needed_through);
+      });
   CloseQueue();
   if (!written.ok()) return written;
   if (const absl::Status status = (*writer)->SyncFiles(); !status.ok()) return status;
-  const absl::StatusOr<Watermarks> complete_at = SyncLog((*writer)->needed_through());
-  if (!complete_at.ok()) return complete_at.status();
+  const Watermarks target = (*writer)->needed_through();
+  const absl::Status synced = SyncLog(sources_.sync_through, target);
+  if (!synced.ok()) return synced;
+  const Watermarks complete_at = sources_.durable_cut();
+  for (size_t i = 0; i < target.size(); ++i) {
+    if (complete_at[i] >= target[i]) continue;
+    return absl::InternalError(fmt::format("the log says that shard {} is durable, and is not", i));
+  }
   const int64_t now_ms = options_.clock->UnixMillis();
-  if (const absl::Status status = (*writer)->Finish(*complete_at, now_ms); !status.ok()) {
+  if (const absl::Status status = (*writer)->Finish(complete_at, now_ms); !status.ok()) {
     return status;
   }
+  NoteComplete((*writer)->manifest());
+  return absl::OkStatus();
+}
 
-  const wal::SnapshotManifest& manifest = (*writer)->manifest();
+absl::Status SnapshotService::TakeCut() {
+  std::shared_ptr<ChunkQueue> queue;
+  const absl::StatusOr<SnapshotCut> cut = RequestCut(&queue);
+  if (!cut.ok()) return cut.status();
+  const auto leave_queue = [this](absl::Status status) {
+    CloseQueue();
+    return status;
+  };
+  const absl::StatusOr<uint64_t> number = NextNumber();
+  if (!number.ok()) return leave_queue(number.status());
+  FrameCompressor compressor({.level = options_.zstd_level});
+  auto writer = wal::SnapshotWriter::Create(directory_,
+                                            {.number = *number,
+                                             .history = cut->at.history,
+                                             .shard_count = static_cast<int>(cut->at.shards.size()),
+                                             .first_segment = cut->first_segment,
+                                             .begun_at_ms = options_.clock->UnixMillis()},
+                                            WriterOptions(compressor));
+  if (!writer.ok()) return leave_queue(writer.status());
+
+  replication::ChunkRouter router(
+      {.at = cut->at, .own_shards = sources_.shard_count, .now_ms = options_.clock->UnixMillis()});
+  const auto add = [&](FrameRef chunk) { return (*writer)->Add(*chunk, chunk->last_sequence()); };
+  absl::Status status = WriteChunks(
+      *queue, [&] { return router.complete(); },
+      [&](const ChunkQueue::Chunk& chunk) { return router.Add(*chunk.frame, add); });
+  CloseQueue();
+  if (!status.ok()) return status;
+  if (status = (*writer)->SyncFiles(); !status.ok()) return status;
+  // The cut splits no transaction: it is as good as one that the log finds, and never beyond a
+  // fork.
+  const Watermarks complete_at = (*writer)->needed_through();
+  if (status = SyncLog(cut->sync_through, complete_at); !status.ok()) return status;
+  status = cut->put([&] { return (*writer)->Finish(complete_at, options_.clock->UnixMillis()); });
+  if (!status.ok()) return status;
+  NoteComplete((*writer)->manifest());
+  return absl::OkStatus();
+}
+
+// A digest may be walking the keyspaces, or a transaction be on its way: that is over soon.
+absl::StatusOr<SnapshotCut> SnapshotService::RequestCut(std::shared_ptr<ChunkQueue>* queue) {
+  const auto give_up_at = steady_clock::now() + kCutPatience;
+  while (true) {
+    *queue = OpenQueue();
+    absl::StatusOr<SnapshotCut> cut = TryCut(*queue);
+    if (cut.ok()) return cut;
+    CloseQueue();
+    if (!absl::IsUnavailable(cut.status()) || steady_clock::now() > give_up_at) return cut;
+    Lock lock(mutex_);
+    if (wake_.wait_for(lock, milliseconds(options_.tick_ms), [this] { return stopping_; })) {
+      return absl::CancelledError("the node stops");
+    }
+  }
+}
+
+absl::StatusOr<SnapshotCut> SnapshotService::TryCut(const std::shared_ptr<ChunkQueue>& queue) {
+  // Shared: the answer may come after we have left.
+  const auto answer = std::make_shared<std::promise<absl::StatusOr<SnapshotCut>>>();
+  std::future<absl::StatusOr<SnapshotCut>> known = answer->get_future();
+  sources_.request_cut(
+      queue, [answer](absl::StatusOr<SnapshotCut> cut) { answer->set_value(std::move(cut)); });
+  while (known.wait_for(milliseconds(options_.tick_ms)) != std::future_status::ready) {
+    if (stopping()) return absl::CancelledError("the node stops");
+  }
+  return known.get();
+}
+
+bool SnapshotService::stopping() const {
+  const Lock lock(mutex_);
+  return stopping_;
+}
+
+wal::SnapshotWriter::Options SnapshotService::WriterOptions(FrameCompressor& compressor) const {
+  wal::SnapshotWriter::Options options;
+  options.sync_every_bytes = options_.sync_every_bytes;
+  if (options_.zstd) {
+    options.compress = [&compressor](const Frame& chunk) -> const Frame& {
+      return compressor.Compress(chunk);
+    };
+  }
+  return options;
+}
+
+void SnapshotService::NoteComplete(const wal::SnapshotManifest& manifest) {
   Log(LogLevel::kInfo,
       fmt::format("snapshot {} is complete: {} keys, {} bytes, the log goes on in segment {}",
                   manifest.number, manifest.keys(), manifest.bytes(), manifest.first_segment));
@@ -262,7 +360,6 @@ absl::Status SnapshotService::Take() {
   status_.last_number = manifest.number;
   status_.last_keys = manifest.keys();
   status_.last_bytes = manifest.bytes();
-  return absl::OkStatus();
 }
 
 absl::Status SnapshotService::CheckRoom() const {
@@ -285,19 +382,20 @@ absl::StatusOr<uint64_t> SnapshotService::NextNumber() const {
   return taken->empty() ? 1 : taken->back() + 1;
 }
 
-absl::Status SnapshotService::WriteChunks(ChunkQueue& queue, wal::SnapshotWriter& writer) const {
+absl::Status SnapshotService::WriteChunks(ChunkQueue& queue, const std::function<bool()>& complete,
+                                          const Write& write) const {
   std::vector<ChunkQueue::Chunk> chunks;
-  while (!writer.complete()) {
+  while (!complete()) {
     if (!queue.Wait(steady_clock::now() + milliseconds(options_.tick_ms), &chunks)) {
       if (queue.ended() == ChunkQueue::Ended::kCancelled) {
-        return absl::CancelledError("the node stops");
+        return absl::CancelledError(stopping() ? "the node stops"
+                                               : "a full sync replaces what it is of");
       }
       return absl::ResourceExhaustedError(
           "clients change entries faster than the disk takes what these held");
     }
     for (const ChunkQueue::Chunk& chunk : chunks) {
-      const absl::Status status = writer.Add(*chunk.frame, chunk.needed_through);
-      if (!status.ok()) return status;
+      if (const absl::Status status = write(chunk); !status.ok()) return status;
       // A shard that shares our core has waited long enough; the scheduler would wait for its tick.
       std::this_thread::yield();
     }
@@ -307,9 +405,9 @@ absl::Status SnapshotService::WriteChunks(ChunkQueue& queue, wal::SnapshotWriter
   return absl::OkStatus();
 }
 
-absl::StatusOr<Watermarks> SnapshotService::SyncLog(const Watermarks& target) const {
+absl::Status SnapshotService::SyncLog(const SyncThrough& through, const Watermarks& target) const {
   const auto sync = std::make_shared<LogSync>();
-  sources_.sync_through(target, [sync](absl::Status answer) {
+  through(target, [sync](absl::Status answer) {
     const std::lock_guard lock(sync->mutex);
     sync->answer = std::move(answer);
     sync->answered.notify_all();
@@ -322,13 +420,7 @@ absl::StatusOr<Watermarks> SnapshotService::SyncLog(const Watermarks& target) co
     const Lock own_lock(mutex_);
     if (stopping_) return absl::CancelledError("the node stops");
   }
-  if (!sync->answer->ok()) return *sync->answer;
-  Watermarks cut = sources_.durable_cut();
-  for (size_t i = 0; i < target.size(); ++i) {
-    if (cut[i] >= target[i]) continue;
-    return absl::InternalError(fmt::format("the log says that shard {} is durable, and is not", i));
-  }
-  return cut;
+  return *sync->answer;
 }
 
 absl::Status SnapshotService::CheckLog() const {
@@ -373,9 +465,6 @@ std::shared_ptr<ChunkQueue> SnapshotService::OpenQueue() {
     const Lock lock(mutex_);
     queue_ = queue;
     if (stopping_) queue->Cancel();
-  }
-  for (int i = 0; i < sources_.shard_count; ++i) {
-    sources_.request_chunks(ShardId(static_cast<uint16_t>(i)), queue);
   }
   return queue;
 }

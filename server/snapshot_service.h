@@ -4,7 +4,9 @@
 // One snapshot: remember the log's segment; ask every shard for its chunks (SnapshotProducer),
 // which come through a bounded ChunkQueue; write them (SnapshotWriter); make the log durable as far
 // as they need; put the snapshot in its place; prune. A snapshot that fails leaves nothing behind,
-// is counted and logged, and is tried again after a backoff. The log comes first: while its disk is
+// is counted and logged, and is tried again after a backoff. On a replica all shards begin at one
+// cut, for which the stream's watermarks are known (request_cut), and entries are routed to the
+// primary's shards (replication::ChunkRouter). The log comes first: while its disk is
 // full, a snapshot gives back the space that it has taken.
 //
 // Threading: thread-safe. The work is done on a thread of its own, of low priority. The functions
@@ -29,8 +31,10 @@
 #include "absl/status/statusor.h"
 #include "base/backpressure.h"
 #include "base/clock.h"
+#include "base/format/frame_compressor.h"
 #include "base/ids.h"
 #include "replication/chunk_queue.h"
+#include "replication/link/stream_plan.h"
 #include "server/backup_hold.h"
 #include "wal/data_directory.h"
 #include "wal/pruner.h"
@@ -40,6 +44,16 @@
 
 namespace tidemark::server {
 
+// A snapshot of all shards at one cut of a stream that another node mints: a replica's.
+struct SnapshotCut {
+  replication::ReplicaPosition at;  // What the chunks together hold, by the primary's shard.
+  uint64_t first_segment = 0;       // It and those after it hold all of the stream beyond `at`.
+  // Of the log of that stream; see wal::Log.
+  std::function<void(Watermarks, std::function<void(absl::Status)>)> sync_through;
+  // Runs what puts the snapshot in its place, unless the stream was replaced by another.
+  std::function<absl::Status(const std::function<absl::Status()>&)> put;
+};
+
 // What the service asks of the shards and of the log. All of it is there from construction to
 // Stop().
 struct SnapshotSources {
@@ -48,10 +62,16 @@ struct SnapshotSources {
   // Makes `target` the receiver of the shard's next walk (SnapshotProducer::RequestChunks, posted
   // to the shard).
   std::function<void(ShardId, replication::ChunkTargetRef)> request_chunks;
+  // On a replica, instead: has every shard begin to walk at one cut, its chunks go to the queue,
+  // and calls the function given, on any thread, with the cut. Unavailable: not now, but soon.
+  using CutKnown = std::function<void(absl::StatusOr<SnapshotCut>)>;
+  std::function<void(std::shared_ptr<replication::ChunkQueue>, CutKnown)> request_cut;
   std::function<void(ShardId)> wake_shard;  // Makes it run a turn.
   // Mutations of all shards so far, since some moment that never changes.
   std::function<uint64_t()> writes;
   std::function<Pressure()> pressure;
+  // Whether one must be taken whatever the schedule, as soon as it can be. Null: never.
+  std::function<bool()> wanted;
 
   // Of wal::Log; see there.
   std::function<uint64_t()> current_segment;
@@ -147,12 +167,23 @@ class SnapshotService {
   void Run();
   void RunOne(Lock& lock);
   absl::Status Take();
+  absl::Status TakeCut();
+  absl::StatusOr<SnapshotCut> RequestCut(std::shared_ptr<replication::ChunkQueue>* queue);
+  absl::StatusOr<SnapshotCut> TryCut(const std::shared_ptr<replication::ChunkQueue>& queue);
+  wal::SnapshotWriter::Options WriterOptions(FrameCompressor& compressor) const;
+  void NoteComplete(const wal::SnapshotManifest& manifest);
   absl::Status CheckRoom() const;
   absl::StatusOr<uint64_t> NextNumber() const;
-  absl::Status WriteChunks(replication::ChunkQueue& queue, wal::SnapshotWriter& writer) const;
-  absl::StatusOr<Watermarks> SyncLog(const Watermarks& target) const;
+  // Until `complete()`; each chunk goes to `write`.
+  using Write = std::function<absl::Status(const replication::ChunkQueue::Chunk&)>;
+  absl::Status WriteChunks(replication::ChunkQueue& queue, const std::function<bool()>& complete,
+                           const Write& write) const;
+  // Until `through` answers that `target` is durable.
+  using SyncThrough = std::function<void(Watermarks, std::function<void(absl::Status)>)>;
+  absl::Status SyncLog(const SyncThrough& through, const Watermarks& target) const;
   absl::Status CheckLog() const;
   void Prune();
+  bool stopping() const;
   std::shared_ptr<replication::ChunkQueue> OpenQueue();
   void CloseQueue();
   int64_t NowMs() const { return options_.clock->MonotonicNanos() / 1'000'000; }
@@ -167,6 +198,7 @@ class SnapshotService {
   wal::SnapshotSchedule schedule_;
   bool stopping_ = false;
   bool woken_ = false;                              // Since the thread looked.
+  int64_t wanted_after_ms_ = 0;                     // Not before, though `wanted`.
   std::vector<Done> asking_;                        // For the next one.
   std::vector<Done> waiting_;                       // For the one under way.
   int64_t begun_ms_ = 0;                            // Of the one under way.

@@ -168,6 +168,17 @@ absl::StatusOr<std::vector<uint64_t>> DataDirectory::ListSnapshots() const {
   return ListNumbers(kSnapshotPrefix, "");
 }
 
+absl::Status DataDirectory::RemoveSnapshot(uint64_t number) const {
+  const std::string doomed = SnapshotTemporaryPath(number);
+  if (absl::Status s = disk_.Rename(SnapshotPath(number), doomed); !s.ok()) return s;
+  // Or a power cut could leave the old name on a directory that has lost its files.
+  if (absl::Status s = Sync(); !s.ok()) return s;
+  CrashPoint("prune.snapshot_renamed");
+  const absl::Status removed = disk_.RemoveTree(doomed);
+  CrashPoint("prune.snapshot_removed");
+  return removed;
+}
+
 absl::StatusOr<std::vector<uint64_t>> DataDirectory::ListNumbers(std::string_view prefix,
                                                                  std::string_view suffix) const {
   const absl::StatusOr<std::vector<std::string>> names = disk_.List(path_);

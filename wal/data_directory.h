@@ -77,6 +77,9 @@ class DataDirectory {
   absl::StatusOr<std::vector<uint64_t>> ListSegments() const;
   absl::StatusOr<std::vector<uint64_t>> ListSnapshots() const;
 
+  // Under a temporary name first, so that a half-deleted snapshot is none.
+  absl::Status RemoveSnapshot(uint64_t number) const;
+
   // Makes names that were added to the directory, or taken out, durable.
   absl::Status Sync() const { return disk_.SyncDirectory(path_); }
 

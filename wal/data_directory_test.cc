@@ -38,6 +38,14 @@ TEST(ManifestTest, RoundTrips) {
   EXPECT_EQ(*DecodeManifest(EncodeManifest(manifest)), manifest);
 }
 
+TEST(ManifestTest, AReplicasFullSyncIsRemembered) {
+  Manifest manifest = TwoHistories();
+  manifest.follows = true;
+  manifest.first = {.segment = 4, .snapshot = 2};
+  manifest.restart = FilesFrom{.segment = 9, .snapshot = 3};
+  EXPECT_EQ(*DecodeManifest(EncodeManifest(manifest)), manifest);
+}
+
 TEST(ManifestTest, HistoryEndsAtItsChildsFork) {
   const Manifest manifest = TwoHistories();
   EXPECT_EQ(*manifest.EndOf(HistoryId(1)), manifest.histories[1].fork);

@@ -13,6 +13,9 @@ namespace tidemark::wal {
 namespace {
 
 constexpr unsigned long kTimerSlackNanos = 1000;
+// A replica's snapshot asks for one that is no further back than its queues of what is not yet
+// applied.
+constexpr size_t kMaxSegmentBegins = 256;
 
 bool Reached(const Watermarks& durable, const Watermarks& target) {
   for (size_t shard = 0; shard < target.size(); ++shard) {
@@ -33,9 +36,11 @@ Log::Log(const DataDirectory& directory, const Begin& begin, Options options)
       current_segment_(begin.next_segment),
       fsync_(options_.fsync),
       fsync_interval_ms_(options_.fsync_interval_ms),
-      durable_cut_(SequencesOf(begin.positions)) {
+      durable_cut_(begin.cut.empty() ? SequencesOf(begin.positions) : begin.cut),
+      segment_begins_{{.number = begin.next_segment, .before = SequencesOf(begin.positions)}} {
   for (size_t shard = 0; shard < begin.positions.size(); ++shard) {
-    published_[shard].durable = published_[shard].written = begin.positions[shard].sequence.value();
+    published_[shard].written = begin.positions[shard].sequence.value();
+    published_[shard].durable = durable_cut_[shard].value();
     doors_.push_back(std::make_unique<ShardLog>(ShardId(static_cast<uint16_t>(shard)),
                                                 options_.ring_bytes, [this] {
                                                   if (parker_.NeedsWake()) Wake();
@@ -45,7 +50,9 @@ Log::Log(const DataDirectory& directory, const Begin& begin, Options options)
 
 absl::StatusOr<std::unique_ptr<Log>> Log::Open(const DataDirectory& directory, const Begin& begin,
                                                Options options) {
-  std::unique_ptr<Log> log(new Log(directory, begin, std::move(options)));
+  Begin place = begin;
+  place.beyond.clear();  // The writer's alone.
+  std::unique_ptr<Log> log(new Log(directory, place, std::move(options)));
   absl::StatusOr<std::unique_ptr<LogWriter>> writer =
       LogWriter::Open(directory, begin,
                       {.fsync = log->options_.fsync,
@@ -71,6 +78,15 @@ Log::~Log() { Stop().IgnoreError(); }
 Watermarks Log::DurableCut() const {
   std::lock_guard lock(mutex_);
   return durable_cut_;
+}
+
+std::optional<uint64_t> Log::SegmentAfter(const Watermarks& at) const {
+  CHECK(at.size() == doors_.size());
+  std::lock_guard lock(mutex_);
+  for (auto begin = segment_begins_.rbegin(); begin != segment_begins_.rend(); ++begin) {
+    if (Reached(at, begin->before)) return begin->number;
+  }
+  return std::nullopt;
 }
 
 std::string Log::cause() const {
@@ -188,6 +204,14 @@ void Log::TakeFromOthers() {
 }
 
 void Log::Publish(const LogWriter::Step& step) {
+  if (writer_->current_segment() != current_segment()) {
+    std::lock_guard lock(mutex_);
+    if (segment_begins_.size() == kMaxSegmentBegins) {
+      segment_begins_.erase(segment_begins_.begin() + 1);
+    }
+    segment_begins_.push_back(
+        {.number = writer_->current_segment(), .before = writer_->segment_begin()});
+  }
   current_segment_.store(writer_->current_segment(), std::memory_order_release);
   const Positions& written = writer_->written();
   const Watermarks& durable = writer_->durable();

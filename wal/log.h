@@ -21,9 +21,11 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -36,6 +38,7 @@
 #include "base/parking.h"
 #include "wal/data_directory.h"
 #include "wal/fsync_policy.h"
+#include "wal/live_log.h"
 #include "wal/log_counters.h"
 #include "wal/log_tail.h"
 #include "wal/log_writer.h"
@@ -45,7 +48,7 @@
 
 namespace tidemark::wal {
 
-class Log {
+class Log final : public LiveLog {
  public:
   struct Options {
     FsyncPolicy fsync = FsyncPolicy::kInterval;
@@ -77,13 +80,13 @@ class Log {
   // --- Any thread ---
 
   ShardLog& shard(ShardId shard) { return *doors_[shard.value()]; }
-  size_t shard_count() const { return doors_.size(); }
+  size_t shard_count() const override { return doors_.size(); }
 
   // written >= durable. Each only grows; the durables of all shards, read one after another, are a
   // moment apart, so not a cut. DurableCut() is one.
-  Sequence durable(ShardId shard) const { return Load(published_[shard.value()].durable); }
+  Sequence durable(ShardId shard) const override { return Load(published_[shard.value()].durable); }
   Sequence written(ShardId shard) const { return Load(published_[shard.value()].written); }
-  Watermarks DurableCut() const;
+  Watermarks DurableCut() const override;
 
   State state() const { return state_.load(std::memory_order_acquire); }
   // Why it is not kWriting, for people: the file and the system's words. Empty while it is.
@@ -104,11 +107,13 @@ class Log {
 
   // The segment being written; all below it are sealed.
   uint64_t current_segment() const { return current_segment_.load(std::memory_order_acquire); }
-  HistoryId history() const { return begin_.history; }
-  // What stood in the manifest when the log was opened.
-  const Manifest& manifest() const { return manifest_; }
+  // A segment such that it and those after it hold all that comes after `at`, and no newer one than
+  // need be. None: what was there when the log was opened goes beyond `at`.
+  std::optional<uint64_t> SegmentAfter(const Watermarks& at) const;
+  HistoryId history() const override { return begin_.history; }
+  const Manifest& manifest() const override { return manifest_; }
   const Begin& begin() const { return begin_; }
-  const LogTail& tail() const { return tail_; }
+  const LogTail& tail() const override { return tail_; }
   const LogCounters& counters() const { return counters_; }
 
   // --- The owner's thread ---
@@ -118,7 +123,7 @@ class Log {
   // or ResourceExhausted if the disk is full now.
   // Requires: the shards' threads have stopped appending, and have been seen to (joined).
   absl::Status Stop();
-  // Requires: Stop() returned OK.
+  // How far it was written; all of it durable if Stop() returned OK.
   const Positions& final_positions() const { return final_positions_; }
 
  private:
@@ -173,6 +178,12 @@ class Log {
   bool ended_ = false;  // Nothing is taken from new_requests_ any more.
   std::string cause_;
   Watermarks durable_cut_;
+  struct SegmentBegin {
+    uint64_t number;
+    Watermarks before;
+  };
+  // The latest, ascending; the first one ever stays. Gaps make SegmentAfter() answer an older one.
+  std::deque<SegmentBegin> segment_begins_;
   std::atomic<bool> asked_{false};  // Something of the above is new to the log thread.
 
   std::mutex listeners_mutex_;  // Held while they are called.

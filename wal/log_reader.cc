@@ -24,10 +24,11 @@ bool AtOrBelow(std::span<const Sequence> left, const Watermarks& right) {
 
 }  // namespace
 
-LogReader::LogReader(const DataDirectory& directory, const Log* log, HistoryId history,
-                     Watermarks after)
+LogReader::LogReader(const DataDirectory& directory, const LiveLog* log, HistoryId history,
+                     Watermarks after, Shows shows)
     : directory_(directory),
       log_(log),
+      shows_(shows),
       manifest_(log != nullptr ? log->manifest() : directory.manifest()),
       history_(history),
       position_(std::move(after)) {}
@@ -35,10 +36,12 @@ LogReader::LogReader(const DataDirectory& directory, const Log* log, HistoryId h
 LogReader::~LogReader() = default;
 
 absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(const DataDirectory& directory,
-                                                           const Log* log, HistoryId history,
+                                                           const LiveLog* log, HistoryId history,
                                                            Watermarks after,
-                                                           std::vector<LostRecords>* lost) {
-  std::unique_ptr<LogReader> reader(new LogReader(directory, log, history, std::move(after)));
+                                                           std::vector<LostRecords>* lost,
+                                                           Shows shows) {
+  std::unique_ptr<LogReader> reader(
+      new LogReader(directory, log, history, std::move(after), shows));
   if (absl::Status s = reader->CheckStart(); !s.ok()) return s;
   reader->FollowForks();
   if (absl::Status s = reader->Seek(lost); !s.ok()) return s;
@@ -59,7 +62,8 @@ absl::Status LogReader::CheckStart() const {
   for (size_t shard = 0; shard < position_.size(); ++shard) {
     std::optional<Sequence> most;
     if (end != nullptr) most = (*end)[shard].sequence;
-    if (IsLive(history_)) most = log_->durable(ShardId(static_cast<uint16_t>(shard)));
+    if (IsLive(history_) && shows_ == Shows::kDurable)
+      most = log_->durable(ShardId(static_cast<uint16_t>(shard)));
     if (most.has_value() && position_[shard] > *most) {
       return absl::FailedPreconditionError(
           fmt::format("shard {}: position {} is beyond {}, where history {:016x} {}", shard,
@@ -96,6 +100,16 @@ void LogReader::FollowForks() {
 
 // --- Finding the place ---
 
+Watermarks LogReader::NeededBefore(const SegmentHeader& header) const {
+  Watermarks before = SequencesOf(header.before);
+  if (const Positions* end = manifest_.EndOf(header.history)) {
+    for (size_t shard = 0; shard < before.size(); ++shard) {
+      before[shard] = std::min(before[shard], (*end)[shard].sequence);
+    }
+  }
+  return before;
+}
+
 absl::Status LogReader::Seek(std::vector<LostRecords>* lost) {
   segment_.reset();
   tail_index_.reset();
@@ -122,13 +136,13 @@ absl::Status LogReader::Seek(std::vector<LostRecords>* lost) {
     if (header == nullptr) continue;  // Torn: it has no frame.
     if (Age(header->history) < Age(history_)) continue;
     if (Age(header->history) > Age(history_)) break;
-    if (AtOrBelow(SequencesOf(header->before), position_)) {
+    if (AtOrBelow(NeededBefore(*header), position_)) {
       at_ = {.segment = *number, .offset = 0};
       return absl::OkStatus();
     }
     oldest = *header;
   }
-  if (oldest.has_value()) return Lost(SequencesOf(oldest->before), lost);
+  if (oldest.has_value()) return Lost(NeededBefore(*oldest), lost);
   if (const Positions* end = manifest_.EndOf(history_)) return Lost(SequencesOf(*end), lost);
   // Nothing of the newest history was ever written.
   at_ = {.segment = numbers->empty() ? 1 : numbers->back() + 1, .offset = 0};
@@ -189,13 +203,14 @@ absl::StatusOr<std::optional<LogReader::Item>> LogReader::Next() {
     if (!item.ok()) return failure_ = item.status();
     held_ = *std::move(item);
   }
-  if (!held_.has_value() || !IsDurable(*held_)) return std::nullopt;
+  if (!held_.has_value() || !MayBeShown(*held_)) return std::nullopt;
   position_[held_->frame->shard().value()] = held_->through;
   FollowForks();
   return std::exchange(held_, std::nullopt);
 }
 
-bool LogReader::IsDurable(const Item& item) const {
+bool LogReader::MayBeShown(const Item& item) const {
+  if (shows_ == Shows::kWritten) return true;  // The tail and the limit show what is written.
   return !IsLive(item.frame->history()) || log_->durable(item.frame->shard()) >= item.through;
 }
 
@@ -237,8 +252,8 @@ absl::StatusOr<std::optional<LogReader::Read>> LogReader::ReadSegment() {
     segment_ = *std::move(opened);
     const SegmentHeader* const header = segment_->header();
     if (header != nullptr && header->history == history_ &&
-        !AtOrBelow(SequencesOf(header->before), position_)) {
-      return Lost(SequencesOf(header->before), nullptr);
+        !AtOrBelow(NeededBefore(*header), position_)) {
+      return Lost(NeededBefore(*header), nullptr);
     }
   }
   while (true) {

@@ -12,7 +12,8 @@
 //
 // It shows whole frames in the order of the log, each only once `durable` of its shard has reached
 // its last sequence: what it showed, no crash takes back. (`durable` may end within a frame, behind
-// a transaction that is not whole yet: the frame waits.)
+// a transaction that is not whole yet: the frame waits.) A reader that may see what a crash takes
+// back, as a replica does, which has seen it live, asks for kWritten instead.
 //
 // Histories: where the history it reads has ended, it goes on with the child: from the fork, or
 // from 0 if the child has another number of shards; history() and position() then change. What the
@@ -39,7 +40,7 @@
 #include "base/format/frame.h"
 #include "base/ids.h"
 #include "wal/data_directory.h"
-#include "wal/log.h"
+#include "wal/live_log.h"
 #include "wal/log_tail.h"
 #include "wal/manifest.h"
 #include "wal/positions.h"
@@ -56,19 +57,23 @@ struct LostRecords {
 
 class LogReader {
  public:
+  enum class Shows : uint8_t { kDurable, kWritten };
+
   // Reads what follows `after`, one sequence for each shard of `history`.
   // `log`: the one that writes the directory; null: nobody does, and the end of the files is the
   // end.
   //   InvalidArgument     `after` has not as many shards as the history
   //   FailedPrecondition  a history that is not one of this directory's, or a position beyond the
-  //                       end of it, or beyond what is durable
+  //                       end of it, or beyond what is durable (with kWritten: it is not looked
+  //                       at how far the newest history has come)
   //   NotFound            retention has taken what follows; names shards and sequences, which
   //                       *lost (if not null) has as numbers
   //   DataLoss            a segment is damaged or missing
   static absl::StatusOr<std::unique_ptr<LogReader>> Open(const DataDirectory& directory,
-                                                         const Log* log, HistoryId history,
+                                                         const LiveLog* log, HistoryId history,
                                                          Watermarks after,
-                                                         std::vector<LostRecords>* lost = nullptr);
+                                                         std::vector<LostRecords>* lost = nullptr,
+                                                         Shows shows = Shows::kDurable);
   ~LogReader();
 
   struct Item {
@@ -77,7 +82,7 @@ class LogReader {
     Sequence through;  // Its records above this one are void; nearly always its last.
     LogPosition position;
   };
-  // The next frame; none: nothing more is durable for now. NotFound: retention took the segment
+  // The next frame; none: nothing more is to be shown for now. NotFound: retention took the segment
   // before it was read.
   absl::StatusOr<std::optional<Item>> Next();
 
@@ -88,7 +93,8 @@ class LogReader {
   uint64_t segment() const { return at_.segment; }
 
  private:
-  LogReader(const DataDirectory& directory, const Log* log, HistoryId history, Watermarks after);
+  LogReader(const DataDirectory& directory, const LiveLog* log, HistoryId history, Watermarks after,
+            Shows shows);
 
   // What was found at a place; no frame: the place has changed, look again.
   struct Read {
@@ -104,6 +110,8 @@ class LogReader {
   // How many generations it is behind the newest.
   size_t Age(HistoryId history) const;
 
+  // What a reader must have before it reads that segment: what is before it and is not void.
+  Watermarks NeededBefore(const SegmentHeader& header) const;
   // Finds where to begin, or to go on.
   absl::Status Seek(std::vector<LostRecords>* lost);
   // The error that says what is missing up to `available_after`.
@@ -112,7 +120,7 @@ class LogReader {
   absl::StatusOr<std::unique_ptr<SegmentReader>> OpenSegment(uint64_t number);
   absl::StatusOr<std::optional<uint64_t>> SegmentAfter(uint64_t number) const;
 
-  // The next frame that matters, durable or not.
+  // The next frame that matters, to be shown or not.
   absl::StatusOr<std::optional<Item>> NextWritten();
   // Each: none if nothing follows for now.
   absl::StatusOr<std::optional<Read>> ReadTail();
@@ -122,17 +130,18 @@ class LogReader {
   absl::StatusOr<std::optional<Read>> SegmentIsGone();
   // What of a frame to show, if anything.
   absl::StatusOr<std::optional<Item>> Sift(const Read& read);
-  bool IsDurable(const Item& item) const;
+  bool MayBeShown(const Item& item) const;
   absl::Status Gap(const Read& read, std::string_view problem) const;
 
   const DataDirectory& directory_;
-  const Log* const log_;
+  const LiveLog* const log_;
+  const Shows shows_;
   const Manifest manifest_;
   HistoryId history_;
   Watermarks position_;
   LogPosition at_;  // Where the next item is looked for.
   absl::Status failure_;
-  std::optional<Item> held_;  // The next one, not yet durable.
+  std::optional<Item> held_;  // The next one, not to be shown yet.
 
   // From memory: the number of the next entry, and some that were fetched.
   std::optional<uint64_t> tail_index_;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "wal/disk/simulated_disk.h"
+#include "wal/log.h"
 #include "wal/test_stream.h"
 
 namespace tidemark::wal {
@@ -177,6 +178,18 @@ TEST_F(LogReaderTest, ShowsNothingBeyondDurable) {
   EXPECT_EQ(Drain(*reader), 1);
 }
 
+TEST_F(LogReaderTest, ReplicasAreShownWhatIsWritten) {
+  options_.fsync = FsyncPolicy::kNever;
+  OpenLog(kOld, Positions(2), 1);
+  Append(streams_[0].Make(2));
+  while (log_->written(ShardId(0)) < Sequence(2)) std::this_thread::yield();
+  ASSERT_EQ(log_->durable(ShardId(0)), Sequence(0));
+  // Shard 1 has been further, live, than the log is.
+  const auto reader = *LogReader::Open(*directory_, log_.get(), kOld, {Sequence(0), Sequence(5)},
+                                       nullptr, LogReader::Shows::kWritten);
+  EXPECT_EQ(Drain(*reader), 1);
+}
+
 TEST_F(LogReaderTest, FrameWaitsWithinWhichDurableEnds) {
   OpenLog(kOld, Positions(2), 1);
   const std::vector<ShardId> both = {ShardId(0), ShardId(1)};
@@ -259,6 +272,25 @@ TEST_F(LogReaderTest, FollowsTheForkAndPassesOverWhatIsVoid) {
   EXPECT_EQ(reader->history(), kNew);
   EXPECT_EQ(at, Written());
   EXPECT_EQ(reader->position(), Written());
+}
+
+// One shard's void rest may fill whole segments, for another shard's records among it count.
+TEST_F(LogReaderTest, SegmentsThatBeginWithinTheVoidAreNoLoss) {
+  OpenLog(kOld, Positions(2), 1);
+  Write(40);
+  ASSERT_TRUE(log_->Stop().ok());
+  const Watermarks end = Written();
+  const uint64_t next = log_->current_segment() + 1;
+  log_.reset();
+  const Positions fork = {{.sequence = Sequence(end[0].value() - 20), .digest = 77},
+                          {.sequence = end[1], .digest = 78}};
+  AddHistory(kNew, 2, fork);
+  OpenLog(kNew, fork, next);
+  const auto from_the_beginning = OpenReader(kOld, Watermarks(2));
+  EXPECT_EQ(Drain(*from_the_beginning), 30);
+  EXPECT_EQ(from_the_beginning->history(), kNew);
+  const auto within = OpenReader(kOld, {fork[0].sequence, Sequence(end[1].value() - 2)});
+  EXPECT_EQ(Drain(*within), 1);
 }
 
 TEST_F(LogReaderTest, OtherNumberOfShardsBeginsAtZero) {

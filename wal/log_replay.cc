@@ -24,6 +24,7 @@ absl::Status LogReplay::Run(const RecoveryPlan& plan) {
 
 absl::Status LogReplay::RunLeg(const ReplayLeg& leg) {
   reached_ = leg.begin;
+  borders_ = leg.begin;
   const absl::Status status = leg.end.has_value()
                                   ? DeliverThrough(leg, SequencesOf(*leg.end), LogPosition())
                                   : DeliverOpenLeg(leg);
@@ -129,6 +130,11 @@ absl::Status LogReplay::Deliver(const ReplayLeg& leg, FrameRef frame, uint64_t d
   const Sequence skip = leg.skip_through[frame->shard().value()].sequence;
   from = std::max({from, frame->first_sequence(), Next(reached.sequence), Next(skip)});
   reached = *position;
+  borders_[frame->shard().value()] =
+      through == frame->last_sequence()
+          ? reached
+          : ShardPosition{.sequence = Sequence(frame->first_sequence().value() - 1),
+                          .digest = digest_before};
   if (from > through) return absl::OkStatus();
   const uint64_t records = through.value() - from.value() + 1;
   records_ += records;

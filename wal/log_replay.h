@@ -55,6 +55,8 @@ class LogReplay {
   // Of the last leg: up to where records were handed over, and how far the log goes. The first is
   // the consistent cut of the second.
   const Positions& reached() const { return reached_; }
+  // The newest ends of frames at or below reached().
+  const Positions& borders() const { return borders_; }
   const Positions& log_end() const { return stream_; }
   // Of the last segment of the plan; none if it has no leg.
   const std::optional<SegmentEnd>& newest() const { return newest_; }
@@ -87,6 +89,7 @@ class LogReplay {
 
   Positions stream_;   // After the frames read.
   Positions reached_;  // After the records that the sink has.
+  Positions borders_;
   std::optional<SegmentEnd> newest_;
   uint64_t records_ = 0;
   uint64_t segments_read_ = 0;

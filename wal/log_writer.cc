@@ -14,7 +14,7 @@ LogWriter::LogWriter(const DataDirectory& directory, const LogBegin& begin, cons
       options_(options),
       compressor_({.level = options.zstd_level, .clock = options.clock}),
       window_(options.commit_window),
-      cut_(SequencesOf(begin.positions)),
+      cut_(begin.cut.empty() ? SequencesOf(begin.positions) : begin.cut),
       done_bytes_(begin.positions.size()),
       segment_number_(begin.next_segment),
       positions_(begin.positions) {}
@@ -25,6 +25,9 @@ absl::StatusOr<std::unique_ptr<LogWriter>> LogWriter::Open(const DataDirectory& 
                                                            const LogBegin& begin,
                                                            const Options& options) {
   std::unique_ptr<LogWriter> writer(new LogWriter(directory, begin, options));
+  for (const FrameRef& frame : begin.beyond) {
+    if (absl::Status s = writer->cut_.Add(*frame); !s.ok()) return s;
+  }
   if (absl::Status s = writer->CreateSegment(); !s.ok()) return s;
   return writer;
 }
@@ -161,6 +164,7 @@ absl::Status LogWriter::CreateSegment() {
   if (!created.ok()) return created.status();
   segment_ = *std::move(created);
   segment_number_ = number;
+  segment_begin_ = SequencesOf(positions_);
   options_.counters->segments.Add();
   if (options_.tail != nullptr) {
     options_.tail->SetEnd({.segment = number, .offset = segment_->end_bytes()});

@@ -57,6 +57,10 @@ struct LogBegin {
   HistoryId history;
   Positions positions;        // One for each shard: where its stream stands.
   uint64_t next_segment = 1;  // Which no file has.
+  // Of a replica's log, which may stop between the parts of a transaction: the consistent cut below
+  // `positions`, and the frames from there to `positions`. Empty: `positions` is one.
+  Watermarks cut = {};
+  std::vector<FrameRef> beyond = {};
 };
 
 enum class LogState : uint8_t {
@@ -118,6 +122,8 @@ class LogWriter {
   // compression. Only grows.
   uint64_t done_bytes(ShardId shard) const { return done_bytes_[shard.value()]; }
   uint64_t current_segment() const { return segment_number_; }
+  // Where each shard's stream stood when the current segment began.
+  const Watermarks& segment_begin() const { return segment_begin_; }
 
   static constexpr int64_t kRetryNanos = 100'000'000;
   // Of one gathered write, whichever comes first.
@@ -163,6 +169,7 @@ class LogWriter {
 
   std::unique_ptr<SegmentWriter> segment_;  // Null or sealed: the next is to be created.
   uint64_t segment_number_;
+  Watermarks segment_begin_;
   Positions positions_;            // Written.
   uint64_t unsynced_records_ = 0;  // Written and not synced.
   int64_t unsynced_since_ns_ = 0;  // When the oldest of those was written.

@@ -30,14 +30,23 @@ Positions Load(const google::protobuf::RepeatedPtrField<stored::Position>& store
   return positions;
 }
 
+void Store(const FilesFrom& from, stored::FilesFrom* stored) {
+  stored->set_segment(from.segment);
+  stored->set_snapshot(from.snapshot);
+}
+
+FilesFrom Load(const stored::FilesFrom& stored) {
+  return {.segment = stored.segment(), .snapshot = stored.snapshot()};
+}
+
 absl::Status Damaged(std::string_view problem) {
   return absl::DataLossError(fmt::format("a manifest with {}", problem));
 }
 
 absl::Status Check(const stored::Manifest& stored) {
-  if (stored.version() != kManifestVersion) {
-    return absl::InvalidArgumentError(fmt::format("a manifest of version {}; this reader knows {}",
-                                                  stored.version(), kManifestVersion));
+  if (stored.version() < 1 || stored.version() > kManifestVersion) {
+    return absl::InvalidArgumentError(fmt::format(
+        "a manifest of version {}; this reader knows 1 to {}", stored.version(), kManifestVersion));
   }
   if (stored.directory_id() == 0) return Damaged("no directory id");
   if (static_cast<size_t>(stored.histories_size()) > kMaxHistories) {
@@ -64,6 +73,10 @@ absl::Status Check(const stored::Manifest& stored) {
            static_cast<int>(stored.histories(stored.histories_size() - 1).shard_count()))) {
     return Damaged("a clean stop that does not fit its history");
   }
+  if (stored.has_restart() && (stored.restart().segment() <= stored.first().segment() ||
+                               stored.restart().snapshot() <= stored.first().snapshot())) {
+    return Damaged("a full sync that began before the files that it is to replace");
+  }
   return absl::OkStatus();
 }
 
@@ -89,7 +102,8 @@ void Manifest::Add(History newest) {
 
 std::string EncodeManifest(const Manifest& manifest) {
   stored::Manifest stored;
-  stored.set_version(kManifestVersion);
+  const bool replicas = manifest.follows || manifest.first != FilesFrom() || manifest.restart;
+  stored.set_version(replicas ? kManifestVersion : 1);
   stored.set_directory_id(manifest.directory.value());
   for (const History& history : manifest.histories) {
     stored::History* s = stored.add_histories();
@@ -102,6 +116,9 @@ std::string EncodeManifest(const Manifest& manifest) {
   if (manifest.clean_stop.has_value()) {
     Store(*manifest.clean_stop, stored.mutable_clean_stop()->mutable_shard());
   }
+  stored.set_follows(manifest.follows);
+  if (manifest.first != FilesFrom()) Store(manifest.first, stored.mutable_first());
+  if (manifest.restart) Store(*manifest.restart, stored.mutable_restart());
   // What cannot be read back is not written: the file that it would replace is good.
   CHECK(Check(stored).ok());
   return Seal(EnvelopeKind::kManifest, stored.SerializeAsString());
@@ -125,6 +142,9 @@ absl::StatusOr<Manifest> DecodeManifest(std::string_view file) {
                                   .fork = Load(s.fork())});
   }
   if (stored.has_clean_stop()) manifest.clean_stop = Load(stored.clean_stop().shard());
+  manifest.follows = stored.follows();
+  manifest.first = Load(stored.first());
+  if (stored.has_restart()) manifest.restart = Load(stored.restart());
   return manifest;
 }
 

@@ -4,6 +4,11 @@
 // Histories form a chain, oldest first: each one after the first is the child of the one before and
 // left it at its fork. The parent's frames beyond the fork are void: they were never promised to
 // anyone, and whoever reads the log skips them.
+//
+// A replica's directory follows another node's histories. When a full sync gives it a stream that
+// does not go on from what it holds, the new stream's files come after `restart` beside the old
+// ones, and the old ones are what a restart finds, until a snapshot makes the new ones whole. Then
+// the manifest, in one step, knows the new histories alone.
 
 #ifndef TIDEMARK_WAL_MANIFEST_H_
 #define TIDEMARK_WAL_MANIFEST_H_
@@ -21,7 +26,8 @@
 
 namespace tidemark::wal {
 
-inline constexpr uint32_t kManifestVersion = 1;
+// Version 1 knows nothing of replicas, and is written where there is nothing of them to say.
+inline constexpr uint32_t kManifestVersion = 2;
 // The oldest are forgotten beyond this; a reader that knows only those takes a snapshot.
 inline constexpr size_t kMaxHistories = 64;
 
@@ -37,12 +43,28 @@ struct History {
   friend bool operator==(const History&, const History&) = default;
 };
 
+// The segments and snapshots with these numbers and higher ones; 0 is below all.
+struct FilesFrom {
+  uint64_t segment = 0;
+  uint64_t snapshot = 0;
+
+  friend bool operator==(const FilesFrom&, const FilesFrom&) = default;
+};
+
 struct Manifest {
   DirectoryId directory;
   std::vector<History> histories;  // Oldest first; empty in a directory that is new.
   // Where the last process stopped, by the newest history's shards; none while one writes, and so
   // none after a crash.
-  std::optional<Positions> clean_stop;
+  std::optional<Positions> clean_stop = {};
+  // The process that wrote last was a replica. Its records are its primary's, so that only a
+  // replica goes on in the newest history, and may after any stop; a primary begins a new one.
+  bool follows = false;
+  // Files below are left over from before the last full sync: they may go, and count for nothing.
+  FilesFrom first = {};
+  // Set while a full sync's stream is not yet whole on disk: files from here on are its, and count
+  // for nothing so far.
+  std::optional<FilesFrom> restart = {};
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
 

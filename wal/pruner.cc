@@ -37,7 +37,7 @@ absl::StatusOr<Pruner::Pruned> Pruner::Run() {
   const PrunePlan plan = PlanPrune(*snapshots, options_.keep_snapshots);
   Pruned pruned;
   for (uint64_t number : plan.snapshots) {
-    if (const absl::Status status = RemoveSnapshot(number); !status.ok()) return status;
+    if (const absl::Status status = directory_.RemoveSnapshot(number); !status.ok()) return status;
     ++pruned.snapshots;
   }
 
@@ -92,19 +92,6 @@ absl::StatusOr<std::vector<SegmentSize>> Pruner::LookAtSegments(uint64_t below) 
     segments.push_back({number, *bytes});
   }
   return segments;
-}
-
-absl::Status Pruner::RemoveSnapshot(uint64_t number) const {
-  Disk& disk = directory_.disk();
-  const std::string doomed = directory_.SnapshotTemporaryPath(number);
-  absl::Status status = disk.Rename(directory_.SnapshotPath(number), doomed);
-  if (!status.ok()) return status;
-  // Or a power cut could leave the old name on a directory that has lost its files.
-  if (status = directory_.Sync(); !status.ok()) return status;
-  CrashPoint("prune.snapshot_renamed");
-  status = disk.RemoveTree(doomed);
-  CrashPoint("prune.snapshot_removed");
-  return status;
 }
 
 }  // namespace tidemark::wal

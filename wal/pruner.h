@@ -67,7 +67,6 @@ class Pruner {
  private:
   absl::StatusOr<std::vector<SnapshotOnDisk>> LookAtSnapshots() const;
   absl::StatusOr<std::vector<SegmentSize>> LookAtSegments(uint64_t below) const;
-  absl::Status RemoveSnapshot(uint64_t number) const;
 
   const DataDirectory& directory_;
   Retention& retention_;

@@ -10,6 +10,7 @@
 #include "base/log/log.h"
 #include "fmt/format.h"
 #include "wal/data_directory.h"
+#include "wal/frames_beyond.h"
 #include "wal/log_replay.h"
 #include "wal/recovery_plan.h"
 #include "wal/segment_reader.h"
@@ -37,8 +38,14 @@ class Recovery {
   absl::Status Replay();
   absl::Status CheckCleanStop() const;
   void NameDiscarded(const Positions& log_end);
+  absl::Status FindBeyond();
+
+  // Whether files of these numbers belong to what is recovered, see Manifest.
+  bool CountsSegment(uint64_t number) const;
+  bool CountsSnapshot(uint64_t number) const;
 
   // Writing, in this order.
+  absl::Status RemoveWhatDoesNotCount();
   absl::Status MendNewestSegment();
   absl::Status SaveHistory();
 
@@ -81,13 +88,66 @@ absl::StatusOr<Recovered> Recovery::Run() {
       directory_.manifest().Find(options_.fresh_history) != nullptr) {
     return absl::InvalidArgumentError("recovery: a shard count or a fresh history that cannot be");
   }
+  if (directory_.manifest().restart.has_value() && !options_.follow) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{} is a replica's, and a full sync from its primary is not yet whole in it: start it as a "
+        "replica, which completes the sync, or falls back to what was there before",
+        directory_.path()));
+  }
   if (const absl::Status status = Read(); !status.ok()) {
     return WithAdvice(status, directory_.path());
   }
   if (const absl::Status status = sink_.OnEnd(); !status.ok()) return status;
+  if (const absl::Status status = RemoveWhatDoesNotCount(); !status.ok()) return status;
   if (const absl::Status status = MendNewestSegment(); !status.ok()) return status;
+  if (options_.follow) {
+    if (const absl::Status status = FindBeyond(); !status.ok()) return status;
+  }
   if (const absl::Status status = SaveHistory(); !status.ok()) return status;
   return std::move(result_);
+}
+
+bool Recovery::CountsSegment(uint64_t number) const {
+  const Manifest& manifest = directory_.manifest();
+  return number >= manifest.first.segment &&
+         (!manifest.restart || number < manifest.restart->segment);
+}
+
+bool Recovery::CountsSnapshot(uint64_t number) const {
+  const Manifest& manifest = directory_.manifest();
+  return number >= manifest.first.snapshot &&
+         (!manifest.restart || number < manifest.restart->snapshot);
+}
+
+// What a full sync left behind: the one before, which it replaced, or itself, half done.
+absl::Status Recovery::RemoveWhatDoesNotCount() {
+  const Manifest& manifest = directory_.manifest();
+  if (manifest.first == FilesFrom() && !manifest.restart) return absl::OkStatus();
+  const absl::StatusOr<std::vector<uint64_t>> snapshots = directory_.ListSnapshots();
+  if (!snapshots.ok()) return snapshots.status();
+  for (const uint64_t number : *snapshots) {
+    if (CountsSnapshot(number)) continue;
+    if (const absl::Status s = directory_.RemoveSnapshot(number); !s.ok()) return s;
+  }
+  const absl::StatusOr<std::vector<uint64_t>> segments = directory_.ListSegments();
+  if (!segments.ok()) return segments.status();
+  for (const uint64_t number : *segments) {
+    if (CountsSegment(number)) continue;
+    const absl::Status s = directory_.disk().Remove(directory_.SegmentPath(number));
+    if (!s.ok()) return s;
+  }
+  return directory_.Sync();
+}
+
+// What a log that goes on must know of the transactions that were not whole at its end.
+absl::Status Recovery::FindBeyond() {
+  if (!newest_.has_value() || plan_.unused_newest.has_value()) return absl::OkStatus();
+  if (result_.log_end == reached_) return absl::OkStatus();
+  absl::StatusOr<std::vector<FrameRef>> beyond =
+      FramesBeyond(directory_, plan_.legs.back().history, SequencesOf(reached_));
+  if (!beyond.ok()) return beyond.status();
+  result_.beyond = *std::move(beyond);
+  return absl::OkStatus();
 }
 
 absl::Status Recovery::Read() {
@@ -98,8 +158,9 @@ absl::Status Recovery::Read() {
 }
 
 absl::Status Recovery::ReadHeaders() {
-  const absl::StatusOr<std::vector<uint64_t>> numbers = directory_.ListSegments();
+  absl::StatusOr<std::vector<uint64_t>> numbers = directory_.ListSegments();
   if (!numbers.ok()) return numbers.status();
+  std::erase_if(*numbers, [this](uint64_t number) { return !CountsSegment(number); });
   for (const uint64_t number : *numbers) {
     const std::string path = directory_.SegmentPath(number);
     const bool newest = number == numbers->back();
@@ -131,6 +192,7 @@ absl::Status Recovery::ReadHeaders() {
 absl::Status Recovery::LoadSnapshotAndPlan() {
   absl::StatusOr<std::vector<uint64_t>> numbers = directory_.ListSnapshots();
   if (!numbers.ok()) return numbers.status();
+  std::erase_if(*numbers, [this](uint64_t number) { return !CountsSnapshot(number); });
   const auto plan_with = [&](const SnapshotInfo* snapshot) {
     absl::StatusOr<RecoveryPlan> plan = PlanRecovery(directory_.manifest(), segments_, snapshot);
     if (!plan.ok()) {
@@ -207,10 +269,13 @@ absl::Status Recovery::Replay() {
   result_.records = replay.records();
   result_.segments = replay.segments_read();
   if (plan_.unused_newest.has_value()) {
-    reached_ = *plan_.unused_newest;
+    reached_ = result_.log_end = result_.borders = *plan_.unused_newest;
   } else {
     reached_ = replay.reached();
-    NameDiscarded(replay.log_end());
+    result_.log_end = replay.log_end();
+    result_.borders = replay.borders();
+    // A replica keeps them: the rest of the transactions is on its way.
+    if (!options_.follow) NameDiscarded(replay.log_end());
   }
   return absl::OkStatus();
 }
@@ -257,7 +322,9 @@ absl::Status Recovery::MendNewestSegment() {
   }
   if (!saved_as.ok()) return saved_as.status();
   result_.torn_saved_as = *std::move(saved_as);
-  result_.next_segment = segments_.empty() ? 1 : segments_.back().number + 1;
+  result_.next_segment = segments_.empty()
+                             ? std::max<uint64_t>(1, directory_.manifest().first.segment)
+                             : segments_.back().number + 1;
   return absl::OkStatus();
 }
 
@@ -266,11 +333,17 @@ absl::Status Recovery::SaveHistory() {
   const bool was_clean = manifest.clean_stop.has_value() && *manifest.clean_stop == reached_ &&
                          result_.torn_bytes == 0 && result_.discarded.empty();
   manifest.clean_stop.reset();
+  result_.was_follower = manifest.follows;
+  result_.dropped_restart = manifest.restart.has_value();
+  manifest.follows = options_.follow;
+  manifest.restart.reset();
   const bool any = !manifest.histories.empty();
   const bool same_shards = any && manifest.histories.back().shard_count == options_.shard_count;
   // A history without a segment has never been told to anyone: a recovery was interrupted after
   // it had made it. Going on in it makes the second one's outcome the first one's.
-  result_.same_history = same_shards && (was_clean || plan_.unused_newest.has_value());
+  // Nor does a replica's history, in which its primary goes on.
+  result_.same_history = options_.follow || (same_shards && !result_.was_follower &&
+                                             (was_clean || plan_.unused_newest.has_value()));
   result_.new_directory = segments_.empty() && result_.snapshot == 0;
   if (!result_.same_history) {
     manifest.Add({.id = options_.fresh_history,
@@ -279,8 +352,10 @@ absl::Status Recovery::SaveHistory() {
                   .parent = any ? manifest.histories.back().id : HistoryId(),
                   .fork = any ? reached_ : Positions()});
   }
-  result_.history = manifest.histories.back().id;
-  result_.positions = result_.same_history ? reached_ : BeginOf(manifest.histories.back());
+  if (!manifest.histories.empty()) {
+    result_.history = manifest.histories.back().id;
+    result_.positions = result_.same_history ? reached_ : BeginOf(manifest.histories.back());
+  }
   for (size_t i = 0; i + 1 < manifest.histories.size(); ++i) {
     result_.ancestors.push_back({manifest.histories[i].id, manifest.histories[i + 1].fork});
   }

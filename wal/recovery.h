@@ -15,6 +15,10 @@
 //   - records of a history beyond the point where its child began are void: never handed over;
 //   - a crash at any moment of it, and another recovery, give the same state.
 //
+// A replica's directory (RecoveryOptions::follow) is another node's log: the history goes on after
+// any stop, for the replica minted none of it and asks its primary for the rest. A full sync that
+// was not whole on disk is dropped, and what was there before it comes back.
+//
 // A snapshot that turns out damaged is passed over with a warning for the one before, as long as
 // the log still reaches back to that.
 //
@@ -71,6 +75,8 @@ struct RecoveryOptions {
   int shard_count = 1;                    // Of the node that starts.
   int64_t now_ms = 0;                     // Wall time.
   HistoryId fresh_history = HistoryId();  // Not 0, random: for a history that begins here.
+  // The node is a replica: no history begins here, and shard_count says nothing of the log.
+  bool follow = false;
   // Frames in memory that wait for the rest of a transaction. Past it they are read again instead,
   // once the log's end is known.
   size_t max_window_bytes = 64 << 20;
@@ -87,13 +93,22 @@ struct DiscardedSpan {
 struct Recovered {
   // Where the log goes on.
   HistoryId history;
-  Positions positions;        // All zero if the shard count has changed.
+  Positions positions;  // All zero if the shard count has changed.
+  // RecoveryOptions::follow, where the log holds parts of transactions that are not whole: how far
+  // it goes, and its frames beyond `positions`. The log goes on from there; a primary sends them
+  // once more.
+  Positions log_end;
+  std::vector<FrameRef> beyond;
+  // Likewise: the newest frame borders at or below `positions`, where a primary can go on.
+  Positions borders;
   uint64_t next_segment = 1;  // The first number that no segment has.
 
   // A clean stop, and as many shards as then: the history goes on. Otherwise it is a child of the
   // last one, or the first of a new directory.
   bool same_history = false;
   bool new_directory = false;
+  bool was_follower = false;     // A replica wrote last.
+  bool dropped_restart = false;  // Of a full sync, which had not come to its end.
   // The histories that this one descends from, oldest first, each with the point where it was
   // left.
   struct Ancestor {

@@ -86,34 +86,47 @@ inline RecoveryOptions OptionsFor(int shard_count, uint64_t fresh_history) {
           .max_window_bytes = 64 << 20};
 }
 
-// A whole snapshot of `state` at the log's present positions, in its present segment.
-inline void WriteSnapshot(const DataDirectory& directory, const TestLog& log, uint64_t number,
-                          const Positions& watermark, const Watermarks& complete_at) {
-  const KeyMap state = log.StateAt(SequencesOf(watermark));
+// A whole snapshot of `state` at `watermark`, which is good to be shown once the log is replayed up
+// to `complete_at`.
+inline absl::Status WriteStateSnapshot(const DataDirectory& directory, const SnapshotPlan& plan,
+                                       const Positions& watermark, const Watermarks& complete_at,
+                                       const KeyMap& state) {
   absl::StatusOr<std::unique_ptr<SnapshotWriter>> writer =
-      SnapshotWriter::Create(directory,
-                             {.number = number,
-                              .history = log.history(),
-                              .shard_count = log.shard_count(),
-                              .first_segment = log.segment(),
-                              .begun_at_ms = 1000},
-                             {.sync_every_bytes = 8 << 20, .compress = nullptr});
-  CHECK(writer.ok());
-  for (int shard = 0; shard < log.shard_count(); ++shard) {
+      SnapshotWriter::Create(directory, plan, {.sync_every_bytes = 8 << 20, .compress = nullptr});
+  if (!writer.ok()) return writer.status();
+  for (int shard = 0; shard < plan.shard_count; ++shard) {
     const ShardId id(static_cast<uint16_t>(shard));
     std::vector<std::pair<std::string, std::string>> entries;
     for (const auto& [key, value] : state) {
-      if (ShardOf(key, KeyHash(key), log.shard_count()) == id) entries.emplace_back(key, value);
+      if (ShardOf(key, KeyHash(key), plan.shard_count) == id) entries.emplace_back(key, value);
     }
-    const FrameRef chunk = MakeChunk({.history = log.history(),
+    const FrameRef chunk = MakeChunk({.history = plan.history,
                                       .shard = id,
-                                      .shard_count = static_cast<uint16_t>(log.shard_count()),
+                                      .shard_count = static_cast<uint16_t>(plan.shard_count),
                                       .watermark = watermark[id.value()]},
                                      kFrameFirst | kFrameLast, entries);
-    CHECK((*writer)->Add(*chunk, complete_at[id.value()]).ok());
+    const absl::Status added = (*writer)->Add(*chunk, complete_at[id.value()]);
+    if (!added.ok()) return added;
   }
-  CHECK((*writer)->SyncFiles().ok());
-  CHECK((*writer)->Finish(complete_at, 1000).ok());
+  if (absl::Status s = (*writer)->SyncFiles(); !s.ok()) return s;
+  return (*writer)->Finish(complete_at, 1000);
+}
+inline absl::Status WriteStateSnapshot(const DataDirectory& directory, const SnapshotPlan& plan,
+                                       const Positions& watermark, const KeyMap& state) {
+  return WriteStateSnapshot(directory, plan, watermark, SequencesOf(watermark), state);
+}
+
+// Likewise of `state` at the log's present positions, in its present segment.
+inline void WriteSnapshot(const DataDirectory& directory, const TestLog& log, uint64_t number,
+                          const Positions& watermark, const Watermarks& complete_at) {
+  CHECK(WriteStateSnapshot(directory,
+                           {.number = number,
+                            .history = log.history(),
+                            .shard_count = log.shard_count(),
+                            .first_segment = log.segment(),
+                            .begun_at_ms = 1000},
+                           watermark, complete_at, log.StateAt(SequencesOf(watermark)))
+            .ok());
 }
 
 }  // namespace tidemark::wal

@@ -18,8 +18,6 @@ constexpr RedisConstant kConstants[] = {
     // What INFO latencystats shows; LATENCY samples no events.
     {"latency-tracking-info-percentiles", "50 99 99.9"},
     {"latency-monitor-threshold", "0"},
-    // A write waits for no replica; WAIT does.
-    {"min-replicas-to-write", "0"},
     {"notify-keyspace-events", ""},
     {"protected-mode", "no"},
     {"replica-read-only", "yes"},

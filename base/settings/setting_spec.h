@@ -30,6 +30,9 @@ enum class Setting : uint8_t {
   kProtoMaxBulkLen,
   kClientQueryBufferLimit,
   kClientOutputBufferLimit,
+  kMaxStalenessMs,
+  kMaxStalenessRecords,
+  kTrackWaitMs,
   // Seeing what happens.
   kSlowlogLogSlowerThan,
   kSlowlogMaxLen,
@@ -58,6 +61,11 @@ enum class Setting : uint8_t {
   kSnapshotChunkBytes,
   kSubscriberQueueFrames,
   kSubscriberQueueBytes,
+  // Acknowledged writes.
+  kAck,
+  kAckTimeoutMs,
+  kMinReplicasToWrite,
+  kMinReplicasMaxLagMs,
   // Durability.
   kDataDir,
   kFsync,
@@ -72,6 +80,7 @@ enum class Setting : uint8_t {
   kExportToken,
   kExportTokenPrevious,
   kExportRetainBytes,
+  kReplicaRetainBytes,
   // Scheduling.
   kSpinLimit,
   kParkTimeoutMs,
@@ -80,8 +89,13 @@ enum class Setting : uint8_t {
   kThrottleExitPercent,
   kSuspendEnterPercent,
   kSuspendExitPercent,
+  kWriteStallMs,
+  kThrottleOnReplicaLagRecords,
+  kThrottleOnReplicaLagMs,
+  kThrottleOnReplicaLagReplicas,
 };
-inline constexpr size_t kSettingCount = static_cast<size_t>(Setting::kSuspendExitPercent) + 1;
+inline constexpr size_t kSettingCount =
+    static_cast<size_t>(Setting::kThrottleOnReplicaLagReplicas) + 1;
 
 // The values of the settings that choose among words, in the order of their rows' choices.
 enum class LogLevelSetting : uint8_t { kDebug, kInfo, kWarning, kError };

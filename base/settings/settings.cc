@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "base/check.h"
 #include "base/glob.h"
+#include "base/settings/ack_policy.h"
 #include "base/settings/redis_constants.h"
 #include "base/settings/toml_file.h"
 #include "base/text.h"
@@ -47,6 +48,13 @@ std::string Shown(const SettingSpec& spec, std::string text) {
     return "(hidden)";
   }
   return text;
+}
+
+// Why the node cannot keep what `ack` promises; empty: it can.
+std::string_view WhyNotAck(std::string_view ack, Fsync fsync, bool has_data_dir) {
+  const std::optional<AckPolicy> policy = ParseAckPolicy(ack);
+  CHECK(policy.has_value());  // The setting keeps nothing else.
+  return WhyNotAck(*policy, has_data_dir, fsync == Fsync::kNever);
 }
 
 absl::Status SetFailed(std::string_view name, std::string_view detail) {
@@ -112,6 +120,11 @@ absl::Status Settings::Validate() const {
           "export_mode is listen, which needs an export_token: whoever connects would read every "
           "write");
     }
+  }
+  if (const std::string_view why = WhyNotAck(String(Setting::kAck), Choice<Fsync>(Setting::kFsync),
+                                             !String(Setting::kDataDir).empty());
+      !why.empty()) {
+    return absl::InvalidArgumentError(fmt::format("ack: {}", why));
   }
   struct Order {
     Setting low, high;
@@ -192,7 +205,26 @@ absl::Status Settings::ConfigSet(
       const auto& message = value.status().message();
       return SetFailed(ConfigName(*specs[i]), {message.data(), message.size()});
     }
+    const bool admits_everybody = specs[i]->id == Setting::kExportToken && value->text.empty() &&
+                                  Choice<ExportMode>(Setting::kExportMode) == ExportMode::kListen;
+    if (admits_everybody) {
+      return SetFailed(ConfigName(*specs[i]), "a node that listens for consumers needs one");
+    }
     values[i] = *std::move(value);
+  }
+  {
+    std::string ack = String(Setting::kAck);
+    Fsync fsync = Choice<Fsync>(Setting::kFsync);
+    std::string_view about;
+    for (size_t i = 0; i < changes.size(); ++i) {
+      if (specs[i] == nullptr) continue;
+      if (specs[i]->id == Setting::kAck) ack = values[i].text;
+      if (specs[i]->id == Setting::kFsync) fsync = static_cast<Fsync>(values[i].number);
+      if (specs[i]->id == Setting::kAck || specs[i]->id == Setting::kFsync) about = specs[i]->name;
+    }
+    const std::string_view why =
+        about.empty() ? "" : WhyNotAck(ack, fsync, !String(Setting::kDataDir).empty());
+    if (!why.empty()) return SetFailed(about, why);
   }
   {
     std::lock_guard lock(mutex_);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/settings/ack_policy.h"
 #include "base/settings/output_buffer_limits.h"
 #include "base/settings/setting_spec.h"
 #include "base/settings/setting_value.h"
@@ -33,6 +34,7 @@ constexpr SettingSection kSections[] = {
     {"The replication link", Setting::kReplicationPort},
     {"Frames", Setting::kSendPolicy},
     {"Buffers of replication", Setting::kBacklogBytes},
+    {"Acknowledged writes", Setting::kAck},
     {"Durability", Setting::kDataDir},
     {"Change export", Setting::kExportMode},
     {"Scheduling", Setting::kSpinLimit},
@@ -143,6 +145,34 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
              "client may stay above the soft one before it is disconnected. 0 is no limit; a class "
              "that "
              "is not named keeps its limits."},
+    {.id = Setting::kMaxStalenessMs,
+     .name = "max_staleness_ms",
+     .type = kInt,
+     .default_text = "0",
+     .max = kInt32Max,
+     .unit = "milliseconds",
+     .change = kLive,
+     .help =
+         "A replica whose data were last known to be its primary's longer ago than this "
+         "answers reads with -STALE; 0 is no bound. Below twice the primary's "
+         "`heartbeat_interval_ms` it refuses reads of a healthy replica. See docs/freshness.md."},
+    {.id = Setting::kMaxStalenessRecords,
+     .name = "max_staleness_records",
+     .type = kInt,
+     .default_text = "0",
+     .max = kInt32Max,
+     .unit = "records",
+     .change = kLive,
+     .help = "Likewise a replica that is known to lack more records than this; 0 is no bound."},
+    {.id = Setting::kTrackWaitMs,
+     .name = "track_wait_ms",
+     .type = kInt,
+     .default_text = "1000",
+     .max = 3'600'000,
+     .unit = "milliseconds",
+     .change = kLive,
+     .help = "How long a read waits for the token that its connection has asked for "
+             "(TIDE TRACK TOKEN) before it is answered -STALE."},
 
     // Seeing what happens.
     {.id = Setting::kSlowlogLogSlowerThan,
@@ -316,7 +346,7 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .max = 1024 * kGb,
      .redis_name = "repl-backlog-size",
      .help = "Memory for recent frames, over all shards: a replica that missed no more than these "
-             "catches up without a snapshot."},
+             "catches up from memory. Further back it reads the log, if there is a `data_dir`."},
     {.id = Setting::kSnapshotChunkBytes,
      .name = "snapshot_chunk_bytes",
      .type = kBytes,
@@ -331,8 +361,8 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .min = 16,
      .max = 1 << 24,
      .help = "Frames that may wait for one replica, for each shard. A replica that falls further "
-             "behind "
-             "is disconnected and catches up."},
+             "behind leaves the live feed and catches up from the backlog or the log, else by a "
+             "snapshot."},
     {.id = Setting::kSubscriberQueueBytes,
      .name = "subscriber_queue_bytes",
      .type = kBytes,
@@ -341,6 +371,46 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .max = 1024 * kGb,
      .help = "Bytes that may wait for one replica, over all shards, likewise."},
 
+    // Acknowledged writes.
+    {.id = Setting::kAck,
+     .name = "ack",
+     .type = kString,
+     .default_text = "memory",
+     .change = kLive,
+     .canonical = CanonicalAckPolicy,
+     .help = "What the reply to a write waits for: `memory` nothing, `durable` this node's disk, "
+             "`replicas:N` N replicas that have applied it, `durable_replicas:N` N replicas' disks "
+             "(and this node's, if it has a `data_dir`). A connection may choose for itself with "
+             "TIDE ACK. `fsync = always` holds every reply for the disk in any case."},
+    {.id = Setting::kAckTimeoutMs,
+     .name = "ack_timeout_ms",
+     .type = kInt,
+     .default_text = "1000",
+     .max = kInt32Max,
+     .unit = "milliseconds",
+     .change = kLive,
+     .help = "How long such a reply waits before it becomes an error, which says that the write "
+             "was made and may survive; 0 waits for ever."},
+    {.id = Setting::kMinReplicasToWrite,
+     .name = "min_replicas_to_write",
+     .type = kInt,
+     .default_text = "0",
+     .max = 16,
+     .change = kLive,
+     .help = "Writes are refused unless so many replicas are connected and no further behind than "
+             "`min_replicas_max_lag_ms`; 0 asks for none."},
+    {.id = Setting::kMinReplicasMaxLagMs,
+     .name = "min_replicas_max_lag_ms",
+     .type = kInt,
+     .default_text = "10000",
+     .min = 1,
+     .max = kInt32Max,
+     .unit = "milliseconds",
+     .change = kLive,
+     .help = "How long ago a replica may last have held everything to count for "
+             "`min_replicas_to_write`. A replica that keeps up says so once a "
+             "`heartbeat_interval_ms`, so this should be several of them."},
+
     // Durability.
     {.id = Setting::kDataDir,
      .name = "data_dir",
@@ -348,7 +418,8 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .default_text = "",
      .redis_name = "dir",
      .help = "The directory for the log and the snapshots, one process's own; it is made if only "
-             "its parent exists. Empty keeps nothing on disk. A replica takes none yet."},
+             "its parent exists. Empty keeps nothing on disk. A replica keeps its primary's stream "
+             "there, and restarts from it."},
     {.id = Setting::kFsync,
      .name = "fsync",
      .type = kChoice,
@@ -386,6 +457,7 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .default_text = "300",
      .max = kInt32Max,
      .unit = "seconds",
+     .change = kLive,
      .help = "A snapshot is taken when the last is so old and `snapshot_min_writes` writes have "
              "come since; 0 takes none by itself but at a clean stop."},
     {.id = Setting::kSnapshotMinWrites,
@@ -393,6 +465,7 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .type = kInt,
      .default_text = "1000",
      .min = 1,
+     .change = kLive,
      .help = "The least number of writes that are worth a snapshot."},
 
     // Change export.
@@ -416,12 +489,15 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .name = "export_token",
      .type = kSecret,
      .default_text = "",
+     .change = kLive,
      .roles = SettingRoles::kPrimary,
-     .help = "The secret that a consumer shows. Listening needs one."},
+     .help = "The secret that a consumer shows. Listening needs one. A change is for connections "
+             "that come after it."},
     {.id = Setting::kExportTokenPrevious,
      .name = "export_token_previous",
      .type = kSecret,
      .default_text = "",
+     .change = kLive,
      .roles = SettingRoles::kPrimary,
      .help = "A second token that is accepted while consumers change to a new one."},
     {.id = Setting::kExportRetainBytes,
@@ -432,6 +508,15 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .roles = SettingRoles::kPrimary,
      .help = "How much log is kept for a consumer that is behind; past it the consumer is told "
              "that its position is lost, and begins anew from a snapshot."},
+    {.id = Setting::kReplicaRetainBytes,
+     .name = "replica_retain_bytes",
+     .type = kBytes,
+     .default_text = "1gb",
+     .max = 1024 * 1024 * kGb,
+     .roles = SettingRoles::kPrimary,
+     .help = "How much log is kept for a replica that is behind or, for an hour, away; past it the "
+             "replica's position is lost, and it comes back by a snapshot. Needs a `data_dir`; 0 "
+             "keeps nothing beyond what recovery needs."},
 
     // Scheduling.
     {.id = Setting::kSpinLimit,
@@ -478,14 +563,50 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .min = 1,
      .max = 100,
      .unit = "percent",
-     .help = "A queue this full makes its shard read nothing from its clients."},
+     .help = "A queue this full makes writes wait in their clients' sockets; reads go on. See "
+             "docs/backpressure.md."},
     {.id = Setting::kSuspendExitPercent,
      .name = "suspend_exit_percent",
      .type = kInt,
      .default_text = "85",
      .max = 99,
      .unit = "percent",
-     .help = "Below this it reads again, though less."},
+     .help = "Below this they are taken again, though less is read."},
+    {.id = Setting::kWriteStallMs,
+     .name = "write_stall_ms",
+     .type = kInt,
+     .default_text = "5000",
+     .max = 3'600'000,
+     .unit = "milliseconds",
+     .change = kLive,
+     .help = "Writes that wait for a log that is so full for longer than this are answered "
+             "-BUSYTIDE instead."},
+    {.id = Setting::kThrottleOnReplicaLagRecords,
+     .name = "throttle_on_replica_lag_records",
+     .type = kInt,
+     .default_text = "0",
+     .max = kInt32Max,
+     .unit = "records",
+     .change = kLive,
+     .help = "A required replica that lacks so many records counts as a full queue: writes pause "
+             "as it fills, and wait when it is full; 0 lets no replica slow writes."},
+    {.id = Setting::kThrottleOnReplicaLagMs,
+     .name = "throttle_on_replica_lag_ms",
+     .type = kInt,
+     .default_text = "0",
+     .max = kInt32Max,
+     .unit = "milliseconds",
+     .change = kLive,
+     .help = "Likewise one that last had everything so long ago. A replica that keeps up says so "
+             "once every `heartbeat_interval_ms`: allow several of them."},
+    {.id = Setting::kThrottleOnReplicaLagReplicas,
+     .name = "throttle_on_replica_lag_replicas",
+     .type = kInt,
+     .default_text = "1",
+     .min = 1,
+     .max = 64,
+     .change = kLive,
+     .help = "How many replicas are required: of the so many best the worst one's lag counts."},
 }};
 
 constexpr bool RowsAreInOrder() {

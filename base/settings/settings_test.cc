@@ -207,6 +207,11 @@ TEST(SettingsValidateTest, AnExportNeedsALogAndAListenerAToken) {
   EXPECT_FALSE(settings.Validate().ok());
   ASSERT_TRUE(settings.Set(Setting::kExportToken, "secret").ok());
   EXPECT_TRUE(settings.Validate().ok());
+  // Nor can it be taken away later; another can be given.
+  using Change = std::pair<std::string_view, std::string_view>;
+  EXPECT_FALSE(settings.ConfigSet(std::vector<Change>{{"export_token", ""}}).ok());
+  EXPECT_EQ(settings.String(Setting::kExportToken), "secret");
+  EXPECT_TRUE(settings.ConfigSet(std::vector<Change>{{"export_token", "other"}}).ok());
 }
 
 }  // namespace

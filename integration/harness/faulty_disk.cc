@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 namespace tidemark::integration {
@@ -38,6 +40,7 @@ class FaultyFile final : public wal::File {
     return below_->ReadAt(offset, bytes, out);
   }
   absl::Status Sync() override {
+    while (disk_.IsOn("stalled")) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (disk_.IsOn("eio")) return absl::InternalError("fdatasync " + path_ + ": injected error");
     return below_->Sync();
   }

@@ -4,6 +4,7 @@
 //   FaultyDisk disk(PosixDisk::Get(), {.switches = "/scratch/faults", .torn_write = 7});
 //   touch /scratch/faults/full     no file grows or is made: ResourceExhausted
 //   touch /scratch/faults/eio      every Sync() of a file fails: Internal
+//   touch /scratch/faults/stalled  no Sync() of a file returns before it is gone again
 //
 // `torn_write`: the so-manieth write to a segment writes its first half only, and then calls
 // `on_torn_write`, which does not return. 0: none.

@@ -11,7 +11,11 @@ Node Node::Primary(const Flags& flags) {
 }
 
 Node Node::Replica(const Node& primary, const Flags& flags) {
-  Flags all = {fmt::format("--primary=127.0.0.1:{}", primary.replication_port())};
+  return ReplicaOf(primary.replication_port(), flags);
+}
+
+Node Node::ReplicaOf(const std::string& host, int replication_port, const Flags& flags) {
+  Flags all = {fmt::format("--primary={}:{}", host, replication_port)};
   all.insert(all.end(), flags.begin(), flags.end());
   return Node(Runfile("server/replica"), /*opens_replication_port=*/false, std::move(all));
 }

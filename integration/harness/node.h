@@ -32,6 +32,11 @@ class Node {
   static Node CrashingPrimary(const Flags& flags, std::vector<std::string> environment = {});
   // Follows `primary`, which must be ready.
   static Node Replica(const Node& primary, const Flags& flags);
+  // Follows who is at that port, a proxy for example.
+  static Node ReplicaOf(int replication_port, const Flags& flags) {
+    return ReplicaOf("127.0.0.1", replication_port, flags);
+  }
+  static Node ReplicaOf(const std::string& host, int replication_port, const Flags& flags);
 
   // True once the ready line is there; a failure of the test, with what is there instead, if the
   // process ends first, prints something else, or says nothing for `patience`.

@@ -46,6 +46,13 @@ class Attempt {
         return TakeMany(body, ">[", "]", depth);
       case '%':
         return TakeMany(body, "{", "}", depth);
+      case '|': {  // And the reply that it is about.
+        const std::optional<std::string> attribute = TakeMany(body, "{", "}", depth);
+        if (!attribute) return std::nullopt;
+        const std::optional<std::string> reply = Take(depth + 1);
+        if (!reply) return std::nullopt;
+        return "|" + *attribute + " " + *reply;
+      }
       default:
         return Fail();
     }

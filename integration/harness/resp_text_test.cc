@@ -20,6 +20,7 @@ TEST(RespTextTest, EveryTypeShows) {
   EXPECT_EQ(Text("*2\r\n:1\r\n*0\r\n"), "[:1, []]");
   EXPECT_EQ(Text("_\r\n"), "_");
   EXPECT_EQ(Text("%1\r\n+k\r\n~1\r\n#t\r\n"), "{+k: ~[#t]}");
+  EXPECT_EQ(Text("|1\r\n+k\r\n:1\r\n+OK\r\n"), "|{+k: :1} +OK");
   EXPECT_EQ(Text("=6\r\ntxt:ab\r\n"), "=txt:\"ab\"");
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/link/wire_vectors.h"
 #include "fmt/format.h"
 
 namespace tidemark::replication {
@@ -91,12 +92,25 @@ Applier::Applier(const Options& options)
   }
 }
 
+void Applier::Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys) {
+  history_ = start.history;
+  for (const ShardPosition& shard : start.shards) {
+    applied_.push_back(shard.sequence);
+    applied_digests_.push_back(shard.stream_digest);
+  }
+  if (held != applied_) held_ = std::move(held);
+  keys_ = std::move(keys);
+}
+
 // --- What ReplicaLink says ---
 
 std::optional<ReplicaPosition> Applier::Position() {
   if (!under_way_.empty() || drop_staging_due_ || link_lost_) return std::nullopt;
+  return position_void_ ? ReplicaPosition() : position();
+}
+
+ReplicaPosition Applier::position() const {
   ReplicaPosition position;
-  if (position_void_) return position;
   position.history = history_;
   for (size_t i = 0; i < applied_.size(); ++i) {
     position.shards.push_back({applied_[i], applied_digests_[i]});
@@ -114,6 +128,9 @@ void Applier::OnPlan(const StreamPlan& plan) {
   streams_ = std::vector<Stream>(plan.shards.size());
   staging_ = plan.is_snapshot();
   if (!staging_) {
+    // What is held beyond what was told may lie beyond the point where the histories part.
+    const bool beyond = !held_.empty() && !Covers(applied_, held_);
+    if (beyond && plan.history != history_) position_void_ = fail_due_ = true;
     synced_ = true;
     history_ = plan.history;  // Perhaps a descendant of what it was: all that is here is of both.
     ancestors_ = plan.ancestors;
@@ -134,6 +151,7 @@ absl::Status Applier::OnFrame(FrameRef frame, Sequence skip_through) {
         fmt::format("{} bytes wait for parts of transactions that do not come", queued_bytes_));
   }
   const size_t shard = frame->shard().value();
+  if (!staging_ && !held_.empty()) skip_through = std::max(skip_through, held_[shard]);
   absl::StatusOr<RoutedFrame> routed =
       RouteFrame(std::move(frame), skip_through, options_.own_shards);
   if (!routed.ok()) return routed.status();
@@ -244,6 +262,10 @@ Applier::Choice Applier::Choose() const {
 // --- Steps ---
 
 absl::StatusOr<std::optional<ApplyStep>> Applier::NextStep() {
+  if (std::exchange(fail_due_, false)) {
+    return absl::FailedPreconditionError(
+        "what was recovered may hold records that the primary's new history does not have");
+  }
   while (true) {
     if (!under_way_.empty() && under_way_.back().at_cut) return std::nullopt;
     if (std::exchange(drop_staging_due_, false)) {
@@ -378,6 +400,7 @@ void Applier::Finish(const StepUnderWay& step) {
     case ApplyStep::Kind::kSwapIn:
       history_ = plan_.history;
       ancestors_ = plan_.ancestors;
+      held_.clear();
       applied_ = staged_;
       applied_digests_ = staged_digests_;
       staging_ = false;
@@ -391,6 +414,15 @@ void Applier::Finish(const StepUnderWay& step) {
     case ApplyStep::Kind::kDropStaging:
       break;
   }
+}
+
+Watermarks Applier::Shown() const {
+  Watermarks shown = applied_;
+  for (const StepUnderWay& step : under_way_) {
+    if (step.to_staging) continue;
+    for (const auto& [shard, position] : step.reaches) shown[shard.value()] = position.sequence;
+  }
+  return shown;
 }
 
 Watermarks Applier::AckableApplied() const {

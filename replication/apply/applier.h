@@ -57,6 +57,11 @@ class Applier final : public FrameReceiver {
   };
   explicit Applier(const Options& options);
 
+  // What the shards hold already, from a log of this node's own: all up to `start`, and of the
+  // frames that follow the records up to `held`, which may end within a frame. `keys`: by own
+  // shard. Before anything else.
+  void Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys);
+
   // FrameReceiver.
   std::optional<ReplicaPosition> Position() override;
   bool HoldsKeys() override;
@@ -89,6 +94,13 @@ class Applier final : public FrameReceiver {
   // False: a step failed halfway, and no position describes what is served.
   bool whole() const { return !position_void_; }
   const std::vector<uint64_t>& keys() const { return keys_; }  // By own shard, as last reported.
+  // What readers may see some of: applied(), and the steps under way.
+  Watermarks Shown() const;
+  // A snapshot is taking the place of what is served, which is then staged(), of the plan's
+  // history.
+  bool swapping() const { return swap_under_way_; }
+  const Watermarks& staged() const { return staged_; }
+  ReplicaPosition position() const;  // Both, with the stream's digests.
   // What an ack may say of this connection's stream: applied(), or zeros until a snapshot is
   // swapped in.
   Watermarks AckableApplied() const;
@@ -163,6 +175,8 @@ class Applier final : public FrameReceiver {
   bool synced_ = false;
   bool applied_moved_ = false;
   std::vector<uint64_t> keys_;  // Of each own shard, as last reported.
+  Watermarks held_;             // See Begin(). Empty: nothing beyond applied_.
+  bool fail_due_ = false;       // position_void_ is new: the link is of no use.
 
   // Of this connection.
   StreamPlan plan_;

@@ -181,6 +181,48 @@ std::string KeyOn(int shard, int shard_count, int which = 0) {
   }
 }
 
+// --- What a log of its own brought back ---
+
+TEST(RecoveredApplierTest, GoesOnFromAFramesBorderAndSkipsWhatItHolds) {
+  Node node(1, 1);
+  Writer& writer = node.writers[0];
+  writer.Set("a", "1").Mutations();
+  const ShardPosition border = writer.position();
+  // Of the next frame, which is sent once more, the log had the first record applied.
+  cache::Keyspace& keyspace = *node.keyspaces[0];
+  keyspace.ApplySet(cache::KeyRef::Of("a"), "1", cache::kNoExpiry);
+  keyspace.ApplySet(cache::KeyRef::Of("b"), "later changed, so a second time would show", 0);
+  node.applier.Begin({kHistory, {border}}, {Sequence(2)}, {2});
+  EXPECT_TRUE(node.applier.HoldsKeys());
+  EXPECT_EQ(node.applier.Position()->shards[0], border);
+
+  node.applier.OnPlan({.history = kHistory,
+                       .shards = {{.source = CatchUpSource::kBacklog, .at = border}},
+                       .continues = kHistory});
+  EXPECT_TRUE(node.applier.synced());
+  node.Give(writer.Set("b", "2").Set("c", "3").Mutations());
+  node.RunAll();
+  EXPECT_EQ(node.Contents()["b"], "later changed, so a second time would show");
+  EXPECT_EQ(node.Contents()["c"], "3");
+  EXPECT_EQ(node.applier.applied()[0], Sequence(3));
+}
+
+TEST(RecoveredApplierTest, RecordsBeyondABorderDoNotGoOverIntoAnotherHistory) {
+  Node node(1, 1);
+  Writer& writer = node.writers[0];
+  writer.Set("a", "1").Mutations();
+  const ShardPosition border = writer.position();
+  node.applier.Begin({kHistory, {border}}, {Sequence(2)}, {1});
+  // The fork may be right at the border.
+  node.applier.OnPlan({.history = HistoryId(6),
+                       .shards = {{.source = CatchUpSource::kCurrent, .at = border}},
+                       .continues = kHistory});
+  EXPECT_FALSE(node.applier.NextStep().ok());
+  node.applier.OnLinkLost();
+  node.RunAll();
+  EXPECT_EQ(node.applier.Position()->history, HistoryId()) << "only a snapshot helps";
+}
+
 struct Shape {
   int own;
   int primary;

@@ -14,22 +14,28 @@ constexpr int64_t kBusyRetryMs = 20;
 
 class CatchUp::Request {
  public:
-  Request(ReplicaPosition position, Callback callback)
-      : position(std::move(position)), callback(std::move(callback)) {}
+  Request(ReplicaPosition position, LastRung last, const Subscriber::Options& queue,
+          Callback callback)
+      : position(std::move(position)), last(last), queue(queue), callback(std::move(callback)) {}
 
   const ReplicaPosition position;
-  Callback callback;         // Empty once called or ended.
-  SubscriberRef subscriber;  // Of the attempt under way, or of the subscription.
+  const LastRung last;
+  const Subscriber::Options queue;
+  Callback callback;                      // Empty once called or ended.
+  SubscriberRef subscriber;               // Of the attempt under way, or of the subscription.
+  std::unique_ptr<ArchiveCursor> cursor;  // While its first frames are being read.
 
   bool ended() const { return callback == nullptr; }
+  void Answer(Feed feed) { std::exchange(callback, nullptr)(std::move(feed)); }
 };
 
 struct CatchUp::Core : std::enable_shared_from_this<Core> {
-  Core(const Subscriber::Options& subscriber_options, ShardAccess* shards, LinkWaker* waker)
-      : options(subscriber_options), shards(shards), waker(waker) {}
+  Core(const Options& options, ShardAccess* shards, FrameArchive* archive, LinkWaker* waker)
+      : options(options), shards(shards), archive(archive), waker(waker) {}
 
   void TryBacklog(RequestRef request);
-  void AwaitSnapshot(RequestRef request);
+  void TryArchive(const RequestRef& request, StreamPlan plan);
+  void TrySnapshot(const RequestRef& request);
   void LookForIdleShards();
   void BeginSnapshot();
   void LetGo(SubscriberRef subscriber);
@@ -39,9 +45,13 @@ struct CatchUp::Core : std::enable_shared_from_this<Core> {
     plan.shards.resize(static_cast<size_t>(shards->shard_count()));
     return plan;
   }
+  static Feed FeedOf(const StreamPlan& plan, SubscriberRef subscriber) {
+    return {.plan = plan, .subscriber = std::move(subscriber), .cursor = nullptr, .first = {}};
+  }
 
-  const Subscriber::Options options;
+  const Options options;
   ShardAccess* const shards;
+  FrameArchive* const archive;
   LinkWaker* const waker;
   std::vector<RequestRef> waiting;  // For a snapshot.
   bool attempt_under_way = false;   // To begin one.
@@ -53,46 +63,64 @@ struct CatchUp::Core : std::enable_shared_from_this<Core> {
 // results need no lock: they are shared by the two closures and die with the later one.
 
 void CatchUp::Core::TryBacklog(RequestRef request) {
-  const auto subscriber = std::make_shared<Subscriber>(options, waker);
+  const auto subscriber = std::make_shared<Subscriber>(request->queue, waker);
   request->subscriber = subscriber;
-  const auto plan = std::make_shared<StreamPlan>(EmptyPlan());
-  plan->continues = request->position.history;
+  const auto joins = std::make_shared<std::vector<Join::Kind>>(EmptyPlan().shards.size());
   shards->OnEachShard(
-      [request, subscriber, plan](PublishingShard& shard) {
+      [request, subscriber, joins](PublishingShard& shard) {
         const size_t index = shard.publisher.shard().value();
         const ShardPosition& at = request->position.shards[index];
-        const Join join =
-            shard.publisher.Subscribe(subscriber, {.history = request->position.history,
+        (*joins)[index] = shard.publisher
+                              .Resume(subscriber, {.history = request->position.history,
                                                    .applied = at.sequence,
-                                                   .digest = at.stream_digest});
-        ShardPlan& decided = plan->shards[index];
-        decided.at = at;
-        switch (join.kind) {
-          case Join::Kind::kUpToDate:
-            decided.source = CatchUpSource::kCurrent;
-            break;
-          case Join::Kind::kBacklog:
-            decided.source = CatchUpSource::kBacklog;
-            break;
-          case Join::Kind::kSnapshot:
-            decided.source = CatchUpSource::kSnapshot;
-            break;
-        }
+                                                   .digest = at.stream_digest})
+                              .kind;
       },
-      [self = shared_from_this(), request, subscriber, plan] {
+      [self = shared_from_this(), request, subscriber, joins] {
         if (request->ended()) return;
-        const bool needs_snapshot = std::any_of(
-            plan->shards.begin(), plan->shards.end(),
-            [](const ShardPlan& shard) { return shard.source == CatchUpSource::kSnapshot; });
-        if (!needs_snapshot) return std::exchange(request->callback, nullptr)(subscriber, *plan);
+        StreamPlan plan = self->EmptyPlan();
+        plan.continues = request->position.history;
+        bool joined = true;
+        bool ours = true;
+        for (size_t i = 0; i < joins->size(); ++i) {
+          const Join::Kind kind = (*joins)[i];
+          joined &= kind == Join::Kind::kUpToDate || kind == Join::Kind::kBacklog;
+          ours &= kind != Join::Kind::kNotOurs;
+          plan.shards[i].at = request->position.shards[i];
+          plan.shards[i].source =
+              kind == Join::Kind::kUpToDate ? CatchUpSource::kCurrent : CatchUpSource::kBacklog;
+        }
+        if (joined) return request->Answer(FeedOf(plan, subscriber));
+        request->subscriber = nullptr;
         self->LetGo(subscriber);
-        self->AwaitSnapshot(request);
+        if (ours && request->last != LastRung::kBacklog && self->archive != nullptr) {
+          return self->TryArchive(request, std::move(plan));
+        }
+        self->TrySnapshot(request);
       });
 }
 
-void CatchUp::Core::AwaitSnapshot(RequestRef request) {
-  request->subscriber = nullptr;
-  waiting.push_back(std::move(request));
+void CatchUp::Core::TryArchive(const RequestRef& request, StreamPlan plan) {
+  for (ShardPlan& shard : plan.shards) {
+    if (shard.source == CatchUpSource::kBacklog) shard.source = CatchUpSource::kSegments;
+  }
+  request->cursor = archive->Open(request->position);
+  // The request owns the cursor and the cursor this callback: End() undoes the circle.
+  request->cursor->Read(options.archive_read_bytes, [self = shared_from_this(), request,
+                                                     plan = std::move(plan)](ArchiveBatch batch) {
+    std::unique_ptr<ArchiveCursor> cursor = std::move(request->cursor);
+    if (request->ended()) return;
+    if (!batch.status.ok()) return self->TrySnapshot(request);
+    request->Answer({.plan = plan,
+                     .subscriber = nullptr,
+                     .cursor = std::move(cursor),
+                     .first = std::move(batch.frames)});
+  });
+}
+
+void CatchUp::Core::TrySnapshot(const RequestRef& request) {
+  if (request->last < LastRung::kSnapshot) return request->Answer(FeedOf(EmptyPlan(), nullptr));
+  waiting.push_back(request);
   if (!attempt_under_way) retry_at_ms = now_ms;
 }
 
@@ -119,7 +147,7 @@ void CatchUp::Core::BeginSnapshot() {
   const auto requests = std::make_shared<std::vector<RequestRef>>(std::exchange(waiting, {}));
   const auto subscribers = std::make_shared<std::vector<SubscriberRef>>();
   for (const RequestRef& request : *requests) {
-    request->subscriber = std::make_shared<Subscriber>(options, waker);
+    request->subscriber = std::make_shared<Subscriber>(request->queue, waker);
     subscribers->push_back(request->subscriber);
   }
   const auto plan = std::make_shared<StreamPlan>(EmptyPlan());
@@ -147,8 +175,9 @@ void CatchUp::Core::BeginSnapshot() {
           const RequestRef& request = (*requests)[i];
           if (request->ended()) continue;
           if (began) {
-            std::exchange(request->callback, nullptr)((*subscribers)[i], *plan);
+            request->Answer(FeedOf(*plan, (*subscribers)[i]));
           } else {
+            request->subscriber = nullptr;
             self->LetGo((*subscribers)[i]);
             self->waiting.push_back(request);
             self->retry_at_ms = self->now_ms + kBusyRetryMs;
@@ -166,27 +195,34 @@ void CatchUp::Core::LetGo(SubscriberRef subscriber) {
       [subscriber] { subscriber->DropAll(); });
 }
 
-CatchUp::CatchUp(const Subscriber::Options& subscriber_options, ShardAccess* shards,
+CatchUp::CatchUp(const Options& options, ShardAccess* shards, FrameArchive* archive,
                  LinkWaker* waker)
-    : core_(std::make_shared<Core>(subscriber_options, shards, waker)) {}
+    : core_(std::make_shared<Core>(options, shards, archive, waker)) {}
 
 CatchUp::~CatchUp() = default;
 
-CatchUp::RequestRef CatchUp::Begin(const ReplicaPosition& position, Callback callback) {
-  auto request = std::make_shared<Request>(position, std::move(callback));
+const CatchUp::Options& CatchUp::options() const { return core_->options; }
+
+CatchUp::RequestRef CatchUp::Begin(const ReplicaPosition& position, LastRung last, int queue_growth,
+                                   Callback callback) {
+  Subscriber::Options queue = core_->options.subscriber;
+  queue.max_frames *= static_cast<size_t>(queue_growth);
+  queue.max_bytes *= static_cast<size_t>(queue_growth);
+  auto request = std::make_shared<Request>(position, last, queue, std::move(callback));
   const bool comparable =
       core_->shards->Knows(position.history) &&
       position.shards.size() == static_cast<size_t>(core_->shards->shard_count());
-  if (comparable) {
+  if (comparable && last != LastRung::kNothingButSnapshot) {
     core_->TryBacklog(request);
   } else {
-    core_->AwaitSnapshot(request);
+    core_->TrySnapshot(request);
   }
   return request;
 }
 
 void CatchUp::End(const RequestRef& request) {
   request->callback = nullptr;
+  request->cursor = nullptr;
   std::erase(core_->waiting, request);
   if (request->subscriber != nullptr) {
     core_->LetGo(std::exchange(request->subscriber, nullptr));

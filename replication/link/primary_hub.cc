@@ -11,18 +11,22 @@
 namespace tidemark::replication {
 namespace {
 
-Subscriber::Options WithShards(Subscriber::Options options, int shard_count) {
-  options.shard_count = shard_count;
-  return options;
+CatchUp::Options CatchUpOptions(const PrimaryHub::Options& options, int shard_count) {
+  CatchUp::Options catch_up{.subscriber = options.subscriber,
+                            .archive_read_bytes = options.max_output_bytes};
+  catch_up.subscriber.shard_count = shard_count;
+  return catch_up;
 }
 
-wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text) {
+wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, int64_t retry_after_ms) {
   wire::Refuse refusal;
   refusal.set_code(code);
   refusal.set_text(std::move(text));
-  refusal.set_retry_after_ms(1'000);
+  refusal.set_retry_after_ms(static_cast<uint32_t>(retry_after_ms));
   return refusal;
 }
+
+constexpr int64_t kRetryAfterMs = 1'000;
 
 void Accumulate(const PrimaryLink::Counters& from, PrimaryLink::Counters* to) {
   to->sent_frames += from.sent_frames;
@@ -49,11 +53,15 @@ PromotionOutcome OutcomeOf(const PrimaryLink& link) {
 
 }  // namespace
 
-PrimaryHub::PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker)
+PrimaryHub::PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker,
+                       FrameArchive* archive)
     : options_(options),
       shards_(shards),
+      waker_(waker),
       compressor_(options.compressor),
-      catch_up_(WithShards(options.subscriber, shards->shard_count()), shards, waker) {}
+      catch_up_(CatchUpOptions(options, shards->shard_count()), shards, archive, waker),
+      registry_(options.registry, archive),
+      board_(shards->shard_count()) {}
 
 ReplicaSession* PrimaryHub::Add(std::string host, int64_t now_ms) {
   now_ms_ = now_ms;
@@ -70,7 +78,9 @@ void PrimaryHub::Remove(ReplicaSession* session) {
     promoting_.reset();
     std::exchange(on_promotion_, nullptr)(OutcomeOf(session->link()));
   }
+  if (session->known_) registry_.OnGone(session->link().identity().node_id, now_ms_);
   sessions_.erase(session->id());
+  PublishAcks();
 }
 
 void PrimaryHub::Promote(uint64_t replica, bool force, PromotionCallback callback) {
@@ -93,9 +103,23 @@ void PrimaryHub::Promote(uint64_t replica, bool force, PromotionCallback callbac
 
 std::optional<wire::Refuse> PrimaryHub::Admit(ReplicaSession* session,
                                               const ReplicaIdentity& replica) {
-  if (stopping_) return MakeRefuse(wire::Refuse::STOPPING, "the primary is shutting down");
+  if (stopping_) {
+    return MakeRefuse(wire::Refuse::STOPPING, "the primary is shutting down", kRetryAfterMs);
+  }
   if (!options_.node_id.empty() && replica.node_id == options_.node_id) {
-    return MakeRefuse(wire::Refuse::SELF, "this is the node itself");
+    return MakeRefuse(wire::Refuse::SELF, "this is the node itself", kRetryAfterMs);
+  }
+  if (const std::optional<int64_t> wait_ms = registry_.MustWait(replica.node_id, now_ms_)) {
+    registry_.CountRefused();
+    return MakeRefuse(
+        wire::Refuse::TOO_SLOW,
+        fmt::format(
+            "this replica fell out of reach again and again, with a queue of {} times "
+            "subscriber_queue_bytes and subscriber_queue_frames at the end. Raise those, or "
+            "backlog_bytes, or give the primary a data_dir to catch up from; the next "
+            "attempt is in {} s",
+            registry_.TermsFor(replica.node_id).queue_growth, (*wait_ms + 999) / 1'000),
+        *wait_ms);
   }
   for (const auto& [id, other] : sessions_) {
     if (other.get() == session || other->link_.identity().node_id != replica.node_id) continue;
@@ -107,7 +131,8 @@ std::optional<wire::Refuse> PrimaryHub::Admit(ReplicaSession* session,
   if (CountAdmitted() >= options_.max_replicas) {
     return MakeRefuse(wire::Refuse::TOO_MANY_REPLICAS,
                       fmt::format("{} replicas are connected, the most that max_replicas allows",
-                                  options_.max_replicas));
+                                  options_.max_replicas),
+                      kRetryAfterMs);
   }
   return std::nullopt;
 }
@@ -122,6 +147,7 @@ int PrimaryHub::CountAdmitted() const {
 void PrimaryHub::Tick(int64_t now_ms) {
   now_ms_ = now_ms;
   catch_up_.Tick(now_ms);
+  registry_.Tick(now_ms);
   for (const auto& [id, session] : sessions_) session->Tick(now_ms);
   std::vector<Waiter> due;
   std::erase_if(waiters_, [&](Waiter& waiter) {
@@ -129,13 +155,13 @@ void PrimaryHub::Tick(int64_t now_ms) {
     due.push_back(std::move(waiter));
     return true;
   });
-  for (Waiter& waiter : due) waiter.callback(CountCovering(waiter.target));
+  for (Waiter& waiter : due) waiter.callback(CountCovering(waiter.target, waiter.kind));
 }
 
 int64_t PrimaryHub::NextDeadlineMs() const {
-  int64_t deadline = catch_up_.NextDeadlineMs();
+  int64_t deadline = std::min(catch_up_.NextDeadlineMs(), registry_.NextDeadlineMs());
   for (const auto& [id, session] : sessions_) {
-    deadline = std::min(deadline, session->link().NextDeadlineMs());
+    deadline = std::min(deadline, session->NextDeadlineMs());
   }
   for (const Waiter& waiter : waiters_) deadline = std::min(deadline, waiter.deadline_ms);
   return deadline;
@@ -144,16 +170,36 @@ int64_t PrimaryHub::NextDeadlineMs() const {
 // --- Waiting for replicas ---
 
 void PrimaryHub::WaitFor(const Watermarks& target, int replicas, int64_t deadline_ms,
-                         WaitCallback callback, int64_t now_ms) {
-  const int covering = CountCovering(target);
+                         WaitCallback callback, int64_t now_ms, AckKind kind) {
+  if (stopping_) return callback(kStopped);
+  const int covering = CountCovering(target, kind);
   if (covering >= replicas || now_ms >= deadline_ms) return callback(covering);
-  waiters_.push_back({target, replicas, deadline_ms, std::move(callback)});
+  waiters_.push_back({target, replicas, deadline_ms, std::move(callback), kind});
 }
 
 void PrimaryHub::OnAck() {
+  PublishAcks();
+  AnswerWaiters();
+}
+
+void PrimaryHub::PublishAcks() {
+  if (options_.levels == nullptr) return;
+  copies_.clear();
+  covered_ms_.clear();
+  for (const auto& [id, session] : sessions_) {
+    const PrimaryLink& link = session->link();
+    if (!link.streaming()) continue;
+    copies_.push_back({.applied = &link.applied(), .durable = &link.durable()});
+    if (link.covered_ms() > 0) covered_ms_.push_back(link.covered_ms());
+  }
+  board_.Advance(copies_);
+  options_.levels->Publish(board_, static_cast<int>(copies_.size()), covered_ms_);
+}
+
+void PrimaryHub::AnswerWaiters() {
   std::vector<std::pair<WaitCallback, int>> due;
   std::erase_if(waiters_, [&](Waiter& waiter) {
-    const int covering = CountCovering(waiter.target);
+    const int covering = CountCovering(waiter.target, waiter.kind);
     if (covering < waiter.replicas) return false;
     due.emplace_back(std::move(waiter.callback), covering);
     return true;
@@ -161,11 +207,11 @@ void PrimaryHub::OnAck() {
   for (auto& [callback, covering] : due) callback(covering);
 }
 
-int PrimaryHub::CountCovering(const Watermarks& target) const {
+int PrimaryHub::CountCovering(const Watermarks& target, AckKind kind) const {
   return static_cast<int>(std::count_if(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
     const PrimaryLink& link = entry.second->link();
-    return link.streaming() && link.applied().size() == target.size() &&
-           Covers(link.applied(), target);
+    const Watermarks& acked = kind == AckKind::kApplied ? link.applied() : link.durable();
+    return link.streaming() && acked.size() == target.size() && Covers(acked, target);
   }));
 }
 
@@ -185,6 +231,7 @@ void PrimaryHub::BeginStop(int64_t now_ms, std::optional<NewPrimary> moved) {
   stopping_ = true;
   moved_ = std::move(moved);
   stop_target_ = shards_->Emitted();
+  for (Waiter& waiter : std::exchange(waiters_, {})) waiter.callback(kStopped);
   for (const auto& [id, session] : sessions_) {
     if (session->link().streaming()) {
       session->Pump(now_ms);

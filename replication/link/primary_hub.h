@@ -19,8 +19,11 @@
 #include "absl/functional/any_invocable.h"
 #include "base/clock.h"
 #include "base/format/frame_compressor.h"
+#include "replication/ack_levels.h"
 #include "replication/link/catch_up.h"
 #include "replication/link/primary_link.h"
+#include "replication/link/replica_feed.h"
+#include "replication/link/replica_registry.h"
 #include "replication/link/replica_session.h"
 #include "replication/link/shard_access.h"
 
@@ -44,14 +47,18 @@ class PrimaryHub {
     Subscriber::Options subscriber;  // shard_count is set by the hub.
     int max_replicas = 16;
     int max_handshakes = 16;            // Connections on top that have not said hello.
-    size_t max_output_bytes = 1 << 20;  // Taken out of a replica's queue and not yet written.
-    bool zstd = false;                  // For replicas that want it.
+    size_t max_output_bytes = 1 << 20;  // Taken out of a replica's feed and not yet written.
+    ReplicaFeed::Options feed;
+    ReplicaRegistry::Options registry;
+    bool zstd = false;  // For replicas that want it.
     FrameCompressor::Options compressor;
     const Clock* clock = &Clock::System();  // Borrowed; wall time for heartbeats.
     std::string node_id = {};  // Of this node, which is no replica of itself; empty: not known.
+    AckLevels* levels = nullptr;  // Borrowed; kept up to date with what replicas acknowledge.
   };
-  // Borrows both, which outlive it and every callback of `shards`.
-  PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker);
+  // Borrows all, which outlive it and every callback of `shards`. `archive`: null: there is none.
+  PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker,
+             FrameArchive* archive = nullptr);
 
   // Admits connections that come from now on.
   void set_tokens(LinkTokens tokens) { options_.link.tokens = std::move(tokens); }
@@ -64,12 +71,13 @@ class PrimaryHub {
   void Tick(int64_t now_ms);
   int64_t NextDeadlineMs() const;
 
-  // Calls back with the number of replicas whose applied vector covers `target`, once they are at
-  // least `replicas` or the deadline has come; perhaps from within the call. An element 0 of
-  // `target` is covered by all.
+  // Calls back with the number of replicas whose applied (or durable) vector covers `target`, once
+  // they are at least `replicas` or the deadline has come; kStopped if the hub stops first. Perhaps
+  // from within the call. An element 0 of `target` is covered by all.
+  static constexpr int kStopped = -1;
   using WaitCallback = absl::AnyInvocable<void(int covering)>;
   void WaitFor(const Watermarks& target, int replicas, int64_t deadline_ms, WaitCallback callback,
-               int64_t now_ms);
+               int64_t now_ms, AckKind kind = AckKind::kApplied);
 
   // Asks the replica to become the primary. The caller has seen to it that nothing more is emitted.
   // Calls back once, perhaps from within the call.
@@ -89,6 +97,8 @@ class PrimaryHub {
   std::vector<ReplicaSession*> sessions() const;
   // Over all replicas, those that are gone included.
   PrimaryLink::Counters sent() const;
+  const FeedCounters& feeds() const { return feed_counters_; }
+  const ReplicaRegistry& registry() const { return registry_; }
   const FrameCompressor::Stats& compression() const { return compressor_.stats(); }
 
  private:
@@ -99,24 +109,33 @@ class PrimaryHub {
     int replicas;
     int64_t deadline_ms;
     WaitCallback callback;
+    AckKind kind;
   };
 
   std::optional<wire::Refuse> Admit(ReplicaSession* session, const ReplicaIdentity& replica);
   void OnAck();
   void SayStopping(ReplicaSession* session, int64_t now_ms);
-  int CountCovering(const Watermarks& target) const;
+  void PublishAcks();
+  void AnswerWaiters();
+  int CountCovering(const Watermarks& target, AckKind kind) const;
   int CountAdmitted() const;
 
   Options options_;  // Constant but for the tokens.
   ShardAccess* const shards_;
+  LinkWaker* const waker_;
   FrameCompressor compressor_;
   CatchUp catch_up_;
+  FeedCounters feed_counters_;
+  ReplicaRegistry registry_;
   std::map<uint64_t, std::unique_ptr<ReplicaSession>> sessions_;
   uint64_t next_id_ = 1;
   std::vector<Waiter> waiters_;
   std::optional<uint64_t> promoting_;  // The replica that was asked to become the primary.
   PromotionCallback on_promotion_;
   std::optional<NewPrimary> moved_;
+  AckBoard board_;
+  std::vector<AckedCopy> copies_;    // Scratch.
+  std::vector<int64_t> covered_ms_;  // Scratch.
   PrimaryLink::Counters sent_by_gone_;
   int64_t now_ms_ = 0;
   bool stopping_ = false;

@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kMaxNodeIdBytes = 128;
 // A replica that reads so slowly that this much is waiting hears that instead of more heartbeats.
 constexpr size_t kHeartbeatQueueBytes = 4 << 20;
+// Of the ancestors in an Accept: 32 KiB, beside the plans of at most 1024 shards.
+constexpr size_t kMaxAncestorSequences = 4096;
 
 wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, uint32_t retry_after_ms) {
   wire::Refuse refusal;
@@ -23,6 +25,18 @@ wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, uint32_t retr
   refusal.set_text(std::move(text));
   refusal.set_retry_after_ms(retry_after_ms);
   return refusal;
+}
+
+void AddAncestors(const std::vector<Ancestor>& ancestors, size_t shards, wire::Accept* accept) {
+  const size_t room = kMaxAncestorSequences / shards;
+  const size_t first = ancestors.size() > room ? ancestors.size() - room : 0;
+  for (size_t i = first; i < ancestors.size(); ++i) {
+    // Of a primary that had another number of shards: its sequences say nothing here.
+    if (ancestors[i].fork.size() != shards) continue;
+    wire::Ancestor* out = accept->add_ancestors();
+    out->set_history(ancestors[i].history.value());
+    ToWire(ancestors[i].fork, out->mutable_fork());
+  }
 }
 
 // Why a Hello contradicts itself; empty: it does not.
@@ -48,6 +62,14 @@ std::string HelloFault(const wire::Hello& hello) {
   return "";
 }
 
+// Whether a replica that said `before` of its disk may now say `durable`. It says nothing (empty)
+// if it keeps no log; once it has said something it goes on to.
+bool DurableCanBe(const Watermarks& before, const Watermarks& durable, const Watermarks& received) {
+  if (durable.empty()) return before.empty();
+  return durable.size() == received.size() && Covers(received, durable) &&
+         (before.empty() || Covers(durable, before));
+}
+
 ReplicaPosition PositionOf(const wire::Hello& hello) {
   ReplicaPosition position;
   position.history = HistoryId(hello.history());
@@ -55,24 +77,6 @@ ReplicaPosition PositionOf(const wire::Hello& hello) {
     position.shards.push_back({Sequence(hello.applied(i)), hello.stream_digests(i)});
   }
   return position;
-}
-
-// The newest of them that fit beside the plans of so many shards.
-void AddAncestors(const std::vector<Ancestor>& ancestors, wire::Accept* accept) {
-  constexpr size_t kMaxAncestors = 16;
-  constexpr size_t kMaxAncestorBytes = 64 << 10;
-  size_t first = ancestors.size();
-  size_t bytes = 0;
-  while (first > 0 && ancestors.size() - first < kMaxAncestors) {
-    bytes += 16 + ancestors[first - 1].fork.size() * sizeof(uint64_t);
-    if (bytes > kMaxAncestorBytes) break;
-    --first;
-  }
-  for (; first < ancestors.size(); ++first) {
-    wire::Ancestor* out = accept->add_ancestors();
-    out->set_history(ancestors[first].history.value());
-    ToWire(ancestors[first].fork, out->mutable_fork());
-  }
 }
 
 }  // namespace
@@ -156,7 +160,6 @@ void PrimaryLink::OnPlan(const StreamPlan& plan, int64_t now_ms) {
     accept.set_continues(plan.continues.value());
   }
   accept.set_heartbeat_interval_ms(static_cast<uint32_t>(options_.heartbeat_interval_ms));
-  AddAncestors(options_.ancestors, &accept);
   for (const ShardPlan& shard : plan.shards) {
     // A replica swaps all shards in as one, so a mixed plan is not one it could carry out.
     CHECK((shard.source == CatchUpSource::kSnapshot) == plan.is_snapshot());
@@ -167,6 +170,7 @@ void PrimaryLink::OnPlan(const StreamPlan& plan, int64_t now_ms) {
     out->set_entries(shard.entries);
     sent_.push_back(shard.at.sequence);
   }
+  AddAncestors(options_.ancestors, plan.shards.size(), &accept);
   received_.assign(plan.shards.size(), Sequence());
   applied_.assign(plan.shards.size(), Sequence());
   if (plan.is_snapshot()) {
@@ -216,14 +220,17 @@ void PrimaryLink::NoteChunk(const Frame& frame) {
 void PrimaryLink::HandleAck(const wire::Ack& ack, int64_t now_ms) {
   const Watermarks received = FromWire(ack.received());
   const Watermarks applied = FromWire(ack.applied());
+  const Watermarks durable = FromWire(ack.durable());
   const bool fits = received.size() == sent_.size() && applied.size() == sent_.size();
   // An ack that claims more than was sent would make WAIT lie; one that goes back, lag.
   if (!fits || !Covers(sent_, received) || !Covers(received, applied) ||
-      !Covers(received, received_) || !Covers(applied, applied_)) {
+      !Covers(received, received_) || !Covers(applied, applied_) ||
+      !DurableCanBe(durable_, durable, received)) {
     return Close(wire::Goodbye::PROTOCOL, "an ack that cannot be", now_ms);
   }
   received_ = received;
   applied_ = applied;
+  durable_ = durable;
   covered_ms_ = std::min(std::max(covered_ms_, ack.covered_ms()), now_ms);
   ++acks_;
 }

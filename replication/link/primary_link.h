@@ -64,7 +64,7 @@ class PrimaryLink {
     int64_t heartbeat_interval_ms = 100;
     int64_t silence_timeout_ms = 5'000;
     int64_t write_timeout_ms = 5'000;  // Without a byte of progress.
-    // Of the history that is served, oldest first; the replica is told of the newest that fit.
+    // Of the node's history, oldest first; what of it a message has no room for is left out.
     std::vector<Ancestor> ancestors = {};
   };
 
@@ -120,6 +120,7 @@ class PrimaryLink {
   const Watermarks& sent() const { return sent_; }          // Queued for it; good when streaming.
   const Watermarks& received() const { return received_; }  // As last acknowledged.
   const Watermarks& applied() const { return applied_; }
+  const Watermarks& durable() const { return durable_; }  // Empty: it keeps no log.
   uint64_t acks() const {
     return acks_;
   }  // How many have come: a change says to look at the vectors.
@@ -178,6 +179,7 @@ class PrimaryLink {
   Watermarks sent_;
   Watermarks received_;
   Watermarks applied_;
+  Watermarks durable_;
   uint64_t acks_ = 0;
   int64_t covered_ms_ = 0;
   Counters counters_;

@@ -111,6 +111,21 @@ TEST_F(PrimaryLinkTest, AGoodHelloIsAdmittedAndSubscribedFromItsPosition) {
   EXPECT_EQ(source_.asked[0].shards[1], (ShardPosition{Sequence(4), 44}));
 }
 
+TEST_F(PrimaryLinkTest, AcceptNamesTheAncestorsThatHadAsManyShards) {
+  PrimaryLink::Options options = WithToken();
+  options.ancestors = {{HistoryId(1), {Sequence(9)}}, {HistoryId(2), {Sequence(3), Sequence(4)}}};
+  link_.~PrimaryLink();
+  new (&link_) PrimaryLink(options, &source_, now_ms_);
+  Say(GoodHello());
+  StreamPlan plan{.history = HistoryId(5), .shards = {}};
+  plan.shards.resize(2);
+  link_.OnPlan(plan, now_ms_);
+  const wire::Accept accept = std::get<wire::Accept>(Heard().at(0));
+  ASSERT_EQ(accept.ancestors_size(), 1);
+  EXPECT_EQ(accept.ancestors(0).history(), 2u);
+  EXPECT_EQ(accept.ancestors(0).fork(1), 4u);
+}
+
 TEST_F(PrimaryLinkTest, AStreamFromWhereTheReplicaStoodIsCountedApart) {
   Stream();
   EXPECT_EQ(link_.counters().plans_without_snapshot, 1);
@@ -181,6 +196,40 @@ TEST_F(PrimaryLinkTest, AnAckMovesTheVectors) {
   Say(AckOf(3, 3));
   EXPECT_EQ(link_.applied(), (Watermarks{Sequence(3), Sequence(4)}));
   EXPECT_EQ(link_.acks(), 1u);
+}
+
+TEST_F(PrimaryLinkTest, AnAckSaysWhatIsOnTheReplicasDisk) {
+  Stream();
+  wire::Ack ack = AckOf(3, 3);
+  Say(ack);
+  EXPECT_TRUE(link_.durable().empty()) << "it keeps no log";
+  ack.add_durable(2);
+  ack.add_durable(4);
+  Say(ack);
+  EXPECT_EQ(link_.durable(), (Watermarks{Sequence(2), Sequence(4)}));
+}
+
+TEST_F(PrimaryLinkTest, ADurableThatCannotBeEndsTheLink) {
+  struct Case {
+    const char* what;
+    std::vector<uint64_t> durable;
+  };
+  for (const Case& c : {Case{"beyond what was received", {4, 4}}, Case{"back", {1, 4}},
+                        Case{"of another number of shards", {3}}, Case{"no longer there", {}}}) {
+    SCOPED_TRACE(c.what);
+    link_.~PrimaryLink();
+    new (&link_) PrimaryLink(WithToken(), &source_, now_ms_);
+    Stream();
+    wire::Ack ack = AckOf(3, 3);
+    ack.add_durable(2);
+    ack.add_durable(4);
+    Say(ack);
+    ASSERT_TRUE(link_.streaming());
+    ack.clear_durable();
+    for (const uint64_t each : c.durable) ack.add_durable(each);
+    Say(ack);
+    EXPECT_FALSE(link_.streaming());
+  }
 }
 
 TEST_F(PrimaryLinkTest, AnAckOfMoreThanWasSentEndsTheLink) {
@@ -267,9 +316,9 @@ TEST_F(PrimaryLinkTest, NothingIsReadAfterGoodbye) {
   EXPECT_TRUE(link_.closed());
 }
 
-TEST_F(PrimaryLinkTest, AcceptNamesTheNewestAncestorsThatFit) {
+TEST_F(PrimaryLinkTest, AcceptNamesTheAncestorsOldestFirst) {
   PrimaryLink::Options options = WithToken();
-  for (uint64_t i = 1; i <= 40; ++i) {
+  for (uint64_t i = 1; i <= 16; ++i) {
     options.ancestors.push_back({HistoryId(i), {Sequence(i), Sequence(i)}});
   }
   PrimaryLink link(options, &source_, now_ms_);
@@ -284,9 +333,9 @@ TEST_F(PrimaryLinkTest, AcceptNamesTheNewestAncestorsThatFit) {
   ASSERT_TRUE(*reader.Next(&pieces[0], &message));
   const auto& accept = std::get<wire::Accept>(std::get<ControlMessage>(message));
   ASSERT_EQ(accept.ancestors_size(), 16);
-  EXPECT_EQ(accept.ancestors(0).history(), 25u);
-  EXPECT_EQ(accept.ancestors(15).history(), 40u);
-  EXPECT_EQ(accept.ancestors(15).fork(1), 40u);
+  EXPECT_EQ(accept.ancestors(0).history(), 1u);
+  EXPECT_EQ(accept.ancestors(15).history(), 16u);
+  EXPECT_EQ(accept.ancestors(15).fork(1), 16u);
 }
 
 TEST_F(PrimaryLinkTest, AReplicaIsAskedToTakeOverAndItsGoodbyeIsTheAnswer) {

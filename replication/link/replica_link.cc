@@ -22,7 +22,7 @@ constexpr size_t kMaxUncovered = 64;
 
 bool IsSource(wire::ShardPlan::Source source) {
   return source == wire::ShardPlan::SOURCE_CURRENT || source == wire::ShardPlan::SOURCE_BACKLOG ||
-         source == wire::ShardPlan::SOURCE_SNAPSHOT;
+         source == wire::ShardPlan::SOURCE_SNAPSHOT || source == wire::ShardPlan::SOURCE_SEGMENTS;
 }
 
 StreamPlan PlanOf(const wire::Accept& accept) {
@@ -35,7 +35,8 @@ StreamPlan PlanOf(const wire::Accept& accept) {
                            .entries = shard.entries()});
   }
   for (const wire::Ancestor& ancestor : accept.ancestors()) {
-    plan.ancestors.push_back({HistoryId(ancestor.history()), FromWire(ancestor.fork())});
+    plan.ancestors.push_back(
+        {.history = HistoryId(ancestor.history()), .fork = FromWire(ancestor.fork())});
   }
   return plan;
 }
@@ -54,7 +55,7 @@ std::string AcceptFault(const wire::Accept& accept, const ReplicaPosition& posit
   }
   for (const wire::Ancestor& ancestor : accept.ancestors()) {
     if (ancestor.history() == 0 || ancestor.fork_size() != accept.shards_size()) {
-      return "an ancestor of another number of shards";
+      return "an ancestor that is none";
     }
   }
   const bool is_snapshot = accept.shards(0).source() == wire::ShardPlan::SOURCE_SNAPSHOT;
@@ -294,6 +295,8 @@ ReplicaLink::MaybeFault ReplicaLink::HandleAccept(const wire::Accept& accept, in
     received_.push_back(shard.at.sequence);
     digests_.push_back(shard.at.stream_digest);
   }
+  // The log says anew what it has of this stream.
+  if (!durable_.empty()) durable_.assign(received_.size(), Sequence());
   ++counters_.connections;
   if (plan_.is_snapshot()) {
     ++counters_.plans_with_snapshot;
@@ -481,6 +484,12 @@ void ReplicaLink::OnApplied(const Watermarks& applied, int64_t now_ms) {
   QueueAck(now_ms);
 }
 
+void ReplicaLink::OnDurable(const Watermarks& durable, int64_t now_ms) {
+  if (durable == durable_) return;
+  durable_ = durable;
+  if (accepted()) QueueAck(now_ms);
+}
+
 void ReplicaLink::QueueAck(int64_t now_ms) {
   last_ack_ms_ = now_ms;
   ack_due_ = !output_.empty();
@@ -488,6 +497,12 @@ void ReplicaLink::QueueAck(int64_t now_ms) {
   wire::Ack ack;
   ToWire(received_, ack.mutable_received());
   ToWire(applied_.empty() ? Watermarks(received_.size()) : applied_, ack.mutable_applied());
+  if (durable_.size() == received_.size()) {
+    // The log may hold what an earlier connection brought and no step could apply.
+    for (size_t i = 0; i < durable_.size(); ++i) {
+      ack.add_durable(std::min(durable_[i], received_[i]).value());
+    }
+  }
   ack.set_covered_ms(covered_ms_);
   output_.Push(EncodeControl(ack));
 }

@@ -105,6 +105,9 @@ class ReplicaLink {
   void OnDisconnected(const absl::Status& why, int64_t now_ms);
   // What of this connection's stream is applied and visible has moved. An ack follows.
   void OnApplied(const Watermarks& applied, int64_t now_ms);
+  // What of it is on this replica's own disk has moved. Empty, as at first: it keeps no log. Acks
+  // say as much of it as was received on this connection.
+  void OnDurable(const Watermarks& durable, int64_t now_ms);
   // The owner stops or resumes reading; while it does not read, silence means nothing.
   void OnReadingPaused(int64_t now_ms);
   void OnReadingResumed(int64_t now_ms);
@@ -144,6 +147,7 @@ class ReplicaLink {
   const absl::Status& last_failure() const { return last_failure_; }
   int64_t last_heard_ms() const { return last_heard_ms_; }
 
+  const StreamPlan& plan() const { return plan_; }  // Of the latest connection that was accepted.
   const Watermarks& received() const { return received_; }  // Of this connection's stream.
   const Watermarks& emitted() const { return emitted_; }    // As the last heartbeat said.
   // What this replica held beyond the point where the primary's history left its own, as Accept
@@ -235,6 +239,7 @@ class ReplicaLink {
   Watermarks received_;
   std::vector<uint64_t> digests_;  // At received_.
   Watermarks applied_;             // Empty while nothing of this stream is served.
+  Watermarks durable_;             // Empty: no log is kept.
   std::vector<SnapshotProgress> snapshot_;
   size_t snapshot_shards_left_ = 0;
   int64_t heartbeat_interval_ms_ = 100;

@@ -152,6 +152,26 @@ TEST_F(ReplicaLinkTest, ADescendantOfItsHistoryGoesOnWithWhatItHas) {
   EXPECT_EQ(receiver_.frames.size(), 1u);
 }
 
+TEST_F(ReplicaLinkTest, LearnsFromAcceptWhereItsHistoryComesFrom) {
+  Connect();
+  wire::Accept accept = AcceptOf(wire::ShardPlan::SOURCE_SNAPSHOT, {Sequence(9), 2}, 1);
+  wire::Ancestor* parent = accept.add_ancestors();
+  parent->set_history(3);
+  parent->add_fork(8);
+  Say(accept);
+  ASSERT_EQ(link_->state(), State::kSnapshot);
+  EXPECT_EQ(link_->plan().ancestors, (std::vector<Ancestor>{{HistoryId(3), {Sequence(8)}}}));
+}
+
+TEST_F(ReplicaLinkTest, AnAncestorOfAnotherNumberOfShardsEndsTheLink) {
+  Connect();
+  wire::Accept accept = AcceptOf(wire::ShardPlan::SOURCE_SNAPSHOT, {Sequence(9), 2}, 1);
+  accept.add_ancestors()->set_history(3);
+  Say(accept);
+  EXPECT_EQ(receiver_.plans, 0);
+  EXPECT_EQ(GoodbyeCode(), wire::Goodbye::PROTOCOL);
+}
+
 TEST_F(ReplicaLinkTest, AnotherHistoryThatDoesNotContinueItsOwnIsNotGoneOnWith) {
   stream_.Next(2);
   receiver_.position = ReplicaPosition{HistoryId(4), {stream_.position()}};
@@ -309,6 +329,32 @@ TEST_F(ReplicaLinkTest, AcksSayWhatIsAppliedAndWhichHeartbeatThatCovers) {
   EXPECT_EQ(ack.applied(0), 3u);
   EXPECT_EQ(ack.covered_ms(), 77);
   EXPECT_EQ(link_->current_as_of_ms(), now_ms_);
+}
+
+TEST_F(ReplicaLinkTest, AcksSayWhatOfTheStreamIsOnThisReplicasDisk) {
+  Continue();
+  link_->OnApplied({Sequence(0)}, now_ms_);
+  EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable_size(), 0) << "it keeps no log";
+  Send(stream_.Next(3));
+  link_->OnDurable({Sequence(2)}, now_ms_);
+  EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable(0), 2u);
+  // The log may hold more than came on this connection.
+  link_->OnDurable({Sequence(9)}, now_ms_);
+  EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable(0), 3u);
+}
+
+TEST_F(ReplicaLinkTest, NothingOfASnapshotIsDurableBeforeTheLogSaysSo) {
+  Continue();
+  Send(stream_.Next(3));
+  link_->OnDurable({Sequence(3)}, now_ms_);
+  link_->OnDisconnected(absl::UnavailableError("gone"), now_ms_);
+  now_ms_ = link_->NextDeadlineMs();
+  Connect();
+  Say(AcceptOf(wire::ShardPlan::SOURCE_SNAPSHOT, stream_.position()));
+  wire::Heartbeat heartbeat;
+  heartbeat.add_emitted(3);
+  Say(heartbeat);
+  EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable(0), 0u);
 }
 
 TEST_F(ReplicaLinkTest, AcksDoNotQueueBehindEachOther) {

@@ -1,5 +1,6 @@
 #include "replication/link/replica_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/link/wire_vectors.h"
@@ -9,7 +10,7 @@
 namespace tidemark::replication {
 namespace {
 
-constexpr size_t kFramesPerDrain = 64;
+constexpr size_t kFramesPerTake = 64;
 
 std::string_view StateName(PrimaryLink::State state) {
   switch (state) {
@@ -31,7 +32,11 @@ std::string_view StateName(PrimaryLink::State state) {
 }  // namespace
 
 ReplicaSession::ReplicaSession(PrimaryHub* hub, uint64_t id, std::string host, int64_t now_ms)
-    : hub_(hub), id_(id), host_(std::move(host)), link_(hub->options_.link, this, now_ms) {}
+    : hub_(hub),
+      id_(id),
+      host_(std::move(host)),
+      link_(hub->options_.link, this, now_ms),
+      feed_(hub->options_.feed, &hub->catch_up_, hub->shards_, hub->waker_, &hub->feed_counters_) {}
 
 ReplicaSession::~ReplicaSession() { Release(); }
 
@@ -53,7 +58,20 @@ void ReplicaSession::Tick(int64_t now_ms) {
 
 void ReplicaSession::AfterChange(int64_t now_ms) {
   Pump(now_ms);
-  if (std::exchange(seen_acks_, link_.acks()) != link_.acks()) hub_->OnAck();
+  if (std::exchange(seen_acks_, link_.acks()) != link_.acks()) OnAcked(now_ms);
+}
+
+void ReplicaSession::OnAcked(int64_t now_ms) {
+  // Until a snapshot is swapped in, acks speak of nothing that could be kept for the replica.
+  bool counts = true;
+  for (size_t i = 0; i < link_.plan().shards.size(); ++i) {
+    counts &= link_.applied()[i] >= link_.plan().shards[i].at.sequence;
+  }
+  if (counts) {
+    hub_->registry_.OnAck(link_.identity().node_id, link_.plan().history, link_.applied(),
+                          feed_.live_since_ms(), now_ms);
+  }
+  hub_->OnAck();
 }
 
 void ReplicaSession::Pump(int64_t now_ms) {
@@ -61,26 +79,35 @@ void ReplicaSession::Pump(int64_t now_ms) {
     if (!link_.deciding()) Release();
     return;
   }
-  if (!subscriber_->active()) {
-    link_.Close(wire::Goodbye::OVERFLOW, std::string(CutCauseName(subscriber_->cause())), now_ms);
-    return Release();
-  }
-  subscriber_->BeginDrain();
+  feed_.Tick(now_ms);
   const size_t limit = hub_->options_.max_output_bytes;
   bool more = true;
   while (more && link_.output_bytes() < limit) {
-    drained_.clear();
-    more = subscriber_->Drain(kFramesPerDrain, limit - link_.output_bytes(), &drained_);
-    for (FrameRef& frame : drained_) {
+    taken_.clear();
+    more = feed_.Take(kFramesPerTake, limit - link_.output_bytes(), now_ms, &taken_);
+    for (FrameRef& frame : taken_) {
       const bool compress = hub_->options_.zstd && link_.identity().wants_zstd;
       const Frame* twin = compress ? &hub_->compressor_.Compress(*frame) : frame.get();
       link_.Send(std::move(frame), twin);
     }
   }
-  drained_.clear();
+  taken_.clear();
+  if (!feed_.failure().ok()) return OnFeedFailed(now_ms);
   if (hub_->stopping_ && Covers(link_.sent(), hub_->stop_target_)) {
     hub_->SayStopping(this, now_ms);
   }
+}
+
+void ReplicaSession::OnFeedFailed(int64_t now_ms) {
+  hub_->registry_.OnFeedFailed(link_.identity().node_id, feed_.needs_snapshot(), now_ms);
+  link_.Close(wire::Goodbye::OVERFLOW, std::string(feed_.failure().message()), now_ms);
+  Release();
+}
+
+int64_t ReplicaSession::NextDeadlineMs() const {
+  // While the output is full nothing is taken, whatever the time; OnWritten() takes more.
+  if (link_.output_bytes() >= hub_->options_.max_output_bytes) return link_.NextDeadlineMs();
+  return std::min(link_.NextDeadlineMs(), feed_.NextDeadlineMs());
 }
 
 std::optional<wire::Refuse> ReplicaSession::Admit(const ReplicaIdentity& replica) {
@@ -90,20 +117,22 @@ std::optional<wire::Refuse> ReplicaSession::Admit(const ReplicaIdentity& replica
 }
 
 void ReplicaSession::Subscribe(const ReplicaPosition& position) {
-  CatchUp::RequestRef request =
-      hub_->catch_up_.Begin(position, [this](SubscriberRef subscriber, const StreamPlan& plan) {
-        subscriber_ = std::move(subscriber);
+  const std::string& node_id = link_.identity().node_id;
+  const ReplicaRegistry::Terms terms = hub_->registry_.TermsFor(node_id);
+  known_ = true;
+  hub_->registry_.OnConnected(node_id, fmt::format("{}:{}", host_, link_.identity().client_port));
+  feed_.Begin(
+      position, terms.last, terms.queue_growth,
+      [this](const StreamPlan& plan) {
         joined_ms_ = hub_->now_ms_;
+        hub_->registry_.OnPlan(link_.identity().node_id, plan);
         link_.OnPlan(plan, hub_->now_ms_);
         Pump(hub_->now_ms_);
-      });
-  request_ = std::move(request);
+      },
+      hub_->now_ms_);
 }
 
-void ReplicaSession::Release() {
-  subscriber_ = nullptr;
-  if (request_ != nullptr) hub_->catch_up_.End(std::exchange(request_, nullptr));
-}
+void ReplicaSession::Release() { feed_.End(); }
 
 Watermarks ReplicaSession::Emitted() { return hub_->shards_->Emitted(); }
 
@@ -116,9 +145,11 @@ ReplicaStatus ReplicaSession::Status(const Watermarks& emitted, int64_t now_ms) 
   status.node_id = link_.identity().node_id;
   status.state = StateName(link_.state());
   status.acked = link_.applied();
-  status.queue_bytes =
-      link_.output_bytes() + (subscriber_ != nullptr ? subscriber_->queued_bytes() : 0);
-  if (subscriber_ != nullptr) status.queue_high_bytes = subscriber_->high_watermark_bytes();
+  if (link_.state() == PrimaryLink::State::kStreaming && feed_.live_since_ms() == 0) {
+    status.state = "catchup";
+  }
+  status.queue_bytes = link_.output_bytes() + feed_.queued_bytes();
+  status.queue_high_bytes = feed_.queue_high_bytes();
   for (size_t i = 0; i < status.acked.size(); ++i) {
     if (emitted[i] > status.acked[i]) {
       status.lag_records += emitted[i].value() - status.acked[i].value();

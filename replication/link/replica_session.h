@@ -1,8 +1,8 @@
-// ReplicaSession is one replica as its primary sees it: the link, the subscription that feeds it,
-// and what to show of both. Made and owned by PrimaryHub; the owner of the socket moves its bytes.
+// ReplicaSession is one replica as its primary sees it: the link, what feeds it, and what to show
+// of both. Made and owned by PrimaryHub; the owner of the socket moves its bytes.
 //
 //   session.OnBytes(read, now);
-//   session.Pump(now);                                       // Frames from the subscription to the
+//   session.Pump(now);                                       // Frames from the feed to the
 //   output. session.link().Gather(...), session.OnWritten(n, now);   // OnWritten() pumps, too. if
 //   (session.link().closed()) ...                         // Drop the connection, and
 //   PrimaryHub::Remove().
@@ -19,8 +19,8 @@
 #include <string_view>
 #include <vector>
 
-#include "replication/link/catch_up.h"
 #include "replication/link/primary_link.h"
+#include "replication/link/replica_feed.h"
 
 namespace tidemark::replication {
 
@@ -31,8 +31,10 @@ struct ReplicaStatus {
   uint64_t id = 0;
   std::string address;  // Its host, and the port of its clients.
   std::string node_id;
-  std::string_view state;  // "handshake", "wait", "sync", "online" or "closing".
-  Watermarks acked;        // Applied, as last acknowledged; empty before the stream begins.
+  // "handshake", "wait", "sync", "online", "closing", or "catchup": reading the log, or on its way
+  // back to the live feed. Of one that is not connected: "away" or "lost".
+  std::string_view state;
+  Watermarks acked;  // Applied, as last acknowledged; empty before the stream begins.
   uint64_t lag_records = 0;
   int64_t lag_ms = 0;           // Since it was last known to hold everything; 0 if it does.
   size_t queue_bytes = 0;       // Waiting to be sent.
@@ -49,10 +51,14 @@ class ReplicaSession final : private StreamSource {
   void OnBytes(std::string_view bytes, int64_t now_ms);
   void OnWritten(size_t bytes, int64_t now_ms);
   void Tick(int64_t now_ms);
-  // Moves frames from the subscription to the link's output, up to the hub's bound on that.
+  // Moves frames from the feed to the link's output, up to the hub's bound on that.
   void Pump(int64_t now_ms);
+  // The next time at which Tick() has something to do.
+  int64_t NextDeadlineMs() const;
 
   uint64_t id() const { return id_; }
+  // Why it could be fed no further; see ReplicaFeed::failure().
+  const absl::Status& feed_failure() const { return feed_.failure(); }
   PrimaryLink& link() { return link_; }
   const PrimaryLink& link() const { return link_; }
   ReplicaStatus Status(const Watermarks& emitted, int64_t now_ms) const;
@@ -67,6 +73,8 @@ class ReplicaSession final : private StreamSource {
   int64_t UnixMillis() override;
 
   void AfterChange(int64_t now_ms);
+  void OnAcked(int64_t now_ms);
+  void OnFeedFailed(int64_t now_ms);
   void Release();
 
   PrimaryHub* const hub_;
@@ -74,9 +82,9 @@ class ReplicaSession final : private StreamSource {
   const std::string host_;
   PrimaryLink link_;
   bool admitted_ = false;
-  CatchUp::RequestRef request_;
-  SubscriberRef subscriber_;
-  std::vector<FrameRef> drained_;  // Scratch.
+  bool known_ = false;  // To the registry.
+  ReplicaFeed feed_;
+  std::vector<FrameRef> taken_;  // Scratch.
   uint64_t seen_acks_ = 0;
   int64_t joined_ms_ = 0;
 };

@@ -33,6 +33,10 @@ class ShardAccess {
   // The newest sequence of each shard that every reader can get. Any thread.
   virtual Watermarks Emitted() const = 0;
 
+  // The oldest position of each shard that its backlog can go on from, as of a moment ago. Any
+  // thread.
+  virtual Watermarks BacklogLow() const = 0;
+
   using EachShard = std::function<void(PublishingShard&)>;
   using Done = absl::AnyInvocable<void()>;
   // Runs `each` on every shard's thread (at the same time, perhaps), and when all have, `done` on

@@ -80,8 +80,11 @@ class SimulatedConnection : public std::enable_shared_from_this<SimulatedConnect
   void SetReading(int end, bool reading);
 
   // --- Faults ---
-  void Cut();                            // Both ends hear of it, soon.
-  void LoseSilently() { lost_ = true; }  // Nothing arrives any more, and nobody hears of it.
+  void Cut();  // Both ends hear of it, soon. What is on its way is lost.
+  // Nothing arrives any more, and nobody hears of it.
+  void LoseSilently() { lost_[0] = lost_[1] = true; }
+  // As above, but only what this end writes is lost.
+  void LoseSilentlyFrom(int end) { lost_[end] = true; }
   void CorruptNext(int end) { ends_[end].corrupt_next = true; }  // A bit of what it writes next.
   void SlowDown(int end, int64_t delay_us) {
     ends_[end].extra_delay_us = delay_us;
@@ -107,7 +110,7 @@ class SimulatedConnection : public std::enable_shared_from_this<SimulatedConnect
 
   Simulation* const sim_;
   End ends_[2];
-  bool lost_ = false;
+  bool lost_[2] = {false, false};  // By the end that writes.
   bool closed_ = false;
 };
 
@@ -133,10 +136,11 @@ inline size_t SimulatedConnection::Write(int end, std::string_view bytes) {
 }
 
 inline void SimulatedConnection::Arrive(int from, std::string bytes) {
-  if (lost_) return;
+  if (lost_[from]) return;
   End& to = ends_[1 - from];
   if (to.detached) return;
-  if (!to.reading) {
+  // What has waited is delivered first: bytes of one connection are never reordered.
+  if (!to.reading || !to.waiting.empty()) {
     to.waiting += bytes;
     return;
   }
@@ -166,13 +170,13 @@ inline void SimulatedConnection::Close(int end) {
   if (from.detached) return;
   from.detached = true;
   closed_ = true;
-  if (lost_) return;
+  if (lost_[end]) return;
   const int64_t after_us = std::max<int64_t>(from.last_arrival_us - sim_->now_us(), 0) + 10;
   sim_->In(after_us, [self = shared_from_this(), end] { self->TellClosed(1 - end); });
 }
 
 inline void SimulatedConnection::Cut() {
-  lost_ = true;
+  LoseSilently();
   closed_ = true;
   for (int end = 0; end < 2; ++end) {
     sim_->In(sim_->Between(0, 5'000), [self = shared_from_this(), end] { self->TellClosed(end); });

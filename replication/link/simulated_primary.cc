@@ -21,13 +21,18 @@ SimulatedPrimary::Shard::Shard(ShardId id, const Options& options, BacklogBudget
 
 SimulatedPrimary::SimulatedPrimary(Simulation* sim, const Options& options)
     : sim_(sim), options_(options), budget_(options.backlog_bytes, options.shards) {
+  if (options.log) log_ = std::make_unique<SimulatedLog>(sim, *options.log, options.shards);
   for (int i = 0; i < options.shards; ++i) {
     shards_.push_back(
         std::make_unique<Shard>(ShardId(static_cast<uint16_t>(i)), options_, &budget_));
+    if (log_ != nullptr) {
+      shards_.back()->publisher.Begin(
+          {.history = options.history, .end = {}, .ancestors = {}, .log = log_.get()});
+    }
     shards_.back()->keyspace.set_now_ms(WallMillis(*sim_));
     Turn(static_cast<size_t>(i));
   }
-  hub_ = std::make_unique<PrimaryHub>(options_.hub, this, this);
+  hub_ = std::make_unique<PrimaryHub>(options_.hub, this, this, log_.get());
   Tick();
 }
 
@@ -64,6 +69,12 @@ Watermarks SimulatedPrimary::Emitted() const {
   Watermarks emitted;
   for (const auto& shard : shards_) emitted.push_back(shard->publisher.published_emitted());
   return emitted;
+}
+
+Watermarks SimulatedPrimary::BacklogLow() const {
+  Watermarks low;
+  for (const auto& shard : shards_) low.push_back(shard->publisher.published_backlog_low());
+  return low;
 }
 
 void SimulatedPrimary::OnEachShard(EachShard each, Done done) {
@@ -148,6 +159,16 @@ void SimulatedPrimary::FlushAll() {
 bool SimulatedPrimary::walking() const {
   return std::any_of(shards_.begin(), shards_.end(),
                      [](const auto& shard) { return shard->keyspace.walking(); });
+}
+
+uint64_t SimulatedPrimary::walks() const {
+  return shards_[0]->snapshots.completed() + shards_[0]->snapshots.aborted();
+}
+
+size_t SimulatedPrimary::subscribed_bytes() const {
+  size_t bytes = 0;
+  for (const ReplicaStatus& status : hub_->Status(sim_->now_ms())) bytes += status.queue_bytes;
+  return bytes;
 }
 
 std::map<std::string, std::string> SimulatedPrimary::Contents() {

@@ -6,11 +6,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cache/keyspace.h"
 #include "replication/link/primary_hub.h"
+#include "replication/link/simulated_log.h"
 #include "replication/link/simulated_network.h"
 
 namespace tidemark::replication {
@@ -23,6 +25,7 @@ class SimulatedPrimary final : public ShardAccess, public LinkWaker {
     size_t backlog_bytes = 64 << 10;
     SnapshotProducer::Options snapshots;
     PrimaryHub::Options hub;
+    std::optional<SimulatedLog::Options> log;  // None: the primary keeps nothing on disk.
   };
   SimulatedPrimary(Simulation* sim, const Options& options);
   ~SimulatedPrimary() override;
@@ -38,7 +41,10 @@ class SimulatedPrimary final : public ShardAccess, public LinkWaker {
 
   void Accept(std::shared_ptr<SimulatedConnection> connection);  // It is end 1.
   PrimaryHub& hub() { return *hub_; }
-  bool walking() const;  // Some shard is: a snapshot is on its way.
+  const SimulatedLog* log() const { return log_.get(); }
+  uint64_t walks() const;           // Snapshots that shard 0 has sent or given up.
+  size_t subscribed_bytes() const;  // Held for replicas, all of them together.
+  bool walking() const;             // Some shard is: a snapshot is on its way.
   // Value and expiry of each key, as one string. Requires: !walking().
   std::map<std::string, std::string> Contents();
   static int64_t WallMillis(const Simulation& sim) { return 1'700'000'000'000 + sim.now_ms(); }
@@ -47,6 +53,7 @@ class SimulatedPrimary final : public ShardAccess, public LinkWaker {
   int shard_count() const override { return options_.shards; }
   HistoryId history() const override { return options_.history; }
   Watermarks Emitted() const override;
+  Watermarks BacklogLow() const override;
   void OnEachShard(EachShard each, Done done) override;
   void AtCut(EachShard each, Done done) override;
   // LinkWaker.
@@ -74,6 +81,7 @@ class SimulatedPrimary final : public ShardAccess, public LinkWaker {
   Simulation* const sim_;
   const Options options_;
   BacklogBudget budget_;
+  std::unique_ptr<SimulatedLog> log_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<PrimaryHub> hub_;
   std::map<ReplicaSession*, std::shared_ptr<SimulatedConnection>> connections_;

@@ -38,8 +38,18 @@ struct Coverage {
   uint64_t damaged_messages = 0;
   uint64_t steps_at_cut = 0;
   uint64_t applied_records = 0;
-  uint64_t overflows = 0;
+  FeedCounters feeds;
 
+  void Add(const PrimaryHub& hub) {
+    const FeedCounters& of = hub.feeds();
+    feeds.left_live += of.left_live;
+    feeds.returned += of.returned;
+    feeds.began_in_log += of.began_in_log;
+    feeds.fell_to_log += of.fell_to_log;
+    feeds.log_frames += of.log_frames;
+    feeds.out_of_reach += of.out_of_reach;
+    feeds.snapshot_overflows += of.snapshot_overflows;
+  }
   void Add(SimulatedReplica& replica) {
     const ReplicaLink::Counters& link = replica.link().counters();
     const Applier::Counters& applier = replica.applier().counters();
@@ -51,12 +61,6 @@ struct Coverage {
     snapshots_dropped += applier.snapshots_dropped;
     steps_at_cut += applier.steps_at_cut;
     applied_records += applier.applied_records;
-    const std::string_view last =
-        replica.link().last_failure().message().data() == nullptr
-            ? std::string_view()
-            : std::string_view(replica.link().last_failure().message().data(),
-                               replica.link().last_failure().message().size());
-    if (last.find("OVERFLOW") != std::string_view::npos) ++overflows;
   }
 };
 
@@ -79,6 +83,7 @@ class World {
     Look();
   }
   ~World() {
+    StopPrimary();
     for (const auto& replica : replicas_) coverage_.Add(*replica);
   }
 
@@ -101,6 +106,10 @@ class World {
 
  private:
   void StartPrimary();
+  void StopPrimary() {
+    if (primary_ != nullptr) coverage_.Add(primary_->hub());
+    primary_ = nullptr;
+  }
   void StartReplica(size_t index);
   std::shared_ptr<SimulatedConnection> Dial(size_t index);
   void Write();
@@ -130,7 +139,7 @@ void World::StartPrimary() {
   SimulatedPrimary::Options options;
   options.shards = static_cast<int>(sim_.Between(1, 4));
   options.history = HistoryId(next_history_++);
-  options.backlog_bytes = static_cast<size_t>(sim_.Between(1, 64)) << 10;
+  options.backlog_bytes = static_cast<size_t>(sim_.Between(1, sim_.Chance(50) ? 8 : 64)) << 10;
   options.snapshots = {.chunk_bytes = 4 << 10, .slice_bytes = 512};
   options.hub.link = {.tokens = {.current = "secret", .previous = ""},
                       .hello_timeout_ms = 100,
@@ -142,7 +151,19 @@ void World::StartPrimary() {
   options.hub.max_output_bytes = 8 << 10;
   options.hub.zstd = sim_.Chance(50);
   options.hub.compressor.min_payload_bytes = 64;
-  primary_ = nullptr;
+  options.hub.feed = {.log_wait_ms = 3, .log_stuck_ms = 500};
+  options.hub.registry = {.max_away = 4,
+                          .away_ms = 500,
+                          .keep_every_ms = 20,
+                          .max_doublings = 3,
+                          .too_slow_wait_ms = 200,
+                          .forgiven_after_ms = 200};
+  if (sim_.Chance(60)) {
+    options.log = {.max_bytes = static_cast<size_t>(sim_.Between(16, 512)) << 10,
+                   .max_delay_us = sim_.Between(0, 30'000),
+                   .fail_percent = sim_.Chance(20) ? 5 : 0};
+  }
+  StopPrimary();
   primary_ = std::make_unique<SimulatedPrimary>(&sim_, options);
 }
 
@@ -220,7 +241,7 @@ void World::Fault() {
   if (choice <= 8) {
     StartReplica(index);
   } else if (choice <= 12) {
-    primary_ = nullptr;
+    StopPrimary();
     sim_.In(sim_.Between(1, 200'000), [this] {
       if (primary_ == nullptr) StartPrimary();
     });
@@ -355,17 +376,25 @@ TEST(SimulationTest, EveryReplicaConvergesAndNoReaderSeesHalfATransaction) {
     ASSERT_EQ(fault, "") << "TIDEMARK_SIMULATION_SEED=" << seed;
   }
   fmt::print(
-      "broken {}, backlog {}, snapshots {} (swapped in {}, dropped {}), damaged {}, overflows {}, "
-      "steps at a cut {}, records {}\n",
+      "broken {}, without snapshot {}, snapshots {} (swapped in {}, dropped {}), damaged {}, steps "
+      "at a cut {}, records {}; left live {}, returned {}, from the log {} + {}, frames from it "
+      "{}, "
+      "out of reach {}, overflowed in a snapshot {}\n",
       coverage.refused_or_broken, coverage.backlog_plans, coverage.snapshot_plans,
       coverage.snapshots_swapped_in, coverage.snapshots_dropped, coverage.damaged_messages,
-      coverage.overflows, coverage.steps_at_cut, coverage.applied_records);
+      coverage.steps_at_cut, coverage.applied_records, coverage.feeds.left_live,
+      coverage.feeds.returned, coverage.feeds.began_in_log, coverage.feeds.fell_to_log,
+      coverage.feeds.log_frames, coverage.feeds.out_of_reach, coverage.feeds.snapshot_overflows);
   if (only != 0 || runs < 100) return;
   EXPECT_GT(coverage.backlog_plans, 0u);
   EXPECT_GT(coverage.snapshots_swapped_in, 0u);
   EXPECT_GT(coverage.snapshots_dropped, 0u);
   EXPECT_GT(coverage.damaged_messages, 0u);
-  EXPECT_GT(coverage.overflows, 0u);
+  EXPECT_GT(coverage.feeds.left_live, 0u);
+  EXPECT_GT(coverage.feeds.returned, 0u);
+  EXPECT_GT(coverage.feeds.began_in_log, 0u);
+  EXPECT_GT(coverage.feeds.fell_to_log, 0u);
+  EXPECT_GT(coverage.feeds.out_of_reach, 0u);
   EXPECT_GT(coverage.steps_at_cut, 0u);
 }
 

@@ -3,10 +3,12 @@
 #ifndef TIDEMARK_REPLICATION_LINK_STREAM_PLAN_H_
 #define TIDEMARK_REPLICATION_LINK_STREAM_PLAN_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "base/ids.h"
+#include "replication/served_position.h"
 
 namespace tidemark::replication {
 
@@ -24,18 +26,11 @@ struct ReplicaPosition {
   std::vector<ShardPosition> shards;  // Indexed by the primary's shard.
 };
 
-// A history whose stream is, up to `fork` of each shard, a prefix of the one that descends from it.
-struct Ancestor {
-  HistoryId history;
-  Watermarks fork;
-
-  friend bool operator==(const Ancestor&, const Ancestor&) = default;
-};
-
 enum class CatchUpSource : uint8_t {
   kCurrent = 1,   // Nothing is missing.
   kBacklog = 2,   // The missing frames follow.
   kSnapshot = 3,  // Chunks follow, and live frames among them.
+  kSegments = 4,  // The missing frames follow, from the primary's log: as kBacklog to a replica.
 };
 
 struct ShardPlan {
@@ -44,17 +39,23 @@ struct ShardPlan {
   uint64_t entries = 0;  // kSnapshot: keys at that position.
 };
 
-// What follows Accept. Either every shard is kSnapshot or none.
+// What follows Accept. Either every shard is kSnapshot or none: a transaction may span a shard with
+// a snapshot and one that goes on from its frames, and until the snapshot is swapped in a reader
+// would see it half.
 struct StreamPlan {
   HistoryId history;
   std::vector<ShardPlan> shards;
   // Without a snapshot: the history that the replica's data is of, `history` or an ancestor of it.
   HistoryId continues = {};
-  // Of `history`, oldest first, as far as the primary names them. On the replica's side.
-  std::vector<Ancestor> ancestors = {};
+  std::vector<Ancestor> ancestors = {};  // Of `history`, oldest first: the newest of them.
 
   bool is_snapshot() const {
     return !shards.empty() && shards.front().source == CatchUpSource::kSnapshot;
+  }
+  bool uses_segments() const {
+    return std::any_of(shards.begin(), shards.end(), [](const ShardPlan& shard) {
+      return shard.source == CatchUpSource::kSegments;
+    });
   }
 };
 

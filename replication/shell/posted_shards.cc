@@ -30,6 +30,15 @@ Watermarks PostedShards::Emitted() const {
   return emitted;
 }
 
+Watermarks PostedShards::BacklogLow() const {
+  Watermarks low;
+  low.reserve(shards_.size());
+  for (const PublishingShard& shard : shards_) {
+    low.push_back(shard.publisher.published_backlog_low());
+  }
+  return low;
+}
+
 void PostedShards::OnEachShard(EachShard each, Done done) {
   struct Round {
     EachShard each;

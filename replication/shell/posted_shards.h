@@ -23,6 +23,7 @@ class PostedShards final : public ShardAccess {
   HistoryId history() const override { return history_; }
   bool Knows(HistoryId history) const override;
   Watermarks Emitted() const override;
+  Watermarks BacklogLow() const override;
   void OnEachShard(EachShard each, Done done) override;
   void AtCut(EachShard each, Done done) override;
 

@@ -19,6 +19,7 @@
 #include "base/log/log.h"
 #include "fmt/format.h"
 #include "replication/apply/shard_applier.h"
+#include "replication/link/logged_receiver.h"
 #include "replication/shell/primary_locator.h"
 
 namespace tidemark::replication {
@@ -70,7 +71,8 @@ class ReplicaClient::Core final : public LinkSocketOwner {
         calls_(std::move(calls)),
         applier_(WithShards(options.applier, keyspaces.size())),
         relay_(&applier_, options.relay_bytes),
-        link_(options.link, &relay_, LinkLoop::NowMs()),
+        logged_receiver_(&relay_),
+        link_(options.link, &logged_receiver_, LinkLoop::NowMs()),
         locator_(loop_.context()),
         resolver_(loop_.context()),
         tick_(loop_.context()) {
@@ -85,6 +87,13 @@ class ReplicaClient::Core final : public LinkSocketOwner {
     started_ = true;
     loop_.Post([this] { Serve(); });
     loop_.Start("primary link");
+  }
+  void Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys,
+             StreamLog* log) {
+    has_recovered_ = !start.shards.empty();
+    applier_.Begin(start, std::move(held), std::move(keys));
+    logged_receiver_.set_log(log);
+    log->set_on_change([this, loop = loop_.poster()] { loop.Post([this] { Serve(); }); });
   }
   void Stop();
   Ending Finish(wire::Goodbye::Code code);
@@ -146,6 +155,14 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   void HandOut(ApplyStep step);
   void OnStepDone(const StepRound& round);
   void Observe();
+  void ShowServed();
+  void ShowAge();
+  uint64_t LagRecords() const;
+  void ServeLog(int64_t now_ms);
+  bool WantsInput() const {
+    return applier_.wants_input() &&
+           (logged_receiver_.log() == nullptr || logged_receiver_.log()->wants_input());
+  }
   void NoteChanges(int64_t now_ms);
   void ArmTick();
   void RefreshStatus(int64_t now_ms);
@@ -156,8 +173,13 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   std::vector<std::unique_ptr<ShardApplier>> shards_;  // Each used on its shard's thread.
   Applier applier_;
   RelayBacklog relay_;
+  LoggedReceiver logged_receiver_;
   ReplicaLink link_;
+  uint64_t swapped_in_ = 0;     // Snapshots, as far as the log knows.
+  bool has_recovered_ = false;  // Begin() gave something to show.
   uint64_t apply_ns_ = 0;
+  std::vector<Ancestor> ancestors_;       // Of what is served.
+  HistoryId shown_history_;               // As the board knows it.
   absl::AnyInvocable<void()> on_synced_;  // Null once called.
   bool started_ = false;
   std::shared_ptr<std::promise<void>> stopped_;  // Set while stopping.
@@ -196,7 +218,11 @@ class ReplicaClient::Core final : public LinkSocketOwner {
 void ReplicaClient::Core::Serve() {
   const int64_t now_ms = LinkLoop::NowMs();
   HandOutSteps(now_ms);
-  if (applier_.TakeAppliedMoved()) link_.OnApplied(applier_.AckableApplied(), now_ms);
+  const bool applied_moved = applier_.TakeAppliedMoved();
+  if (applied_moved) link_.OnApplied(applier_.AckableApplied(), now_ms);
+  if (applied_moved || applier_.history() != shown_history_) ShowServed();
+  ShowAge();
+  if (logged_receiver_.log() != nullptr) ServeLog(now_ms);
   ServeConnection(now_ms);
   TellOwner();
   FinishIfDone();
@@ -226,6 +252,15 @@ void ReplicaClient::Core::FinishIfDone() {
   std::exchange(finishing_, nullptr)->set_value(std::move(ending));
 }
 
+void ReplicaClient::Core::ServeLog(int64_t now_ms) {
+  StreamLog& log = *logged_receiver_.log();
+  if (std::exchange(swapped_in_, applier_.counters().snapshots_swapped_in) != swapped_in_) {
+    log.OnServed();
+  }
+  log.OnTurnEnd();
+  if (const Watermarks durable = log.Durable(); !durable.empty()) link_.OnDurable(durable, now_ms);
+}
+
 // --- The connection ---
 
 void ReplicaClient::Core::ServeConnection(int64_t now_ms) {
@@ -242,7 +277,7 @@ void ReplicaClient::Core::ServeConnection(int64_t now_ms) {
     resolver_.cancel();
   }
   if (attempting && !connecting_) Connect();
-  if (socket_ != nullptr && reading_ != applier_.wants_input()) {
+  if (socket_ != nullptr && reading_ != WantsInput()) {
     reading_ = !reading_;
     reading_ ? link_.OnReadingResumed(now_ms) : link_.OnReadingPaused(now_ms);
     socket_->SetReading(reading_);
@@ -310,6 +345,8 @@ void ReplicaClient::Core::HandOutSteps(int64_t now_ms) {
 void ReplicaClient::Core::HandOut(ApplyStep step) {
   const auto round = std::make_shared<StepRound>();
   round->step = std::move(step);
+  // Before a reader can see any of it.
+  if (!round->step.to_staging) ShowServed();
   round->slices.resize(shards_.size());
   round->results.resize(shards_.size());
   round->nanos.resize(shards_.size());
@@ -361,13 +398,45 @@ void ReplicaClient::Core::Observe() {
       Observer observer = std::move(observers_.front());
       observers_.pop_front();
       observing_ = false;
-      observer.done(applier_.history(), applier_.applied());
+      observer.done(applier_.position());
       Serve();
     });
   });
 }
 
 // --- Time and what others see ---
+
+void ReplicaClient::Core::ShowServed() {
+  if (options_.served == nullptr) return;
+  ServedPosition position;
+  position.history = shown_history_ = applier_.history();
+  // A plan that waits for its snapshot says nothing of what is served.
+  if (link_.plan().history == position.history) ancestors_ = link_.plan().ancestors;
+  position.ancestors = ancestors_;
+  position.reached = applier_.applied();
+  position.shown_history = applier_.swapping() ? link_.plan().history : position.history;
+  position.shown = applier_.swapping() ? applier_.staged() : applier_.Shown();
+  options_.served->Show(std::move(position));
+}
+
+void ReplicaClient::Core::ShowAge() {
+  if (options_.served == nullptr) return;
+  options_.served->ShowAge(link_.current_as_of_ms(), LagRecords());
+}
+
+// Known to be emitted there, and not applied here.
+uint64_t ReplicaClient::Core::LagRecords() const {
+  const Watermarks& emitted = link_.emitted();
+  const Watermarks applied = applier_.AckableApplied();
+  if (applied.size() != emitted.size()) return 0;
+  uint64_t lag = 0;
+  for (size_t i = 0; i < applied.size(); ++i) {
+    // What has come since the last heartbeat was emitted, too.
+    const Sequence known = std::max(emitted[i], link_.received()[i]);
+    if (known > applied[i]) lag += known.value() - applied[i].value();
+  }
+  return lag;
+}
 
 void ReplicaClient::Core::ArmTick() {
   int64_t at_ms = link_.NextDeadlineMs();
@@ -384,7 +453,12 @@ void ReplicaClient::Core::ArmTick() {
 }
 
 void ReplicaClient::Core::NoteChanges(int64_t now_ms) {
-  if (applier_.synced() && on_synced_ != nullptr) std::exchange(on_synced_, nullptr)();
+  // What was recovered is shown at once where the primary cannot say how old it is.
+  const bool answered = link_.state() == ReplicaLink::State::kSnapshot ||
+                        link_.state() == ReplicaLink::State::kStreaming ||
+                        !link_.last_failure().ok();
+  const bool shows = applier_.synced() || (has_recovered_ && answered);
+  if (shows && on_synced_ != nullptr) std::exchange(on_synced_, nullptr)();
   const uint64_t discarded = link_.counters().discarded_records;
   if (std::exchange(logged_discarded_, discarded) != discarded) {
     Log(LogLevel::kWarning, DiscardedText(link_.discarded()));
@@ -417,14 +491,7 @@ void ReplicaClient::Core::RefreshStatus(int64_t now_ms) {
   status.received = link_.received();
   status.applied = applier_.applied();
   status.primary_emitted = link_.emitted();
-  const Watermarks applied = applier_.AckableApplied();
-  if (applied.size() == status.primary_emitted.size()) {
-    for (size_t i = 0; i < applied.size(); ++i) {
-      if (status.primary_emitted[i] > applied[i]) {
-        status.lag_records += status.primary_emitted[i].value() - applied[i].value();
-      }
-    }
-  }
+  status.lag_records = LagRecords();
   if (link_.last_heard_ms() > 0) status.silent_ms = now_ms - link_.last_heard_ms();
   if (link_.current_as_of_ms() > 0) status.stale_ms = now_ms - link_.current_as_of_ms();
   status.last_failure = Text(link_.last_failure());
@@ -469,6 +536,10 @@ ReplicaClient::ReplicaClient(const Options& options, std::vector<cache::Keyspace
 
 ReplicaClient::~ReplicaClient() = default;
 
+void ReplicaClient::Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys,
+                          StreamLog* log) {
+  core_->Begin(start, std::move(held), std::move(keys), log);
+}
 void ReplicaClient::Start(absl::AnyInvocable<void()> on_synced) {
   core_->Start(std::move(on_synced));
 }

@@ -20,7 +20,9 @@
 #include "replication/apply/applier.h"
 #include "replication/link/relay_backlog.h"
 #include "replication/link/replica_link.h"
+#include "replication/shell/served_board.h"
 #include "replication/shell/shard_calls.h"
+#include "replication/stream_log.h"
 
 namespace tidemark::replication {
 
@@ -30,7 +32,8 @@ class ReplicaClient {
     std::string primary_host;  // A name or an address.
     uint16_t primary_port = 0;
     ReplicaLink::Options link;
-    Applier::Options applier;  // own_shards is set from the keyspaces.
+    Applier::Options applier;       // own_shards is set from the keyspaces.
+    ServedBoard* served = nullptr;  // Borrowed; is shown how far what is served has come.
     // Of the newest frames, for those who follow this node once it is promoted; 0: none are kept.
     size_t relay_bytes = 0;
     // What is at primary_host:primary_port may be the port of the primary's clients: ask there
@@ -46,7 +49,13 @@ class ReplicaClient {
   ReplicaClient(const Options& options, std::vector<cache::Keyspace*> keyspaces, ShardCalls calls);
   ~ReplicaClient();  // Stops.
 
-  // `on_synced` is called once, when what is served is the primary's for the first time.
+  // What the shards hold already, recovered from a log of this node's own, and that log, which is
+  // borrowed and gets the stream that comes. Before Start(). See Applier::Begin().
+  void Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys,
+             StreamLog* log);
+
+  // `on_synced` is called once, when what is served is the primary's for the first time; or, if
+  // Begin() gave something to show, once the primary has answered or cannot be reached.
   void Start(absl::AnyInvocable<void()> on_synced);
   // Says goodbye and ends the thread. Idempotent.
   void Stop();
@@ -75,9 +84,9 @@ class ReplicaClient {
   bool FreeSome(ShardId shard, size_t max_entries);
 
   // Runs `each` on every shard's thread at one cut of the keyspace that no step is half through,
-  // then `done` with the history and the applied watermarks of that cut, on the link thread. Any
+  // then `done` with the history and the applied position of that cut, on the link thread. Any
   // thread.
-  using Observed = absl::AnyInvocable<void(HistoryId, Watermarks)>;
+  using Observed = absl::AnyInvocable<void(const ReplicaPosition&)>;
   void ObserveAtCut(std::function<void(ShardId)> each, Observed done);
 
   struct Status {

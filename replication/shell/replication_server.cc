@@ -16,6 +16,7 @@
 #include "base/link/link_socket.h"
 #include "base/log/log.h"
 #include "fmt/format.h"
+#include "replication/shell/posted_archive.h"
 #include "replication/shell/posted_shards.h"
 
 namespace tidemark::replication {
@@ -46,11 +47,14 @@ std::string_view Text(const absl::Status& status) {
 // Everything but the public functions runs on the link thread.
 class ReplicationServer::Core final : public LinkWaker {
  public:
-  Core(const Options& options, std::vector<PublishingShard> shards, ShardCalls calls)
+  Core(const Options& options, std::vector<PublishingShard> shards, ShardCalls calls,
+       BlockingArchive* archive)
       : options_(options),
         shards_(options.history, IdsOf(options.ancestors), std::move(shards), std::move(calls),
                 loop_.poster()),
-        hub_(HubOptions(options), &shards_, this),
+        archive_(archive == nullptr ? nullptr
+                                    : std::make_unique<PostedArchive>(archive, loop_.poster())),
+        hub_(HubOptions(options), &shards_, this, archive_.get()),
         tick_(loop_.context()),
         gather_(loop_.context()) {}
   ~Core() override { Stop(std::nullopt); }
@@ -63,7 +67,7 @@ class ReplicationServer::Core final : public LinkWaker {
     loop_.Post([this, tokens = std::move(tokens)] { hub_.set_tokens(tokens); });
   }
   void WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
-               PrimaryHub::WaitCallback callback);
+               PrimaryHub::WaitCallback callback, AckKind kind);
   Status status() const {
     std::lock_guard lock(status_mutex_);
     return status_;
@@ -119,6 +123,7 @@ class ReplicationServer::Core final : public LinkWaker {
   const Options options_;
   LinkLoop loop_;
   PostedShards shards_;
+  const std::unique_ptr<PostedArchive> archive_;  // Null: none.
   PrimaryHub hub_;
   std::unique_ptr<LinkListener> listener_;
   std::map<uint64_t, std::unique_ptr<Connection>> connections_;  // By the session's id.
@@ -152,6 +157,7 @@ absl::Status ReplicationServer::Core::Start() {
   listener_ = *std::move(listener);
   port_ = listener_->port();
   started_ = true;
+  if (archive_ != nullptr) archive_->Start();
   loop_.Start("replicas");
   return absl::OkStatus();
 }
@@ -188,7 +194,9 @@ void ReplicationServer::Core::Announce(Connection* connection) {
   Log(LogLevel::kInfo,
       fmt::format("replica {} (node {}) joined: {}", connection->session->id(),
                   link.identity().node_id,
-                  link.plan().is_snapshot() ? "it gets a snapshot" : "it continues its stream"));
+                  link.plan().is_snapshot()     ? "it gets a snapshot"
+                  : link.plan().uses_segments() ? "it continues its stream from the log"
+                                                : "it continues its stream"));
 }
 
 void ReplicationServer::Core::Sweep() {
@@ -201,8 +209,12 @@ void ReplicationServer::Core::Sweep() {
       continue;
     }
     if (connection.announced) {
-      Log(LogLevel::kInfo, fmt::format("replica {} (node {}) left: {}", connection.session->id(),
-                                       link.identity().node_id, Text(link.cause())));
+      // It fell out of reach of all but a snapshot: the operator may want to give it more room.
+      const bool out_of_reach = absl::IsOutOfRange(connection.session->feed_failure()) ||
+                                absl::IsResourceExhausted(connection.session->feed_failure());
+      Log(out_of_reach ? LogLevel::kWarning : LogLevel::kInfo,
+          fmt::format("replica {} (node {}) left: {}", connection.session->id(),
+                      link.identity().node_id, Text(link.cause())));
     } else {
       ++refused_;
       if (const auto held_back = refusal_log_.Allow(Clock::System().MonotonicNanos())) {
@@ -267,12 +279,12 @@ void ReplicationServer::Core::OnTick() {
 }
 
 void ReplicationServer::Core::WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
-                                      PrimaryHub::WaitCallback callback) {
-  loop_.Post([this, target = std::move(target), replicas, timeout_ms,
+                                      PrimaryHub::WaitCallback callback, AckKind kind) {
+  loop_.Post([this, target = std::move(target), replicas, timeout_ms, kind,
               callback = std::move(callback)]() mutable {
     const int64_t now_ms = LinkLoop::NowMs();
     hub_.WaitFor(target, replicas, timeout_ms == 0 ? kNever : now_ms + timeout_ms,
-                 std::move(callback), now_ms);
+                 std::move(callback), now_ms, kind);
     ArmTick();
   });
 }
@@ -294,6 +306,7 @@ void ReplicationServer::Core::Stop(std::optional<PrimaryHub::NewPrimary> moved) 
   loop_.Post([this, stopped, moved = std::move(moved)] { BeginStop(stopped, moved); });
   done.wait_for(std::chrono::milliseconds(options_.stop_timeout_ms));
   loop_.Stop();
+  if (archive_ != nullptr) archive_->Stop();
   connections_.clear();
   listener_.reset();
 }
@@ -317,7 +330,11 @@ void ReplicationServer::Core::RefreshStatus(int64_t now_ms) {
   status_due_ = false;
   Status status;
   status.replicas = hub_.Status(now_ms);
+  status.away = hub_.registry().away();
   status.sent = hub_.sent();
+  status.feeds = hub_.feeds();
+  status.positions_lost = hub_.registry().lost_total();
+  status.refused_too_slow = hub_.registry().refused_too_slow();
   status.compression = hub_.compression();
   status.refused = refused_;
   for (const ReplicaSession* session : hub_.sessions()) {
@@ -333,8 +350,8 @@ void ReplicationServer::Core::RefreshStatus(int64_t now_ms) {
 }
 
 ReplicationServer::ReplicationServer(const Options& options, std::vector<PublishingShard> shards,
-                                     ShardCalls calls)
-    : core_(std::make_unique<Core>(options, std::move(shards), std::move(calls))) {}
+                                     ShardCalls calls, BlockingArchive* archive)
+    : core_(std::make_unique<Core>(options, std::move(shards), std::move(calls), archive)) {}
 
 ReplicationServer::~ReplicationServer() = default;
 
@@ -351,8 +368,8 @@ uint16_t ReplicationServer::port() const { return core_->port(); }
 void ReplicationServer::SetTokens(LinkTokens tokens) { core_->SetTokens(std::move(tokens)); }
 
 void ReplicationServer::WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
-                                absl::AnyInvocable<void(int)> callback) {
-  core_->WaitFor(std::move(target), replicas, timeout_ms, std::move(callback));
+                                absl::AnyInvocable<void(int)> callback, AckKind kind) {
+  core_->WaitFor(std::move(target), replicas, timeout_ms, std::move(callback), kind);
 }
 
 ReplicationServer::Status ReplicationServer::status() const { return core_->status(); }

@@ -1,6 +1,9 @@
 // ReplicationServer is a primary's link thread: it listens for replicas and serves each with
 // PrimaryHub.
 //
+// Replicas that fell behind its memory are fed from a BlockingArchive, the log on disk, which is
+// read on a second thread.
+//
 // It reaches the shards through ShardCalls only, and they reach it through their subscribers. A
 // replica's frames leave in gathered writes; under load at most one round of writes starts each
 // `gather_us`, so that a link thread that shares a core with a shard takes many turns' frames at
@@ -23,6 +26,7 @@
 #include "absl/status/status.h"
 #include "base/ids.h"
 #include "replication/link/primary_hub.h"
+#include "replication/shell/blocking_archive.h"
 #include "replication/shell/shard_calls.h"
 
 namespace tidemark::replication {
@@ -39,8 +43,10 @@ class ReplicationServer {
     int64_t stop_timeout_ms = 2'000;  // For replicas to get what is emitted, and the goodbye.
   };
   // `shards` are reached on their own threads by `calls`. Those threads run while Stop() does, and
-  // have ended before this object is destroyed: a shard may be about to wake it.
-  ReplicationServer(const Options& options, std::vector<PublishingShard> shards, ShardCalls calls);
+  // have ended before this object is destroyed: a shard may be about to wake it. `archive`, null if
+  // there is none, is borrowed; it is used until the end of Stop().
+  ReplicationServer(const Options& options, std::vector<PublishingShard> shards, ShardCalls calls,
+                    BlockingArchive* archive = nullptr);
   ~ReplicationServer();  // Stops.
 
   // Binds, and starts the thread. Unavailable: the port cannot be had, and why.
@@ -59,16 +65,20 @@ class ReplicationServer {
   // Connections that come from now on are admitted by these; those that are there stay.
   void SetTokens(LinkTokens tokens);
 
-  // Calls back with the number of replicas that have applied `target` (0 in a shard: nothing to
-  // wait for), once that is at least `replicas`, or after `timeout_ms` (0: never give up). Dropped
-  // at Stop().
+  // Calls back with the number of replicas that have applied `target`, or have it on disk (0 in a
+  // shard: nothing to wait for), once that is at least `replicas`, or after `timeout_ms` (0: never
+  // give up); with PrimaryHub::kStopped if Stop() begins first.
   void WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
-               absl::AnyInvocable<void(int covering)> callback);
+               absl::AnyInvocable<void(int covering)> callback, AckKind kind = AckKind::kApplied);
 
   struct Status {
     std::vector<ReplicaStatus> replicas;
     Watermarks acked;  // What every replica whose stream runs has applied; empty: there is none.
+    std::vector<ReplicaRegistry::Away> away;  // Known, and not connected.
     PrimaryLink::Counters sent;
+    FeedCounters feeds;
+    uint64_t positions_lost = 0;  // What a replica lacked, the archive gave up.
+    uint64_t refused_too_slow = 0;
     FrameCompressor::Stats compression;
     uint64_t refused = 0;  // Connections closed before a stream began.
   };

@@ -46,7 +46,7 @@ absl::Status DumpFrame(const Frame& frame, const Place& place, const DumpOptions
     Json json;
     json["history"] = fmt::format("{:016x}", frame.history().value());
     json["segment"] = place.segment;
-    json["offset"] = place.offset;
+    json["segment_offset"] = place.offset;
     json["shard"] = frame.shard().value();
     json["sequence"] = sequence.value();
     json["sealed_at_ms"] = frame.sealed_at_ms();

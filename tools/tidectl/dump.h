@@ -1,8 +1,9 @@
 // The records of a data directory as JSON, one object a line.
 //
-// Of the log: history, segment, offset, shard, sequence, sealed_at_ms, op, then what the record
-// says; "transaction" on the records of one that spans shards, not only on its marker; "void" on
-// those beyond the end of their history, which no reader takes.
+// Of the log: history, segment, segment_offset (of the frame), shard, sequence, sealed_at_ms, op,
+// then what the record says, in the fields that a change feed has; "transaction" on the records of
+// one that spans shards, not only on its marker; "void" on those beyond the end of their history,
+// which no reader takes.
 
 #ifndef TIDEMARK_TOOLS_TIDECTL_DUMP_H_
 #define TIDEMARK_TOOLS_TIDECTL_DUMP_H_

@@ -54,6 +54,7 @@ int Status(const Arguments& arguments, Links& links) {
     for (NodeLink& link : links) {
       nodes.push_back({.name = link.name(), .watermarks = link.Watermarks()});
       failed |= !nodes.back().watermarks.ok();
+      if (nodes.back().watermarks.ok()) nodes.back().info = link.Info().value_or("");
     }
     return StatusTable(nodes);
   });

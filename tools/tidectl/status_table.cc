@@ -7,6 +7,8 @@
 #include <numeric>
 #include <string_view>
 
+#include "tools/tidectl/top_table.h"
+
 namespace tidemark::tidectl {
 namespace {
 
@@ -50,6 +52,15 @@ std::string NodeRow(const NodeStatus& node, const NodeWatermarks* primary) {
                      ShortHistory(marks.history), marks.shards, lag, VectorText(marks.position()));
 }
 
+std::string PressureLine(const NodeStatus& node) {
+  const std::string_view state = InfoField(node.info, "pressure_state").value_or("");
+  if (state.empty() || state == "normal") return "";
+  const bool stalled = InfoField(node.info, "pressure_stalled") == "1";
+  return fmt::format("\n{} is {} by {}{}\n", node.name, state,
+                     InfoField(node.info, "pressure_cause").value_or("?"),
+                     stalled ? ", which stands still: writes are refused" : "");
+}
+
 }  // namespace
 
 std::string VectorText(const Vector& vector) {
@@ -74,6 +85,7 @@ std::string StatusTable(std::span<const NodeStatus> nodes) {
                          VectorText(replica.acked));
     }
   }
+  for (const NodeStatus& node : nodes) out += PressureLine(node);
   return out;
 }
 

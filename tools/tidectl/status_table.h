@@ -14,9 +14,11 @@ namespace tidemark::tidectl {
 struct NodeStatus {
   std::string name;  // HOST:PORT.
   absl::StatusOr<NodeWatermarks> watermarks;
+  std::string info = {};  // INFO's text; empty: not asked, or not answered.
 };
 
-// A row for each node, then one for each replica that a primary knows.
+// A row for each node, then one for each replica that a primary knows, then a line for each node
+// under pressure with what it is under pressure by.
 std::string StatusTable(std::span<const NodeStatus> nodes);
 
 // "[12 9]"; of more than eight shards, how many and their sum.

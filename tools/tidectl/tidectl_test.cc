@@ -170,6 +170,19 @@ TEST(StatusTableTest, LagIsMeasuredAgainstThePrimary) {
   EXPECT_THAT(table, testing::ContainsRegex("x:1 +Connection refused\n"));
 }
 
+TEST(StatusTableTest, ANodeUnderPressureIsNamedWithItsCause) {
+  const auto line = [](std::string info) {
+    const std::string table = StatusTable(
+        std::vector{NodeStatus{.name = "p:1", .watermarks = NodeWatermarks(), .info = info}});
+    return table.substr(std::min(table.size(), table.rfind("\np:1 is")));
+  };
+  EXPECT_EQ(line("pressure_state:normal\r\npressure_cause:\r\n"), "");
+  EXPECT_EQ(line("pressure_state:throttled\r\npressure_cause:log_bytes\r\n"),
+            "\np:1 is throttled by log_bytes\n");
+  EXPECT_EQ(line("pressure_state:suspended\r\npressure_cause:log_bytes\r\npressure_stalled:1\r\n"),
+            "\np:1 is suspended by log_bytes, which stands still: writes are refused\n");
+}
+
 TEST(TopTableTest, FieldsOfInfoAreFoundByTheirWholeName) {
   const std::string info =
       "# Server\r\nrole:master\r\nconnected_clients:7\r\ndb0:keys=12,expires=0\r\n";

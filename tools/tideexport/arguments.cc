@@ -45,6 +45,8 @@ absl::Status ApplyFlag(std::string_view flag, Arguments* arguments) {
     arguments->token = value;
   } else if (name == "--resume" && !value.empty()) {
     arguments->resume_file = value;
+  } else if (name == "--output" && !value.empty()) {
+    arguments->output_file = value;
   } else if (name == "--consumer") {
     if (!wal::IsConsumerName(value)) {
       return Wrong(fmt::format("'{}' is no consumer's name: 1 to 64 of A-Z a-z 0-9 . _ -", value));
@@ -76,6 +78,9 @@ absl::StatusOr<Arguments> ParseArguments(std::span<const char* const> words) {
     if (!parsed.ok()) return parsed;
   }
   if (arguments.host.empty()) return Wrong("which node? HOST:PORT");
+  if (!arguments.output_file.empty() && arguments.resume_file.empty()) {
+    return Wrong("--output=FILE needs --resume=FILE, which says how much of it is good");
+  }
   return arguments;
 }
 
@@ -88,14 +93,16 @@ Connections that break are made again; no change is printed twice or left out.
   --consumer=NAME    whose place the node keeps (default: tideexport)
   --token=TOKEN      the node's export_token (default: $TIDEEXPORT_TOKEN)
   --resume=FILE      keep the position in FILE, and go on from it
+  --output=FILE      append the lines to FILE instead of printing them; needs --resume
   --from-now         without a position: only what comes from now on (default)
   --from-beginning   ... every change that the node ever made, if its log still has them
   --from-snapshot    ... the newest snapshot's entries, then every change since
   --until-current    leave once everything that is durable now has been printed
   --listen           wait at HOST:PORT for the node to connect (its export_mode=connect)
 
-Lines are flushed before the position is written: after a crash of tideexport itself, lines may come
-again, with the same history, shard and sequence.
+After a crash of tideexport itself, lines on standard output may come again, with the same history,
+shard and sequence. In the file of --output every line is once: what a crash left behind the position
+is cut when it starts again.
 
 Exit status: 0 when told to leave; 1 if the node refuses, or a position is lost; 64 for bad arguments.
 )";

@@ -20,6 +20,7 @@ struct Arguments {
   std::string consumer = "tideexport";
   std::string token;
   std::string resume_file;  // Empty: none.
+  std::string output_file;  // Empty: standard output. Else there is a resume file.
   wal::ExportStart::From from = wal::ExportStart::From::kNow;
   bool until_current = false;  // Leave once what is durable now has been printed.
 };

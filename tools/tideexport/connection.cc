@@ -12,8 +12,6 @@
 namespace tidemark::tideexport {
 namespace {
 
-constexpr size_t kReadBytes = 256 << 10;
-
 absl::Status Failed(std::string_view what) {
   return absl::UnavailableError(fmt::format("{}: {}", what, std::strerror(errno)));
 }

@@ -17,6 +17,8 @@ namespace tidemark::tideexport {
 
 class Connection {
  public:
+  static constexpr size_t kReadBytes = 256 << 10;  // What one Read() returns at most.
+
   // Tries every address that the name has.
   static absl::StatusOr<std::unique_ptr<Connection>> Dial(const std::string& host,
                                                           const std::string& port);

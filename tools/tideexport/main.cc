@@ -21,8 +21,8 @@
 #include "base/link/backoff.h"
 #include "tools/tideexport/arguments.h"
 #include "tools/tideexport/change_json.h"
+#include "tools/tideexport/change_store.h"
 #include "tools/tideexport/connection.h"
-#include "tools/tideexport/resume_file.h"
 #include "wal/export/export_consumer.h"
 
 namespace tidemark::tideexport {
@@ -30,6 +30,9 @@ namespace {
 
 constexpr int kExitUsage = 64;
 constexpr int kReadTimeoutMs = 200;
+// While more waits to be read, a position is stored for so many bytes of lines: each costs the disk
+// some flushes.
+constexpr uint64_t kCommitBytes = 4 << 20;
 
 volatile std::sig_atomic_t told_to_leave = 0;
 
@@ -48,21 +51,17 @@ void Tell(const absl::Status& status) {
 class Exporter {
  public:
   explicit Exporter(const Arguments& arguments)
-      : arguments_(arguments), start_{.from = arguments.from, .position = {}} {}
+      : arguments_(arguments),
+        store_({.output_file = arguments.output_file, .resume_file = arguments.resume_file}) {}
 
-  absl::Status LoadResumeFile() {
-    if (arguments_.resume_file.empty()) return absl::OkStatus();
-    absl::StatusOr<std::optional<wal::ExportPosition>> position =
-        LoadPosition(arguments_.resume_file);
-    if (!position.ok()) return position.status();
-    if (position->has_value()) Remember(**std::move(position));
-    return absl::OkStatus();
-  }
+  absl::Status Open() { return store_.Open(); }
 
   absl::Status Serve(Connection& connection) {
+    // Of a snapshot that broke off, say: it begins anew.
+    if (const absl::Status back = store_.Rollback(); !back.ok()) return back;
     wal::ExportConsumer consumer({.name = arguments_.consumer,
                                   .token = arguments_.token,
-                                  .start = start_,
+                                  .start = Start(),
                                   .dialled = arguments_.listen},
                                  NowMs());
     while (true) {
@@ -72,12 +71,15 @@ class Exporter {
       absl::StatusOr<std::string_view> input = connection.Read(kReadTimeoutMs);
       if (!input.ok()) return input.status();
       moved = Take(consumer, *input);
+      if (moved.ok() && Pauses(*input)) moved = Commit(consumer);
       if (!moved.ok()) {
+        store_.Commit().IgnoreError();  // `moved` says more.
         Flush(consumer, connection).IgnoreError();
         return moved;
       }
       consumer.Tick(NowMs());
     }
+    if (const absl::Status committed = Commit(consumer); !committed.ok()) return committed;
     consumer.Close("told to leave");
     return Flush(consumer, connection);
   }
@@ -86,8 +88,9 @@ class Exporter {
   int64_t retry_after_ms() const { return retry_after_ms_; }
 
  private:
-  void Remember(wal::ExportPosition position) {
-    start_ = {.from = wal::ExportStart::From::kPosition, .position = std::move(position)};
+  wal::ExportStart Start() const {
+    if (!store_.position()) return {.from = arguments_.from, .position = {}};
+    return {.from = wal::ExportStart::From::kPosition, .position = *store_.position()};
   }
 
   static absl::Status Flush(wal::ExportConsumer& consumer, Connection& connection) {
@@ -101,34 +104,39 @@ class Exporter {
     return absl::OkStatus();
   }
 
-  // Prints what came, then says so to the file and the node.
+  // Whether this is a good moment to store the position: nothing more waits, or much is unstored.
+  bool Pauses(std::string_view input) const {
+    return input.size() < Connection::kReadBytes || store_.uncommitted_bytes() >= kCommitBytes;
+  }
+
+  // Stores how far we came, and only then tells the node, which may forget it.
+  absl::Status Commit(wal::ExportConsumer& consumer) {
+    if (!dirty_ || !consumer.has_cursor()) return absl::OkStatus();
+    dirty_ = false;
+    if (const absl::Status stored = store_.Commit(); !stored.ok()) return stored;
+    consumer.Acknowledge(NowMs());
+    return absl::OkStatus();
+  }
+
+  // Prints what came.
   absl::Status Take(wal::ExportConsumer& consumer, std::string_view input) {
     std::string lines;
     absl::Status ended;
-    bool moved = false;
+    // Whether the lines lead to a position: a goodbye right behind them does not take it away.
+    bool has_cursor = false;
     while (ended.ok()) {
       wal::ExportEvent event;
       const absl::StatusOr<bool> got = consumer.Next(&input, &event, NowMs());
       if (!got.ok()) return got.status();
       if (!*got) break;
-      moved = true;
+      dirty_ = true;
+      has_cursor = has_cursor || consumer.has_cursor();
       const absl::Status appended = AppendJson(event, &lines);
       if (!appended.ok()) return appended;
       ended = Judge(event, consumer);
     }
-    if (!lines.empty() && (std::fwrite(lines.data(), 1, lines.size(), stdout) != lines.size() ||
-                           std::fflush(stdout) != 0)) {
-      return absl::FailedPreconditionError("cannot write the changes");
-    }
-    if (moved && consumer.has_cursor()) {
-      if (!arguments_.resume_file.empty() && (start_.from != wal::ExportStart::From::kPosition ||
-                                              start_.position != consumer.cursor())) {
-        const absl::Status saved = SavePosition(arguments_.resume_file, consumer.cursor());
-        if (!saved.ok()) return absl::FailedPreconditionError(saved.message());
-      }
-      Remember(consumer.cursor());
-      consumer.Acknowledge(NowMs());
-    }
+    if (const absl::Status written = store_.Append(lines); !written.ok()) return written;
+    if (has_cursor) store_.Keep(consumer.cursor());
     return ended;
   }
 
@@ -187,10 +195,11 @@ class Exporter {
   }
 
   const Arguments& arguments_;
-  wal::ExportStart start_;  // Of the next connection.
+  ChangeStore store_;
   wal::ExportPosition target_;
   bool done_ = false;
   bool streamed_ = false;
+  bool dirty_ = false;  // Something came since the last Commit().
   int64_t retry_after_ms_ = 0;
 };
 
@@ -213,7 +222,7 @@ int Run(std::span<const char* const> words) {
   if (arguments->token.empty() && token != nullptr) arguments->token = token;
 
   Exporter exporter(*arguments);
-  absl::Status status = exporter.LoadResumeFile();
+  absl::Status status = exporter.Open();
   absl::StatusOr<int> listener = -1;
   if (status.ok() && arguments->listen) {
     listener = Connection::Listen(arguments->host, arguments->port);

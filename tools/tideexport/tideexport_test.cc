@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "base/format/record.h"
 #include "tools/tideexport/arguments.h"
 #include "tools/tideexport/change_json.h"
+#include "tools/tideexport/change_store.h"
 #include "tools/tideexport/resume_file.h"
 
 namespace tidemark::tideexport {
@@ -39,6 +42,7 @@ TEST(TideexportTest, BadArgumentsAreRefused) {
   EXPECT_FALSE(Parse({"host:1", "host:2"}).ok());
   EXPECT_FALSE(Parse({"host:1", "--consumer=a b"}).ok());
   EXPECT_FALSE(Parse({"host:1", "--nothing"}).ok());
+  EXPECT_FALSE(Parse({"host:1", "--output=x"}).ok()) << "without --resume";
 }
 
 // One frame with every op, from sequence 5.
@@ -92,25 +96,90 @@ TEST(TideexportTest, WhatWasSeenIsNotPrintedAgain) {
 
 class ResumeFileTest : public testing::Test {
  protected:
-  ~ResumeFileTest() override { std::remove(path_.c_str()); }
+  ~ResumeFileTest() override {
+    std::remove(path_.c_str());
+    std::remove(output_.c_str());
+  }
+  std::string Output() const {
+    std::ifstream file(output_);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  ChangeStore::Options WithOutput() const { return {.output_file = output_, .resume_file = path_}; }
+
   const std::string path_ = testing::TempDir() + "tideexport_position";
+  const std::string output_ = testing::TempDir() + "tideexport_output";
 };
 
-TEST_F(ResumeFileTest, ThePositionComesBack) {
-  EXPECT_FALSE(LoadPosition(path_).value().has_value());
+wal::ExportPosition At(uint64_t sequence) {
+  return {.history = HistoryId(7), .sequences = {Sequence(sequence)}};
+}
+
+TEST_F(ResumeFileTest, TheCheckpointComesBack) {
+  EXPECT_FALSE(LoadCheckpoint(path_).value().has_value());
   const wal::ExportPosition position{.history = HistoryId(~uint64_t{0}),
                                      .sequences = {Sequence(~uint64_t{0}), Sequence(3)}};
-  ASSERT_TRUE(SavePosition(path_, position).ok());
-  EXPECT_EQ(LoadPosition(path_).value(), position);
+  for (const Checkpoint& checkpoint :
+       {Checkpoint{.position = position, .output_bytes = std::nullopt},
+        Checkpoint{.position = position, .output_bytes = 12},
+        Checkpoint{.position = std::nullopt, .output_bytes = 0}}) {
+    ASSERT_TRUE(SaveCheckpoint(path_, checkpoint).ok());
+    EXPECT_EQ(LoadCheckpoint(path_).value(), checkpoint);
+  }
 }
 
 TEST_F(ResumeFileTest, AnythingElseIsRefused) {
-  for (const char* text : {"", "{}", "[]", R"({"history": "x", "positions": [1]})",
-                           R"({"history": "0", "positions": [1]})",
-                           R"({"history": "7", "positions": [-1]})", R"({"history": 7})"}) {
+  for (const char* text :
+       {"", "{}", "[]", R"({"history": "x", "positions": [1]})",
+        R"({"history": "0", "positions": [1]})", R"({"history": "7", "positions": [-1]})",
+        R"({"history": 7})", R"({"history": 7, "output_bytes": 1})", R"({"output_bytes": -1})"}) {
     std::ofstream(path_) << text;
-    EXPECT_FALSE(LoadPosition(path_).ok()) << text;
+    EXPECT_FALSE(LoadCheckpoint(path_).ok()) << text;
   }
+}
+
+TEST_F(ResumeFileTest, WhatACrashLeftBehindThePositionIsCut) {
+  {
+    ChangeStore store(WithOutput());
+    ASSERT_TRUE(store.Open().ok());
+    ASSERT_TRUE(store.Append("one\n").ok());
+    store.Keep(At(1));
+    ASSERT_TRUE(store.Commit().ok());
+    ASSERT_TRUE(store.Append("two\nthr").ok());
+    store.Keep(At(2));
+  }  // As a crash: nothing was committed.
+  EXPECT_EQ(Output(), "one\ntwo\nthr");
+  ChangeStore store(WithOutput());
+  ASSERT_TRUE(store.Open().ok());
+  EXPECT_EQ(store.position(), At(1));
+  EXPECT_EQ(Output(), "one\n");
+  ASSERT_TRUE(store.Append("two\n").ok());
+  EXPECT_EQ(Output(), "one\ntwo\n");
+}
+
+TEST_F(ResumeFileTest, WhatLeadsToNoPositionIsTakenBack) {
+  std::ofstream(output_) << "before\n";
+  ChangeStore store(WithOutput());
+  ASSERT_TRUE(store.Open().ok());
+  ASSERT_TRUE(store.Append("half a snapshot\n").ok());
+  ASSERT_TRUE(store.Rollback().ok());
+  EXPECT_EQ(Output(), "before\n");
+  // A crash before the first position finds where our lines begin, too.
+  ASSERT_TRUE(store.Append("half a snapshot again\n").ok());
+  ChangeStore again(WithOutput());
+  ASSERT_TRUE(again.Open().ok());
+  EXPECT_FALSE(again.position().has_value());
+  EXPECT_EQ(Output(), "before\n");
+}
+
+TEST_F(ResumeFileTest, AnOutputFileThatLostLinesIsRefused) {
+  ASSERT_TRUE(SaveCheckpoint(path_, {.position = At(9), .output_bytes = 5}).ok());
+  std::ofstream(output_) << "1234";
+  ChangeStore store(WithOutput());
+  const absl::Status refused = store.Open();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("4 bytes"));
+  ChangeStore unnamed({.output_file = "", .resume_file = path_});
+  EXPECT_EQ(unnamed.Open().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -236,6 +236,8 @@ void ExportServer::Core::Announce(Connection* connection) {
       fmt::format("consumer {} joined: {}", session.consumer(),
                   session.state() == ExportSession::State::kSnapshot ? "it gets a snapshot"
                                                                      : "it gets changes"));
+  // Its place is on disk before it has stored much: a crash of the node must not forget it.
+  SaveNow();
 }
 
 void ExportServer::Core::Sweep() {

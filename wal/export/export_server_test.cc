@@ -253,6 +253,15 @@ TEST_F(ExportServerTest, PlacesAreSavedWhileItRunsAndAtTheStop) {
   EXPECT_EQ(server_->status().consumers[0].acked.sequences[1], Sequence(6));
 }
 
+TEST_F(ExportServerTest, ANewPlaceIsSavedAtOnce) {
+  options_.save_interval_ms = 3'600'000;
+  Start();
+  TestConsumer consumer(Named("a"));
+  ASSERT_TRUE(consumer.Connect());
+  while (!consumer.has_cursor()) ASSERT_TRUE(consumer.ReadSome(5'000));
+  EXPECT_TRUE(Eventually([&] { return Saved().find('a') != std::string::npos; }));
+}
+
 TEST_F(ExportServerTest, InConnectModeTheNodeDialsAgainAndAgain) {
   asio::io_context context;
   asio::ip::tcp::acceptor acceptor(context,

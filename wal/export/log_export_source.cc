@@ -11,7 +11,7 @@
 
 namespace tidemark::wal {
 
-LogExportSource::LogExportSource(const DataDirectory& directory, const Log& log,
+LogExportSource::LogExportSource(const DataDirectory& directory, const LiveLog& log,
                                  Retention& retention, uint64_t retain_bytes)
     : directory_(directory), log_(log), retention_(retention), retain_bytes_(retain_bytes) {}
 

@@ -19,7 +19,7 @@
 #include "absl/status/status.h"
 #include "wal/data_directory.h"
 #include "wal/export/export_source.h"
-#include "wal/log.h"
+#include "wal/live_log.h"
 #include "wal/log_reader.h"
 #include "wal/retention.h"
 
@@ -27,7 +27,7 @@ namespace tidemark::wal {
 
 class LogExportSource final : public ExportSource {
  public:
-  LogExportSource(const DataDirectory& directory, const Log& log, Retention& retention,
+  LogExportSource(const DataDirectory& directory, const LiveLog& log, Retention& retention,
                   uint64_t retain_bytes);
   ~LogExportSource() override;
 
@@ -46,7 +46,7 @@ class LogExportSource final : public ExportSource {
   ExportOpened OpenSnapshot();
 
   const DataDirectory& directory_;
-  const Log& log_;
+  const LiveLog& log_;
   Retention& retention_;
   const uint64_t retain_bytes_;
   std::map<std::string, std::unique_ptr<Retention::Hold>> holds_;  // By consumer.

@@ -17,6 +17,7 @@
 
 #include "base/format/record.h"
 #include "wal/disk/simulated_disk.h"
+#include "wal/log.h"
 #include "wal/recovery_test_util.h"
 #include "wal/test_stream.h"
 

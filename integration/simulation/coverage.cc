@@ -1,0 +1,108 @@
+#include "integration/simulation/coverage.h"
+
+#include "fmt/format.h"
+
+namespace tidemark::simulation {
+
+std::string_view NameOf(Situation situation) {
+  switch (situation) {
+    case Situation::kFullSync:
+      return "a replica did a full sync";
+    case Situation::kBacklogCatchUp:
+      return "a replica caught up without one";
+    case Situation::kSnapshotDropped:
+      return "half a snapshot was dropped";
+    case Situation::kOverflow:
+      return "a slow replica's queue overflowed";
+    case Situation::kDamagedMessage:
+      return "a message arrived damaged";
+    case Situation::kOldConnectionReplaced:
+      return "a node connected a second time";
+    case Situation::kContinuedInChildHistory:
+      return "a replica went on in a child history";
+    case Situation::kPositionRefused:
+      return "a replica with data had to take a snapshot";
+    case Situation::kStepAtCut:
+      return "a change was applied at a cut";
+    case Situation::kFrozenPastTimeout:
+      return "a node was frozen past the time-outs";
+    case Situation::kAcrossShardCounts:
+      return "a replica had another number of shards";
+    case Situation::kTornTailCut:
+      return "a torn tail was cut";
+    case Situation::kTransactionDiscarded:
+      return "half a transaction was discarded";
+    case Situation::kNewHistory:
+      return "an unclean stop began a history";
+    case Situation::kSameHistory:
+      return "a clean stop kept the history";
+    case Situation::kResharded:
+      return "a primary changed its number of shards";
+    case Situation::kRecoveredFromSnapshot:
+      return "a recovery loaded a snapshot";
+    case Situation::kDiedAtCrashPoint:
+      return "a primary died at a crash point";
+    case Situation::kStartFailed:
+      return "a start failed for want of a disk";
+    case Situation::kSegmentsRolled:
+      return "the log rolled a segment";
+    case Situation::kSnapshotTaken:
+      return "a snapshot was taken to disk";
+    case Situation::kSnapshotFailed:
+      return "a snapshot to disk failed";
+    case Situation::kSegmentsPruned:
+      return "segments were pruned";
+    case Situation::kDiskFull:
+      return "the disk was full";
+    case Situation::kDiskFullMended:
+      return "a full disk had room again";
+    case Situation::kLogFailed:
+      return "the log failed for good";
+    case Situation::kAckedDurable:
+      return "a write was acknowledged as durable";
+    case Situation::kAckedByReplica:
+      return "a write was acknowledged by a replica";
+    case Situation::kWaitTimedOut:
+      return "a wait for a replica timed out";
+    case Situation::kWritesRefused:
+      return "writes were refused";
+    case Situation::kUnansweredAtCrash:
+      return "a crash left writes unanswered";
+    case Situation::kFeedResumed:
+      return "the feed resumed where it was";
+    case Situation::kFeedChangedHistory:
+      return "the feed went on in a child history";
+    case Situation::kFeedSnapshot:
+      return "the feed began with a snapshot";
+    case Situation::kFeedPositionLost:
+      return "the feed lost its position";
+    case Situation::kCount:
+      break;
+  }
+  return "?";
+}
+
+void Coverage::Add(const Situations& situations) {
+  ++scenarios_;
+  for (size_t i = 0; i < kSituations; ++i) {
+    if (situations.seen(static_cast<Situation>(i))) ++counts_[i];
+  }
+}
+
+std::vector<Situation> Coverage::Missing() const {
+  std::vector<Situation> missing;
+  for (size_t i = 0; i < kSituations; ++i) {
+    if (counts_[i] == 0) missing.push_back(static_cast<Situation>(i));
+  }
+  return missing;
+}
+
+std::string Coverage::Report() const {
+  std::string report = fmt::format("{:>7} scenarios, of which in\n", scenarios_);
+  for (size_t i = 0; i < kSituations; ++i) {
+    report += fmt::format("{:>7} {}\n", counts_[i], NameOf(static_cast<Situation>(i)));
+  }
+  return report;
+}
+
+}  // namespace tidemark::simulation

@@ -1,0 +1,263 @@
+#include "server/followed_stream.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/format/open_frame.h"
+#include "base/log/log.h"
+
+namespace tidemark::server {
+namespace {
+
+// How full a shard's way to the log may be before the link reads no more, and until it reads again.
+constexpr int kPausePercent = 100;
+constexpr int kResumePercent = 50;
+
+wal::Positions PositionsOf(const replication::StreamPlan& plan) {
+  wal::Positions positions;
+  for (const replication::ShardPlan& shard : plan.shards) {
+    positions.push_back({.sequence = shard.at.sequence, .digest = shard.at.stream_digest});
+  }
+  return positions;
+}
+
+// The same records under another history's name: below a fork frames may come with an ancestor's,
+// and a segment is of one history.
+FrameRef Renamed(const Frame& frame, HistoryId history) {
+  OpenFrame open;
+  const std::string_view payload = frame.payload();
+  char* const p = open.Reserve(payload.size());
+  CHECK(p != nullptr);
+  std::memcpy(p, payload.data(), payload.size());
+  open.Commit(p + payload.size());
+  return open.Seal({.kind = frame.kind(),
+                    .flags = frame.flags(),
+                    .history = history,
+                    .shard = frame.shard(),
+                    .shard_count = frame.shard_count(),
+                    .record_count = frame.record_count(),
+                    .first_sequence = frame.first_sequence(),
+                    .last_sequence = frame.last_sequence(),
+                    .stream_digest = frame.stream_digest(),
+                    .sealed_at_ms = frame.sealed_at_ms()});
+}
+
+}  // namespace
+
+std::optional<Watermarks> DiscardedAfter(const replication::ReplicaPosition& held,
+                                         const replication::StreamPlan& plan) {
+  // Where a foreign history left ours, if it did, the plan does not say.
+  Watermarks after(held.shards.size());
+  bool any = false;
+  const bool same = plan.history == held.history && plan.shards.size() == held.shards.size();
+  for (size_t i = 0; i < held.shards.size(); ++i) {
+    if (same) after[i] = std::min(held.shards[i].sequence, plan.shards[i].at.sequence);
+    any |= held.shards[i].sequence > after[i];
+  }
+  return any ? std::optional(std::move(after)) : std::nullopt;
+}
+
+FollowedStream::FollowedStream(wal::StreamKeeper& keeper, Watermarks held)
+    : keeper_(keeper), held_(std::move(held)) {
+  if (std::shared_ptr<wal::Log> log = keeper.log(); log != nullptr) UseLog(std::move(log));
+  thread_ = std::thread([this] { Run(); });
+}
+
+FollowedStream::~FollowedStream() { Stop(); }
+
+void FollowedStream::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    on_change_ = [] {};
+  }
+  posted_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  LeaveLog();
+}
+
+void FollowedStream::Wake() {
+  if (told_.exchange(true)) return;
+  std::function<void()> on_change;
+  {
+    const std::lock_guard lock(mutex_);
+    on_change = on_change_;
+  }
+  on_change();
+}
+
+std::string FollowedStream::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void FollowedStream::set_on_change(std::function<void()> on_change) {
+  const std::lock_guard lock(mutex_);
+  on_change_ = std::move(on_change);
+}
+
+// --- The link thread ---
+
+void FollowedStream::OnPlan(const replication::StreamPlan& plan,
+                            const replication::ReplicaPosition& from) {
+  CHECK(!taking_over_);
+  // Records that are held beyond `from` may lie beyond the fork: see Applier::Begin(). A history
+  // that began below what the log's snapshot needs could not be recovered.
+  ignoring_ = !plan.is_snapshot() && plan.history != plan.continues && HeldBeyond(from);
+  if (ignoring_) return;
+  taking_over_ = true;
+  shards_ = plan.shards.size();
+  Post([this, plan, from] {
+    Outcome outcome = TakeOver(plan, from);
+    if (!outcome.ok()) NoteFailure(outcome.status());
+    {
+      const std::lock_guard lock(mutex_);
+      outcome_ = std::move(outcome);
+    }
+    Wake();
+  });
+}
+
+bool FollowedStream::HeldBeyond(const replication::ReplicaPosition& from) const {
+  if (from.shards.size() != held_.size()) return false;
+  for (size_t i = 0; i < held_.size(); ++i) {
+    if (held_[i] > from.shards[i].sequence) return true;
+  }
+  return false;
+}
+
+void FollowedStream::Append(FrameRef frame) {
+  if (ignoring_) return;
+  if (taking_over_) {
+    waiting_.push_back(std::move(frame));
+  } else if (log_ != nullptr) {
+    AppendNow(std::move(frame));
+  }
+}
+
+void FollowedStream::AppendNow(FrameRef frame) {
+  Sequence& appended = appended_[frame->shard().value()];
+  if (frame->last_sequence() <= appended) return;
+  wal::ShardLog& door = log_->shard(frame->shard());
+  if (frame->first_sequence() != Next(appended)) {
+    // Frames of one history have the same borders wherever they come from. A log with a frame that
+    // is half there would be refused by every reader.
+    door.OnHole(frame->last_sequence());
+    appended = frame->last_sequence();
+    return;
+  }
+  appended = frame->last_sequence();
+  if (frame->history() != log_->history()) frame = Renamed(*frame, log_->history());
+  door.Append(std::move(frame));
+}
+
+void FollowedStream::OnServed() {
+  held_.clear();
+  Post([this] { keeper_.OnServed(); });
+}
+
+void FollowedStream::OnTurnEnd() {
+  told_.store(false);
+  if (taking_over_) TakeOutcome();
+  // Meanwhile the log may be stopping, which takes what its doors hold: they are not touched.
+  if (taking_over_ || log_ == nullptr) return;
+  for (size_t i = 0; i < log_->shard_count(); ++i) {
+    log_->shard(ShardId(static_cast<uint16_t>(i))).OnTurnEnd();
+  }
+  PauseIfFull();
+}
+
+void FollowedStream::TakeOutcome() {
+  std::optional<Outcome> outcome;
+  {
+    const std::lock_guard lock(mutex_);
+    outcome.swap(outcome_);
+  }
+  if (!outcome.has_value()) return;
+  taking_over_ = false;
+  const std::vector<FrameRef> waiting = std::exchange(waiting_, {});
+  if (!outcome->ok()) return LeaveLog();
+  if (**outcome != log_) {
+    LeaveLog();
+    UseLog(**outcome);
+  }
+  for (const FrameRef& frame : waiting) AppendNow(frame);
+}
+
+void FollowedStream::UseLog(std::shared_ptr<wal::Log> log) {
+  log_ = std::move(log);
+  appended_ = wal::SequencesOf(log_->begin().positions);
+  shards_ = appended_.size();
+  listener_ = log_->AddListener([this] { Wake(); });
+}
+
+void FollowedStream::LeaveLog() {
+  if (log_ == nullptr) return;
+  log_->RemoveListener(listener_);
+  log_ = nullptr;
+  paused_ = false;
+}
+
+void FollowedStream::PauseIfFull() {
+  int percent = 0;
+  for (size_t i = 0; i < log_->shard_count(); ++i) {
+    const wal::ShardLog& door = log_->shard(ShardId(static_cast<uint16_t>(i)));
+    percent = std::max(percent, door.utilisation_percent());
+  }
+  // Looked at again with the link's next heartbeat at the latest.
+  paused_ = percent >= (paused_ ? kResumePercent : kPausePercent) &&
+            log_->state() != wal::LogState::kFailed;
+}
+
+Watermarks FollowedStream::Durable() const {
+  if (taking_over_ || ignoring_) return {};
+  if (log_ == nullptr) return Watermarks(shards_);
+  return keeper_.durable();
+}
+
+// --- This object's thread ---
+
+void FollowedStream::Post(std::function<void()> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  posted_.notify_all();
+}
+
+void FollowedStream::Run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    posted_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+    if (stopping_) return;
+    const std::function<void()> job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    job();
+    lock.lock();
+  }
+}
+
+FollowedStream::Outcome FollowedStream::TakeOver(const replication::StreamPlan& plan,
+                                                 const replication::ReplicaPosition& from) {
+  if (!plan.is_snapshot()) {
+    return keeper_.Continue(plan.continues, plan.history, PositionsOf(plan));
+  }
+  return keeper_.Restart(plan.history, PositionsOf(plan), [&] {
+    const std::optional<Watermarks> after = DiscardedAfter(from, plan);
+    if (after.has_value() && on_discard_ != nullptr) on_discard_(from, *after);
+  });
+}
+
+void FollowedStream::NoteFailure(const absl::Status& why) {
+  std::string text(why.message());
+  Log(LogLevel::kError,
+      fmt::format("this replica keeps nothing on disk until it is restarted: {}", text));
+  const std::lock_guard lock(mutex_);
+  failure_ = std::move(text);
+}
+
+}  // namespace tidemark::server

@@ -1,0 +1,197 @@
+#include "server/followed_stream.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "wal/disk/simulated_disk.h"
+#include "wal/recovery_test_util.h"
+
+namespace tidemark::server {
+namespace {
+
+using replication::CatchUpSource;
+using replication::ReplicaPosition;
+using replication::StreamPlan;
+using wal::Put;
+
+constexpr HistoryId kHistory{7};
+constexpr HistoryId kChild{8};
+
+// The link thread is the test's.
+class FollowedStreamTest : public testing::Test {
+ protected:
+  void SetUp() override { Open(); }
+  void Open() {
+    stream.reset();
+    keeper.reset();
+    directory.reset();
+    directory = wal::OpenDirectory(disk);
+    sink = wal::MapSink();
+    wal::RecoveryOptions options = wal::OptionsFor(1, 100);
+    options.follow = true;
+    const auto recovered = wal::Recover(*directory, options, sink);
+    ASSERT_TRUE(recovered.ok()) << recovered.status();
+    wal::Log::Options log;
+    log.ring_bytes = 4096;
+    log.segment_bytes = 1 << 16;
+    keeper = std::make_unique<wal::StreamKeeper>(*directory, log);
+    ASSERT_TRUE(keeper->Begin(*recovered).ok());
+    stream = std::make_unique<FollowedStream>(*keeper, held);
+    stream->set_on_change([this] {
+      const std::lock_guard lock(mutex);
+      changed = true;
+      change.notify_all();
+    });
+  }
+  // Serves the log as the link thread does, until `condition`; false if that does not come.
+  bool ServeUntil(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (true) {
+      stream->OnTurnEnd();
+      if (condition()) return true;
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::unique_lock lock(mutex);
+      change.wait_for(lock, std::chrono::milliseconds(20), [this] { return changed; });
+      changed = false;
+    }
+  }
+  FrameRef Frame(HistoryId history, const std::vector<wal::TestRecord>& records) {
+    FrameRef frame = wal::MakeFrame(history, ShardId(0), 1, position, records);
+    position = {.sequence = frame->last_sequence(), .digest = frame->stream_digest()};
+    return frame;
+  }
+  StreamPlan Plan(CatchUpSource source, HistoryId history, HistoryId continues = {}) const {
+    return {.history = history,
+            .shards = {{.source = source, .at = {position.sequence, position.digest}}},
+            .continues = continues};
+  }
+  // A replica that was given its primary's stream from the first record on.
+  void Join() {
+    stream->OnPlan(Plan(CatchUpSource::kSnapshot, kHistory), {});
+    ASSERT_TRUE(ServeUntil([&] { return !stream->busy(); }));
+  }
+  bool WrittenThrough(uint64_t sequence) {
+    return ServeUntil([&] { return keeper->log()->durable(ShardId(0)) >= Sequence(sequence); });
+  }
+
+  wal::SimulatedDisk disk{1};
+  std::unique_ptr<wal::DataDirectory> directory;
+  wal::MapSink sink;
+  std::unique_ptr<wal::StreamKeeper> keeper;
+  std::unique_ptr<FollowedStream> stream;
+  wal::ShardPosition position;
+  Watermarks held;  // Of the next Open().
+  std::mutex mutex;
+  std::condition_variable change;
+  bool changed = false;
+};
+
+TEST_F(FollowedStreamTest, FramesThatComeBeforeTheLogIsReadyAreKept) {
+  stream->OnPlan(Plan(CatchUpSource::kSnapshot, kHistory), {});
+  EXPECT_TRUE(stream->busy());
+  EXPECT_FALSE(stream->wants_input());
+  stream->Append(Frame(kHistory, {Put("a", "1")}));
+  ASSERT_TRUE(ServeUntil([&] { return !stream->busy(); }));
+  EXPECT_TRUE(stream->wants_input());
+  stream->Append(Frame(kHistory, {Put("b", "2")}));
+  EXPECT_TRUE(WrittenThrough(2));
+  EXPECT_EQ(stream->Durable(), Watermarks(1)) << "no snapshot makes it whole yet";
+}
+
+TEST_F(FollowedStreamTest, WhatTheLogHasIsNotAppendedAgain) {
+  Join();
+  const StreamPlan again = Plan(CatchUpSource::kBacklog, kHistory, kHistory);
+  const FrameRef first = Frame(kHistory, {Put("a", "1")});
+  stream->Append(first);
+  stream->OnServed();
+  stream->OnPlan(again, {});
+  stream->Append(first);
+  stream->Append(Frame(kHistory, {Put("b", "2")}));
+  ASSERT_TRUE(ServeUntil([&] { return !stream->busy(); }));
+  EXPECT_TRUE(WrittenThrough(2));
+  EXPECT_EQ(keeper->log()->counters().records.value(), 2u);
+}
+
+TEST_F(FollowedStreamTest, AnAncestorsFramesAreKeptUnderTheHistoryThatIsFollowed) {
+  Join();
+  stream->OnServed();
+  stream->OnPlan(Plan(CatchUpSource::kBacklog, kChild, kHistory), {});
+  stream->Append(Frame(kHistory, {Put("a", "1")}));
+  stream->Append(Frame(kChild, {Put("b", "2")}));
+  EXPECT_TRUE(ServeUntil([&] { return !stream->busy(); }) && WrittenThrough(2));
+  EXPECT_EQ(keeper->log()->history(), kChild);
+  EXPECT_EQ(keeper->log()->state(), wal::LogState::kWriting);
+}
+
+TEST_F(FollowedStreamTest, AFullLogStopsTheReadingUntilThereIsSpace) {
+  Join();
+  disk.set_capacity_bytes(0);
+  while (stream->wants_input()) {
+    stream->Append(Frame(kHistory, {Put("k", std::string(1000, 'v'))}));
+    stream->OnTurnEnd();
+  }
+  disk.set_capacity_bytes(uint64_t{1} << 40);
+  EXPECT_TRUE(ServeUntil([&] { return stream->wants_input(); }));
+  EXPECT_TRUE(WrittenThrough(position.sequence.value()));
+}
+
+TEST_F(FollowedStreamTest, AStreamThatCannotBeKeptIsFollowedWithoutALog) {
+  Join();
+  stream->OnServed();
+  // Of a history that the log knows nothing of.
+  stream->OnPlan(Plan(CatchUpSource::kBacklog, HistoryId(99), HistoryId(98)), {});
+  stream->Append(Frame(HistoryId(99), {Put("a", "1")}));
+  ASSERT_TRUE(ServeUntil([&] { return !stream->busy(); }));
+  EXPECT_NE(stream->failure(), "");
+  EXPECT_TRUE(stream->wants_input());
+  EXPECT_EQ(stream->Durable(), Watermarks(1));
+}
+
+TEST_F(FollowedStreamTest, AForkThatMayLieBelowWhatIsHeldChangesNothing) {
+  Join();
+  stream->OnServed();
+  held = {Sequence(3)};
+  stream = std::make_unique<FollowedStream>(*keeper, held);
+  stream->OnPlan(Plan(CatchUpSource::kBacklog, kChild, kHistory), {kHistory, {{Sequence(0), 0}}});
+  EXPECT_FALSE(stream->busy());
+  stream->Append(Frame(kChild, {Put("a", "1")}));
+  stream->OnTurnEnd();
+  EXPECT_EQ(keeper->log()->history(), kHistory);
+  EXPECT_TRUE(stream->Durable().empty());
+}
+
+// --- What is thrown away ---
+
+ReplicaPosition Held(HistoryId history, std::vector<uint64_t> sequences) {
+  ReplicaPosition held{.history = history, .shards = {}};
+  for (const uint64_t sequence : sequences) held.shards.push_back({Sequence(sequence), 0});
+  return held;
+}
+StreamPlan SnapshotAt(HistoryId history, std::vector<uint64_t> sequences) {
+  StreamPlan plan{.history = history, .shards = {}};
+  for (const uint64_t sequence : sequences) {
+    plan.shards.push_back({.source = CatchUpSource::kSnapshot, .at = {Sequence(sequence), 0}});
+  }
+  return plan;
+}
+
+TEST(DiscardedAfterTest, AReplicaThatFellBehindLosesNothing) {
+  EXPECT_EQ(DiscardedAfter(Held(kHistory, {5, 9}), SnapshotAt(kHistory, {5, 20})), std::nullopt);
+}
+
+TEST(DiscardedAfterTest, WhatThePrimaryDoesNotHaveIsLost) {
+  EXPECT_EQ(DiscardedAfter(Held(kHistory, {5, 9}), SnapshotAt(kHistory, {7, 6})),
+            (Watermarks{Sequence(5), Sequence(6)}));
+}
+
+TEST(DiscardedAfterTest, OfAForeignHistoryAllIsLost) {
+  EXPECT_EQ(DiscardedAfter(Held(kHistory, {5, 9}), SnapshotAt(kChild, {7, 60})), Watermarks(2));
+  EXPECT_EQ(DiscardedAfter(Held(kHistory, {0, 0}), SnapshotAt(kChild, {7, 60})), std::nullopt);
+}
+
+}  // namespace
+}  // namespace tidemark::server

@@ -1,0 +1,380 @@
+#include "wal/stream_keeper.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <string>
+
+#include "wal/discarded.h"
+#include "wal/disk/simulated_disk.h"
+#include "wal/dying_disk.h"
+#include "wal/recovery_test_util.h"
+#include "wal/segment_reader.h"
+
+namespace tidemark::wal {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr HistoryId kOld{7};
+constexpr HistoryId kNew{8};
+constexpr HistoryId kChild{9};
+
+Watermarks At(std::initializer_list<uint64_t> sequences) {
+  Watermarks at;
+  for (const uint64_t sequence : sequences) at.push_back(Sequence(sequence));
+  return at;
+}
+
+// A primary's stream, as its replica receives it.
+class Stream {
+ public:
+  Stream(HistoryId history, Positions begin) : history_(history), positions_(std::move(begin)) {}
+
+  FrameRef Next(int shard, const std::vector<TestRecord>& records) {
+    ShardPosition& position = positions_[static_cast<size_t>(shard)];
+    FrameRef frame = MakeFrame(history_, ShardId(static_cast<uint16_t>(shard)),
+                               static_cast<int>(positions_.size()), position, records);
+    position = {.sequence = frame->last_sequence(), .digest = frame->stream_digest()};
+    return frame;
+  }
+  HistoryId history() const { return history_; }
+  const Positions& positions() const { return positions_; }
+
+ private:
+  HistoryId history_;
+  Positions positions_;
+};
+
+class StreamKeeperTest : public testing::Test {
+ protected:
+  // A replica starts: whatever ended the one before.
+  void Start(Disk* disk = nullptr) {
+    End();
+    directory_ = OpenDirectory(disk != nullptr ? *disk : disk_);
+    const absl::StatusOr<Recovered> recovered = TryRecover(true);
+    ASSERT_TRUE(recovered.ok()) << recovered.status();
+    recovered_ = *recovered;
+    Log::Options options;
+    options.segment_bytes = 4096;
+    keeper_ = std::make_unique<StreamKeeper>(*directory_, options);
+    const absl::Status begun = keeper_->Begin(recovered_);
+    ASSERT_TRUE(begun.ok()) << begun;
+  }
+  void End() {
+    keeper_.reset();
+    directory_.reset();
+  }
+  absl::StatusOr<Recovered> TryRecover(bool follow) {
+    sink_ = MapSink();
+    RecoveryOptions options = OptionsFor(2, 100);
+    options.follow = follow;
+    return Recover(*directory_, options, sink_);
+  }
+
+  void Append(const FrameRef& frame) {
+    const std::shared_ptr<Log> log = keeper_->log();
+    log->shard(frame->shard()).Append(frame);
+    log->shard(frame->shard()).OnTurnEnd();
+  }
+  // Waits until this is durable.
+  absl::Status Sync(const Watermarks& through) {
+    std::promise<absl::Status> done;
+    keeper_->log()->SyncThrough(through, [&](absl::Status status) { done.set_value(status); });
+    return done.get_future().get();
+  }
+  // As the snapshot service does.
+  absl::Status PutSnapshot(const Stream& stream, const KeyMap& state, uint64_t number) {
+    const std::shared_ptr<Log> log = keeper_->log();
+    const absl::Status synced = Sync(SequencesOf(stream.positions()));
+    if (!synced.ok()) return synced;
+    return keeper_->PutSnapshot(*log, [&] {
+      return WriteStateSnapshot(*directory_,
+                                {.number = number,
+                                 .history = stream.history(),
+                                 .shard_count = 2,
+                                 .first_segment = log->current_segment(),
+                                 .begun_at_ms = 1},
+                                stream.positions(), state);
+    });
+  }
+  // The directory of a replica that follows `old_` and stopped.
+  void HasOld() {
+    Start();
+    ASSERT_TRUE(keeper_->Restart(kOld, Positions(2)).ok());
+    keeper_->OnServed();
+    Append(old_.Next(0, {Put("a", "1")}));
+    Append(old_.Next(1, {Put("b", "2")}));
+    const absl::Status put = PutSnapshot(old_, {{"a", "1"}, {"b", "2"}}, 1);
+    ASSERT_TRUE(put.ok()) << put;
+  }
+
+  SimulatedDisk disk_{1};
+  std::unique_ptr<DataDirectory> directory_;
+  std::unique_ptr<StreamKeeper> keeper_;
+  MapSink sink_;
+  Recovered recovered_;
+  Stream old_{kOld, Positions(2)};
+};
+
+TEST_F(StreamKeeperTest, AFullSyncThatIsNotWholeOnDiskLeavesANewDirectoryEmpty) {
+  Start();
+  EXPECT_EQ(keeper_->log(), nullptr);
+  ASSERT_TRUE(keeper_->Restart(kOld, Positions(2)).ok());
+  keeper_->OnServed();
+  Append(old_.Next(0, {Put("a", "1")}));
+  ASSERT_TRUE(Sync(At({1, 0})).ok());
+  EXPECT_EQ(keeper_->durable(), At({0, 0}));
+  Start();
+  EXPECT_TRUE(recovered_.dropped_restart);
+  EXPECT_EQ(recovered_.history, HistoryId());
+  EXPECT_TRUE(sink_.state.empty());
+}
+
+TEST_F(StreamKeeperTest, ASnapshotMakesAFullSyncWhole) {
+  HasOld();
+  EXPECT_EQ(keeper_->durable(), At({1, 1}));
+  Append(old_.Next(0, {Put("a", "3")}));
+  ASSERT_TRUE(Sync(At({2, 1})).ok());
+  EXPECT_EQ(keeper_->durable(), At({2, 1}));
+  Start();
+  EXPECT_EQ(recovered_.history, kOld);
+  EXPECT_EQ(recovered_.positions, old_.positions());
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "3"}, {"b", "2"}}));
+}
+
+TEST_F(StreamKeeperTest, AReplicaGoesOnInItsHistoryAfterAnyStop) {
+  HasOld();
+  Start();
+  Append(old_.Next(1, {Put("b", "4")}));
+  ASSERT_TRUE(Sync(At({1, 2})).ok());
+  ASSERT_TRUE(keeper_->Close().ok());
+  Start();
+  EXPECT_EQ(recovered_.history, kOld);
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "1"}, {"b", "4"}}));
+}
+
+TEST_F(StreamKeeperTest, WhatWasThereComesBackIfASecondFullSyncIsCutShort) {
+  HasOld();
+  Stream next(kNew, {{Sequence(10), 1}, {Sequence(20), 2}});
+  ASSERT_TRUE(keeper_->Restart(kNew, next.positions()).ok());
+  Append(next.Next(0, {Put("a", "new")}));
+  ASSERT_TRUE(Sync(At({11, 20})).ok());
+  Start();
+  EXPECT_TRUE(recovered_.dropped_restart);
+  EXPECT_EQ(recovered_.history, kOld);
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "1"}, {"b", "2"}}));
+}
+
+TEST_F(StreamKeeperTest, WhatWasThereIsDeletedOnceASecondFullSyncIsWhole) {
+  HasOld();
+  Stream next(kNew, {{Sequence(10), 1}, {Sequence(20), 2}});
+  ASSERT_TRUE(keeper_->Restart(kNew, next.positions()).ok());
+  Append(next.Next(0, {Put("a", "new")}));
+  keeper_->OnServed();
+  ASSERT_TRUE(PutSnapshot(next, {{"a", "new"}}, 2).ok());
+  EXPECT_THAT(*directory_->ListSnapshots(), testing::ElementsAre(2));
+  EXPECT_THAT(*directory_->ListSegments(), testing::Not(testing::Contains(1)));
+  Start();
+  EXPECT_EQ(recovered_.history, kNew);
+  EXPECT_EQ(recovered_.positions, next.positions());
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "new"}}));
+}
+
+TEST_F(StreamKeeperTest, AFullSyncThatIsGivenUpLeavesTheLogAsItWas) {
+  HasOld();
+  // Half of a transaction: the log goes beyond what is whole.
+  Append(old_.Next(0, {Transaction(5, 1, {0, 1}), Put("a", "t")}));
+  ASSERT_TRUE(keeper_->Restart(kNew, {{Sequence(10), 1}, {Sequence(20), 2}}).ok());
+  const auto log = keeper_->Continue(kOld, kOld, {{Sequence(1), 0}, {Sequence(1), 0}});
+  ASSERT_TRUE(log.ok()) << log.status();
+  EXPECT_EQ(SequencesOf((*log)->begin().positions), At({3, 1}));
+  EXPECT_EQ(keeper_->durable(), At({1, 1}));
+  Append(old_.Next(1, {Transaction(5, 1, {0, 1}), Put("b", "t")}));
+  ASSERT_TRUE(Sync(At({3, 3})).ok());
+  Start();
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "t"}, {"b", "t"}}));
+}
+
+TEST_F(StreamKeeperTest, TheRestOfATransactionMayComeAfterARestart) {
+  HasOld();
+  Append(old_.Next(0, {Put("c", "3"), Transaction(5, 1, {0, 1}), Put("a", "t")}));
+  Append(old_.Next(0, {Put("d", "4")}));
+  ASSERT_TRUE(Sync(At({2, 1})).ok());
+  Start();
+  EXPECT_EQ(SequencesOf(recovered_.positions), At({2, 1}));
+  // A frame's border, which is where a primary can go on from.
+  EXPECT_EQ(SequencesOf(recovered_.borders), At({1, 1}));
+  EXPECT_EQ(SequencesOf(recovered_.log_end), At({5, 1}));
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "1"}, {"b", "2"}, {"c", "3"}}));
+  EXPECT_EQ(keeper_->durable(), At({2, 1}));
+  Append(old_.Next(1, {Transaction(5, 1, {0, 1}), Put("b", "t")}));
+  ASSERT_TRUE(Sync(At({5, 3})).ok());
+  Start();
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "t"}, {"b", "t"}, {"c", "3"}, {"d", "4"}}));
+}
+
+TEST_F(StreamKeeperTest, WhatGoesBeyondADescendantsForkIsVoid) {
+  HasOld();
+  const Positions fork = old_.positions();
+  Append(old_.Next(0, {Put("a", "lost")}));
+  Stream child(kChild, fork);
+  ASSERT_TRUE(keeper_->Continue(kOld, kChild, fork).ok());
+  Append(child.Next(0, {Put("a", "child")}));
+  ASSERT_TRUE(Sync(At({2, 1})).ok());
+  Start();
+  EXPECT_EQ(recovered_.history, kChild);
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "child"}, {"b", "2"}}));
+}
+
+TEST_F(StreamKeeperTest, ADescendantMayComeBeforeAFullSyncIsWhole) {
+  Start();
+  ASSERT_TRUE(keeper_->Restart(kOld, Positions(2)).ok());
+  keeper_->OnServed();
+  Append(old_.Next(0, {Put("a", "1")}));
+  Stream child(kChild, old_.positions());
+  ASSERT_TRUE(keeper_->Continue(kOld, kChild, old_.positions()).ok());
+  Append(child.Next(1, {Put("b", "2")}));
+  ASSERT_TRUE(PutSnapshot(child, {{"a", "1"}, {"b", "2"}}, 1).ok());
+  Append(child.Next(1, {Put("b", "3")}));
+  ASSERT_TRUE(Sync(At({1, 2})).ok());
+  Start();
+  EXPECT_EQ(recovered_.history, kChild);
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "1"}, {"b", "3"}}));
+}
+
+TEST_F(StreamKeeperTest, ASnapshotOfAStreamThatWasReplacedIsNotPut) {
+  HasOld();
+  const std::shared_ptr<Log> before = keeper_->log();
+  ASSERT_TRUE(keeper_->Restart(kNew, Positions(2)).ok());
+  const absl::Status put = keeper_->PutSnapshot(*before, [] {
+    ADD_FAILURE();
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(absl::IsCancelled(put));
+}
+
+// --- What a full sync throws away ---
+
+TEST_F(StreamKeeperTest, WhatAFullSyncReplacesIsSavedAsADirectoryOfItsOwn) {
+  HasOld();
+  Append(old_.Next(0, {Put("a", "mine alone")}));
+  SavedDiscarded saved;
+  const auto save = [&] {
+    saved = *SaveDiscarded(*directory_, kOld, At({1, 1}), SaveDiscardedOptions());
+  };
+  ASSERT_TRUE(keeper_->Restart(kNew, Positions(2), save).ok());
+  EXPECT_EQ(saved.path, "/data/lost/discarded-0000000000000007-1");
+  EXPECT_TRUE(saved.complete);
+  // As tidectl opens it.
+  const auto opened = DataDirectory::OpenExisting(disk_, saved.path, DataDirectory::Access::kLive);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const std::vector<uint64_t> numbers = *(*opened)->ListSegments();
+  ASSERT_EQ(numbers.size(), 1u);
+  const auto reader = SegmentReader::Open(disk_, (*opened)->SegmentPath(numbers[0]),
+                                          {.directory = (*opened)->id(), .number = numbers[0]});
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  uint64_t last = 0;
+  while (auto item = *(*reader)->Next()) {
+    if (item->frame->shard() == ShardId(0)) last = item->frame->last_sequence().value();
+  }
+  EXPECT_EQ(last, 2u);
+}
+
+TEST_F(StreamKeeperTest, OnlyTheNewestOfWhatWasSavedIsKept) {
+  HasOld();
+  ASSERT_TRUE(keeper_->Close().ok());
+  SaveDiscardedOptions options;
+  options.max_kept = 2;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(SaveDiscarded(*directory_, kOld, At({0, 0}), options).ok());
+  }
+  EXPECT_THAT(*disk_.List("/data/lost"),
+              testing::UnorderedElementsAre("discarded-0000000000000007-4",
+                                            "discarded-0000000000000007-5"));
+}
+
+TEST_F(StreamKeeperTest, WhatTheLogHasNothingOfIsNotSaved) {
+  HasOld();
+  ASSERT_TRUE(keeper_->Close().ok());
+  const auto saved = SaveDiscarded(*directory_, kNew, At({0, 0}), SaveDiscardedOptions());
+  ASSERT_TRUE(saved.ok());
+  EXPECT_EQ(saved->path, "");
+}
+
+// --- Promotion ---
+
+TEST_F(StreamKeeperTest, APromotedReplicasHistoryIsItsOwn) {
+  HasOld();
+  ASSERT_TRUE(
+      keeper_->BeginHistory(kChild, old_.positions(), 2, StreamKeeper::Minter::kThisNode).ok());
+  Stream own(kChild, old_.positions());
+  Append(own.Next(0, {Put("a", "own")}));
+  ASSERT_TRUE(Sync(At({2, 1})).ok());
+  ASSERT_TRUE(keeper_->Close().ok());
+  End();
+  directory_ = OpenDirectory(disk_);
+  const absl::StatusOr<Recovered> recovered = TryRecover(false);
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  EXPECT_TRUE(recovered->same_history);
+  EXPECT_EQ(recovered->history, kChild);
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "own"}, {"b", "2"}}));
+}
+
+TEST_F(StreamKeeperTest, APrimaryOnAReplicasDirectoryBeginsAHistoryEvenAfterACleanStop) {
+  HasOld();
+  ASSERT_TRUE(keeper_->Close().ok());
+  End();
+  directory_ = OpenDirectory(disk_);
+  const absl::StatusOr<Recovered> recovered = TryRecover(false);
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  EXPECT_TRUE(recovered->was_follower);
+  EXPECT_FALSE(recovered->same_history);
+  EXPECT_EQ(recovered->history, HistoryId(100));
+  EXPECT_EQ(recovered->positions, old_.positions());
+  EXPECT_FALSE(directory_->manifest().follows);
+}
+
+TEST_F(StreamKeeperTest, APrimaryRefusesADirectoryInTheMiddleOfAFullSync) {
+  HasOld();
+  ASSERT_TRUE(keeper_->Restart(kNew, Positions(2)).ok());
+  End();
+  directory_ = OpenDirectory(disk_);
+  const absl::Status refused = TryRecover(false).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("start it as a replica"));
+}
+
+// --- Crashes ---
+
+TEST_F(StreamKeeperTest, AStopAtAnyCallOfAFullSyncLeavesTheOldStateOrTheNew) {
+  bool done = false;
+  for (uint64_t calls = 0; !done; ++calls) {
+    ASSERT_LT(calls, 500u);
+    SCOPED_TRACE(calls);
+    disk_.RemoveTree(kDirectory).IgnoreError();
+    old_ = Stream(kOld, Positions(2));
+    HasOld();
+    ASSERT_TRUE(keeper_->Close().ok());
+    DyingDisk dying(disk_);
+    Start(&dying);
+    dying.DieAfter(calls);
+    Stream next(kNew, {{Sequence(10), 1}, {Sequence(20), 2}});
+    if (keeper_->Restart(kNew, next.positions()).ok()) {
+      keeper_->OnServed();
+      Append(next.Next(0, {Put("a", "new")}));
+      done = PutSnapshot(next, {{"a", "new"}}, 2).ok() && !dying.dead();
+    }
+    Start();
+    if (recovered_.history == kOld) {
+      EXPECT_EQ(sink_.state, (KeyMap{{"a", "1"}, {"b", "2"}}));
+    } else {
+      EXPECT_EQ(recovered_.history, kNew);
+      EXPECT_EQ(sink_.state, (KeyMap{{"a", "new"}}));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::wal
