@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "cache/commands/errors.h"
 #include "cache/engine_test_util.h"
 #include "gtest/gtest.h"
 
@@ -274,6 +275,42 @@ TEST(EngineTest, StatsCountCallsFailuresAndCommandsOverShards) {
   EXPECT_EQ(row("incr").failed, 1u);
   EXPECT_EQ(row("mset").calls, 1u);
   EXPECT_GT(row("mset").nanos, 0u);
+}
+
+TEST(EngineTest, AReadOnlyShardChangesNothingWhateverWayAWriteComes) {
+  for (const int shards : {1, 2}) {
+    Engine engine(WithShards(shards));
+    engine.Start();
+    Client client(engine);
+    const std::string here = KeyOn(engine, 0);
+    const std::string there = KeyOn(engine, shards - 1, 1);
+    client.Call({"MSET", here, "1", there, "1"});
+    const auto set_read_only = [&](bool read_only) {
+      std::promise<void> done;
+      engine.RunAtCut(
+          ShardId(0), [read_only](Shard& shard) { shard.set_read_only(read_only); },
+          [&](Shard&) { done.set_value(); });
+      ASSERT_EQ(done.get_future().wait_for(kTestDeadline), std::future_status::ready);
+    };
+    set_read_only(true);
+    const std::vector<std::vector<std::string>> writes = {{"SET", here, "2"},
+                                                          {"SET", there, "2"},
+                                                          {"DEL", here, there},
+                                                          {"MSET", here, "2", there, "2"},
+                                                          {"MSETNX", "a", "1", "b", "1"},
+                                                          {"RENAME", here, there},
+                                                          {"INCR", there},
+                                                          {"FLUSHALL"}};
+    for (const std::vector<std::string>& write : writes) {
+      const Value answer = client.Call(write);
+      EXPECT_EQ(answer.text, kReadOnlyReplica) << write[0] << " of " << shards << " shards";
+    }
+    EXPECT_EQ(client.Call({"GET", here}).text, "1");
+    EXPECT_EQ(client.Call({"DBSIZE"}).integer, 2);
+    set_read_only(false);
+    EXPECT_EQ(client.Call({"INCR", there}).integer, 2);
+    engine.Stop();
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/cycle_clock.h"
 #include "base/key_hash.h"
+#include "cache/commands/errors.h"
 #include "cache/shard.h"
 
 namespace tidemark::cache {
@@ -51,6 +52,7 @@ void Transaction::RunAt(Shard& at, Part& part) {
   at.StartTiming();
   const CycleClock& cycles = CycleClock::Calibrated();
   const uint64_t start = cycles.Now();
+  part.read_only = at.read_only();
   RunPart(at, part, part.index_, phase_);
   part.nanos += cycles.ToNanos(cycles.Now() - start);
   if (at.sink() != nullptr) part.assigned = at.sink()->assigned();
@@ -139,6 +141,8 @@ void CommandTransaction::RunShare(Shard& shard, Part& part, size_t index) {
 }
 
 void CommandTransaction::Mark(Shard& shard, absl::FunctionRef<void()> write) {
+  // Equal on all participants: it changes at cuts only. Finish() answers the error.
+  if (shard.read_only()) return;
   MutationSink* const sink = shard.sink();
   if (sink != nullptr) sink->BeginTransaction(info_);
   write();
@@ -151,7 +155,11 @@ void CommandTransaction::Finish() {
   }
   ReplyBuilder& reply = session_->Answer(slot_);
   const uint64_t errors_before = reply.errors();
-  Answer(reply);
+  if (command_.is_write() && parts().front().read_only) {
+    reply.Error(kReadOnlyReplica);
+  } else {
+    Answer(reply);
+  }
   const bool failed = reply.errors() != errors_before;
   uint64_t nanos = 0;
   for (const Part& part : parts()) nanos += part.nanos;

@@ -57,8 +57,9 @@ class Transaction {
 
     const ShardId shard;
     ReplyTape reply;
-    uint64_t nanos = 0;  // Of running, over all phases.
-    Sequence assigned;   // The shard's newest mutation after the part had run.
+    uint64_t nanos = 0;      // Of running, over all phases.
+    Sequence assigned;       // The shard's newest mutation after the part had run.
+    bool read_only = false;  // The shard took no writes.
 
    private:
     friend class Transaction;
@@ -121,7 +122,8 @@ class CommandTransaction : public Transaction {
 
   // Runs the command's handler on a part's share, inside the transaction's marks if it writes.
   void RunShare(Shard& shard, Part& part, size_t index);
-  // Tells the shard's sink, if it has one, that what `write` does is a part of this transaction.
+  // Tells the shard's sink, if it has one, that what `write` does is a part of this transaction. On
+  // a shard that is read_only() nothing is done.
   void Mark(Shard& shard, absl::FunctionRef<void()> write);
 
   // Who writes, where that is not everyone who takes part. Before anyone has written.

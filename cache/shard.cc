@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/key_hash.h"
+#include "cache/commands/errors.h"
 #include "cache/commands/scan.h"
 #include "cache/engine.h"
 #include "cache/lock_holder.h"
@@ -91,6 +92,10 @@ void Shard::RefreshTime() {
     StartTiming();
   const uint64_t errors_before = reply.errors();
   CommandContext context{keyspace_, command, key_hash, no_touch};
+  if (read_only_ && command.is_write()) [[unlikely]] {
+    reply.Error(kReadOnlyReplica);
+    return Count(command, 1);
+  }
   if (command.scatter == Scatter::kNone) [[likely]] {
     command.handler(context, args, reply);
   } else {

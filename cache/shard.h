@@ -92,6 +92,12 @@ class Shard {
   MutationSink* sink() const { return sink_; }
   void set_sink(MutationSink* sink);
 
+  // Whether commands that write are answered with READONLY. A node that stops being the primary
+  // says so here, at the cut at which its stream ends: what other shards had under way to this one
+  // must not change the keyspace after that.
+  bool read_only() const { return read_only_; }
+  void set_read_only(bool read_only) { read_only_ = read_only; }
+
   // The time of the next command counts from here. Call it before the first command of a batch;
   // within the batch, the end of one command is the start of the next and one reading serves both.
   void StartTiming() {
@@ -242,6 +248,7 @@ class Shard {
   uint64_t commands_ = 0;       // Published once a turn.
   uint64_t last_ticks_ = 0;     // When the latest command ended, or StartTiming.
   bool time_is_fresh_ = false;  // now_ms_ is of this turn.
+  bool read_only_ = false;
   int64_t now_ms_ = 0;
   MutationSink* sink_;
   Counters counters_;

@@ -44,9 +44,14 @@ void ShardPublisher::Begin(Beginning beginning) {
   ancestors_ = std::move(beginning.ancestors);
   log_ = beginning.log;
   builder_.BeginAt(beginning.end.last, beginning.end.digest);
-  if (log_ != nullptr) {
+  if (log_ != nullptr || beginning.has_readers) {
     streaming_ = true;
     ActivateBacklog();
+  }
+  if (!beginning.tail.frames.empty()) {
+    CHECK(beginning.tail.frames.back()->last_sequence() == emitted());
+    backlog_.Activate(beginning.tail.before, beginning.tail.digest_before);
+    for (FrameRef& frame : beginning.tail.frames) backlog_.Append(std::move(frame));
   }
   Show(assigned_, assigned().value());
   ShowEmitted();

@@ -27,6 +27,7 @@
 #include "replication/backlog.h"
 #include "replication/encoded_batch_builder.h"
 #include "replication/frame_log.h"
+#include "replication/stream_tail.h"
 #include "replication/subscriber.h"
 
 namespace tidemark::replication {
@@ -117,6 +118,10 @@ class ShardPublisher final : public cache::MutationSink {
     StreamEnd end = {};                          // The newest mutation that there is.
     std::vector<StreamAncestor> ancestors = {};  // Oldest first.
     FrameLog* log = nullptr;                     // Borrowed; null: none.
+    // Others will come who were at `end` or a little before it: frames are made from the first
+    // mutation on, and those of `tail`, which ends at `end` or is empty, are there for them.
+    bool has_readers = false;
+    StreamTail tail = {};
   };
   // Once, before the first mutation and the first Subscribe.
   void Begin(Beginning beginning);

@@ -319,6 +319,41 @@ TEST_F(ShardPublisherTest, FlushTellsTheSnapshotSource) {
   EXPECT_EQ(snapshots_.flushes, 1);
 }
 
+TEST_F(ShardPublisherTest, ASuccessorHasTheFramesBeforeItsForkForThoseWhoWereBehind) {
+  const SubscriberRef subscriber = Follow();
+  Set("a", "1");
+  EndTurn();
+  Set("b", "2");
+  EndTurn();
+  const std::vector<FrameRef> frames = Drain(*subscriber);
+  ASSERT_EQ(frames.size(), 2u);
+
+  BacklogBudget budget(1 << 20, 1);
+  ShardPublisher successor({.shard = ShardId(0),
+                            .shard_count = 1,
+                            .history = HistoryId(1),
+                            .limits = {},
+                            .budget = &budget});
+  successor.set_snapshots(&snapshots_);
+  successor.Begin({.history = HistoryId(77),
+                   .end = {Sequence(2), publisher_.digest()},
+                   .ancestors = {{kHistory, Sequence(2)}},
+                   .log = nullptr,
+                   .has_readers = true,
+                   .tail = {.before = Sequence(0), .digest_before = 0, .frames = frames}});
+  successor.Set("c", "3", 0);
+  successor.OnTurnEnd(1);
+  const SubscriberRef behind = NewSubscriber();
+  const Join join =
+      successor.Subscribe(behind, {kHistory, Sequence(1), frames[0]->stream_digest()});
+  EXPECT_EQ(join.kind, Join::Kind::kBacklog);
+  const std::vector<FrameRef> got = Drain(*behind);
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_EQ(got[0], frames[1]) << "the same frame, under its old name";
+  EXPECT_EQ(got[1]->history(), HistoryId(77));
+  EXPECT_EQ(got[1]->first_sequence(), Sequence(3));
+}
+
 // Notes what it is given.
 class FakeLog final : public FrameLog {
  public:

@@ -209,6 +209,35 @@ inline constexpr Doc kWait[] = {
     {.name = "numreplicas", .type = "integer"},
     {.name = "timeout", .type = "integer"},
 };
+inline constexpr Doc kHostAndPort[] = {
+    {.name = "host", .type = "string"},
+    {.name = "port", .type = "integer"},
+};
+inline constexpr Doc kNoOne[] = {
+    {.name = "no", .type = "pure-token", .token = "NO"},
+    {.name = "one", .type = "pure-token", .token = "ONE"},
+};
+inline constexpr Doc kReplicaOfParts[] = {
+    {.name = "host-port", .type = "block", .arguments = kHostAndPort},
+    {.name = "no-one", .type = "block", .arguments = kNoOne},
+};
+inline constexpr Doc kReplicaOf[] = {
+    {.name = "args", .type = "oneof", .arguments = kReplicaOfParts},
+};
+inline constexpr Doc kFailoverTarget[] = {
+    {.name = "host", .type = "string"},
+    {.name = "port", .type = "integer"},
+    {.name = "force", .type = "pure-token", .token = "FORCE", .flags = Doc::kOptional},
+};
+inline constexpr Doc kFailover[] = {
+    {.name = "target",
+     .type = "block",
+     .token = "TO",
+     .flags = Doc::kOptional,
+     .arguments = kFailoverTarget},
+    {.name = "abort", .type = "pure-token", .token = "ABORT", .flags = Doc::kOptional},
+    {.name = "milliseconds", .type = "integer", .token = "TIMEOUT", .flags = Doc::kOptional},
+};
 
 }  // namespace tidemark::server::arguments
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/key_hash.h"
 #include "base/log/log.h"
 #include "base/text.h"
+#include "cache/commands/errors.h"
 #include "server/durability.h"
 #include "server/node.h"
 #include "server/shard_node.h"
@@ -87,15 +89,26 @@ std::function<void(Client::Answer)> Client::Defer() {
   };
 }
 
-std::function<void(Client::Answer)> Client::Block() {
+std::function<void(Client::Answer)> Client::Block(OnRoleChange on_role_change) {
   blocked_ = true;
   blocked_slot_ = session_.OpenSlot();
+  unblocks_ = on_role_change == OnRoleChange::kUnblock;
   return [&shard = shard_, id = id(), slot = blocked_slot_](const Answer& answer) {
     Client* client = shard.FindClient(id);
     if (client == nullptr || !client->blocked_ || client->blocked_slot_ != slot) return;
     client->blocked_ = false;
     client->session_.CompleteSlot(slot, answer);
   };
+}
+
+void Client::OnRoleChanged() {
+  latest_name_ = {};
+  if (unblocks_) {
+    Unblock(
+        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> "
+        "replica?)");
+  }
+  Resume();
 }
 
 void Client::Unblock(std::string_view error) {
@@ -362,7 +375,7 @@ bool Client::Refuse(const cache::CommandSpec& spec) {
   } else if (!node().serving() && (spec.flags & cache::kLoading) == 0) {
     error = "LOADING Redis is loading the dataset in memory";  // Clients know this text.
   } else if (spec.is_write() && node().is_replica()) {
-    error = "READONLY You can't write against a read only replica.";
+    error = cache::kReadOnlyReplica;
   } else if (spec.is_write() && node().replication().WritesRefused(shard_.id())) {
     error =
         "MISCONF A write of this shard could not be encoded for its readers; writes are refused "

@@ -54,9 +54,11 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   // then. The returned function may be called once, from a task on this shard's thread.
   using Answer = std::function<void(cache::ReplyBuilder&)>;
   std::function<void(Answer)> Defer();
-  // As Defer, and no later command of this client runs before it (WAIT). What comes after
-  // Unblock() is dropped.
-  std::function<void(Answer)> Block();
+  // As Defer, and no later command of this client runs before it (WAIT, DEBUG SLEEP). A change of
+  // the node's role ends the wait with an error, unless the command has nothing to do with roles.
+  enum class OnRoleChange { kUnblock, kKeepWaiting };
+  std::function<void(Answer)> Block(OnRoleChange on_role_change = OnRoleChange::kUnblock);
+  // What comes after Unblock() is dropped.
   // Answers the command that blocks with `error`; nothing if none does.
   void Unblock(std::string_view error);
   uint64_t id() const { return connection_.id(); }
@@ -88,6 +90,8 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
 
   // The node's state changed (a pause ended, a sync completed): try again.
   void Resume();
+  // The node is a primary now that was a replica, or the other way, or follows another.
+  void OnRoleChanged();
 
   // What the connection asks of its reads; made at the first call.
   ReadDemands& demands();
@@ -198,6 +202,7 @@ class Client final : public net::ConnectionHandler, public cache::SessionObserve
   bool no_touch_ = false;
   bool blocked_ = false;
   cache::Session::SlotId blocked_slot_ = 0;
+  bool unblocks_ = false;  // The command that blocks ends with a change of role.
   bool closing_ = false;
   ReplyMode reply_mode_ = ReplyMode::kOn;
   bool skipping_ = false;  // The one command that kSkipNext is about has been started.

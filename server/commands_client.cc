@@ -104,7 +104,8 @@ void KillMatching(Client& client, ClientFilter filter, bool old_form) {
         }
         return static_cast<int64_t>(victims.size());
       },
-      [old_form, complete = client.Block()](std::vector<int64_t>& counts) {
+      [old_form,
+       complete = client.Block(Client::OnRoleChange::kKeepWaiting)](std::vector<int64_t>& counts) {
         const int64_t killed = std::accumulate(counts.begin(), counts.end(), int64_t{0});
         complete([&](ReplyBuilder& reply) {
           if (!old_form) return reply.Integer(killed);

@@ -90,7 +90,8 @@ constexpr std::string_view kShutdownFailed = "ERR Errors trying to SHUTDOWN. Che
 void SaveAndStop(Client& client, const std::string& reason, bool force) {
   Node& node = client.node();
   if (!node.BeginShutdown()) return client.reply().Error(kShutdownFailed);
-  const std::function<void(Client::Answer)> complete = client.Block();
+  const std::function<void(Client::Answer)> complete =
+      client.Block(Client::OnRoleChange::kKeepWaiting);
   const auto end = [&node, home = client.shard().id(), complete](bool stops) {
     node.engine().Post(home, [complete, stops](Shard&) {
       complete([stops](ReplyBuilder& reply) {

@@ -64,7 +64,8 @@ void Save(Client& client, Args) {
   if (snapshots->status().running) return client.reply().Error(kInProgress);
   // The answer comes on the service's thread; the client's own thread gives it. Only this client
   // waits.
-  const std::function<void(Client::Answer)> complete = client.Block();
+  const std::function<void(Client::Answer)> complete =
+      client.Block(Client::OnRoleChange::kKeepWaiting);
   const auto answer = [&node = client.node(), home = client.shard().id(),
                        complete](std::string_view error) {
     node.engine().Post(home, [complete, error = std::string(error)](Shard&) {

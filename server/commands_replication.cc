@@ -12,6 +12,7 @@
 #include "server/commands_backup.h"
 #include "server/commands_export.h"
 #include "server/commands_freshness.h"
+#include "server/commands_roles.h"
 #include "server/help.h"
 #include "server/history_text.h"
 #include "server/metrics_page.h"
@@ -149,6 +150,12 @@ constexpr std::string_view kHelp[] = {
     "    Keeps the data directory's files while they are copied, for tidectl backup.",
     "DIGEST",
     "    A digest of the contents at a watermark: equal on nodes that hold the same.",
+    "HISTORY",
+    "    Where the node's history comes from, and what its promotion lost.",
+    "METRICS",
+    "    Every counter, in Prometheus' text format.",
+    "PEER",
+    "    The node's id, role and replication port, for other nodes.",
     "EXPORT <LIST | FORGET name>",
     "    The consumers of the change feed; FORGET gives up the place of one that is away.",
     "METRICS",
@@ -169,6 +176,7 @@ void TideHelp(Client& client, Args) { AnswerHelp("TIDE", kHelp, client.reply());
 constexpr uint32_t kOpen = kNoScript | kLoading | kStale;
 
 constexpr RowFamily kTideFamily = {"@slow", "server", kOpen};
+constexpr RowFamily kPeerFamily = {"@slow", "server", kOpen | kNoAuth};
 constexpr RowFamily kFreshnessFamily = {"@fast @connection", "connection", kNoScript | kFast};
 constexpr RowFamily kTokenWaitFamily = {"@slow @connection", "connection", kNoScript};
 constexpr RowFamily kRoleFamily = {"@admin @fast @dangerous", "server", kOpen | kFast};
@@ -188,8 +196,12 @@ constexpr std::array kTideSubcommands = {
     Row(kBackupFamily, "tide|export", -3, TideExport, "0.1.0",
         "Lists the consumers of the change feed, or forgets one."),
     Row(kTideFamily, "tide|help", 2, TideHelp, "0.1.0", "The subcommands in brief."),
+    Row(kTideFamily, "tide|history", 2, TideHistory, "0.1.0",
+        "Where the node's history comes from, and what its promotion lost."),
     Row(kTideFamily, "tide|metrics", 2, TideMetrics, "0.1.0",
         "Every counter, in Prometheus' text format."),
+    Row(kPeerFamily, "tide|peer", 2, TidePeer, "0.1.0",
+        "The node's id, role and replication port, for other nodes."),
     Row(kFreshnessFamily, "tide|staleness", -3, TideStaleness, "0.1.0",
         "How far a replica may be behind for reads on this connection."),
     Row(kFreshnessFamily, "tide|token", -2, TideToken, "0.1.0",

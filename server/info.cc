@@ -206,6 +206,7 @@ void Replication(const NodeReport& r, Out& out) {
     Field(out, "master_last_io_seconds_ago",
           r.replication.link_silent_ms < 0 ? -1 : r.replication.link_silent_ms / 1000);
     Field(out, "master_sync_in_progress", r.replication.sync_in_progress ? 1 : 0);
+    if (!r.replication.link_up) Field(out, "master_link_last_failure", r.replication.last_failure);
     Field(out, "slave_read_repl_offset", ReplicationOffset(r.replication.applied));
     Field(out, "slave_repl_offset", ReplicationOffset(r.replication.applied));
     Field(out, "slave_lag_records", r.replication.lag_records);
@@ -226,12 +227,18 @@ void Replication(const NodeReport& r, Out& out) {
                       replica.state == "online" ? "online" : "wait_bgsave",
                       ReplicationOffset(replica.acked), replica.lag_ms / 1000));
   }
-  Field(out, "master_failover_state", "no-failover");
+  Field(out, "master_failover_state", r.failover_state);
   Field(out, "master_replid", r.replication.history_hex);
-  Field(out, "master_replid2", std::string(40, '0'));
+  const bool descends = !r.replication.parent_hex.empty();
+  Field(out, "master_replid2", descends ? r.replication.parent_hex : std::string(40, '0'));
   Field(out, "master_repl_offset",
         ReplicationOffset(r.replica ? r.replication.applied : r.replication.emitted));
-  Field(out, "second_repl_offset", -1);
+  if (descends) {
+    Field(out, "second_repl_offset", ReplicationOffset(r.replication.fork) + 1);
+    Field(out, "promotion_lost_records", LostRecords(r.replication.lost));
+  } else {
+    Field(out, "second_repl_offset", -1);
+  }
   Field(out, "repl_backlog_active", r.replication.backlog_active ? 1 : 0);
   Field(out, "repl_backlog_size", r.replication.backlog_limit_bytes);
   Field(out, "repl_backlog_histlen", r.replication.backlog_bytes);

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <thread>
 
 #include "base/log/log.h"
+#include "base/random_id.h"
 #include "server/client_settings.h"
 #include "server/gather.h"
 #include "server/io_reactor.h"
@@ -41,25 +43,39 @@ PressureThresholds ThresholdsFrom(const Settings& settings) {
           .suspend_exit = percent(Setting::kSuspendExitPercent)};
 }
 
-std::unique_ptr<NodeReplication> MakeReplication(const Settings& settings, int shards,
-                                                 replication::ServedBoard& served) {
-  if (settings.role() == NodeRole::kPrimary) {
-    return std::make_unique<PrimaryReplication>(settings, shards);
-  }
-  return std::make_unique<ReplicaReplication>(settings, shards, served);
-}
-
 }  // namespace
 
 Node::Node(Settings& settings, wal::Disk& disk)
     : settings_(settings),
       disk_(disk),
       started_ns_(clock_.MonotonicNanos()),
-      connection_limit_(settings.Int(Setting::kMaxclients)) {
+      connection_limit_(settings.Int(Setting::kMaxclients)),
+      role_(settings.role()),
+      roles_(std::make_unique<RoleKeeper>(*this)) {
   password_.Set(settings.String(Setting::kRequirepass));
 }
 
 Node::~Node() { Stop(); }
+
+absl::Status Node::Identify() {
+  identity_.node_id = fmt::format("{:016x}", RandomId());
+  const int64_t port = settings_.Int(Setting::kReplicationPort);
+  if (port == Settings::kNone) return absl::OkStatus();
+  identity_.replication_port = static_cast<int>(port);
+  if (!is_replica()) return absl::OkStatus();
+  auto reserved =
+      PortReservation::Make(settings_.String(Setting::kBind), static_cast<uint16_t>(port));
+  if (!reserved.ok()) return reserved.status();
+  reserved_port_ = *std::move(reserved);
+  identity_.replication_port = reserved_port_->port();
+  return absl::OkStatus();
+}
+
+std::unique_ptr<NodeReplication> Node::MakeReplication(int shards) {
+  if (!is_replica()) return std::make_unique<PrimaryReplication>(settings_, shards, identity_);
+  return std::make_unique<ReplicaReplication>(
+      settings_, shards, identity_, ReplicaReplication::FromSettings(settings_), *served_board_, roles_->orders());
+}
 
 absl::Status Node::Start() {
   pressure_thresholds_ = ThresholdsFrom(settings_);
@@ -77,7 +93,9 @@ absl::Status Node::Start() {
   served_board_ = std::make_unique<replication::ServedBoard>(shards, [this](ShardId id) {
     engine_->Post(id, [this](cache::Shard& on) { shard(on.id()).OnServedMoved(); });
   });
-  replication_ = MakeReplication(settings_, shards, *served_board_);
+  if (const absl::Status identified = Identify(); !identified.ok()) return identified;
+  replication_ = MakeReplication(shards);
+  published_replication_.store(replication_.get(), std::memory_order_release);
 
   cache::Engine::Options options;
   options.shard_count = shards;
@@ -100,10 +118,10 @@ absl::Status Node::Start() {
     shards_.push_back(
         std::make_unique<ShardNode>(*this, *io_loops_[id.value()], engine_->shard(id)));
     replication_->AttachShard(engine_->shard(id));
+    engine_->shard(id).set_read_only(is_replica());
   }
   digests_ = std::make_unique<DigestService>(
-      shards,
-      [this](auto each, auto done) { replication_->AtCut(std::move(each), std::move(done)); },
+      shards, [this](auto each, auto done) { AtCut(std::move(each), std::move(done)); },
       [this](ShardId id, DigestWalk::Done done) { return shard(id).BeginDigest(std::move(done)); });
   if (const absl::Status listening = Listen(); !listening.ok()) return listening;
   FollowSettings();
@@ -119,10 +137,54 @@ absl::Status Node::Start() {
   if (durability_ != nullptr) {
     if (const absl::Status started = StartDurability(); !started.ok()) return started;
   }
-  return replication_->Start([this] {
-    serving_.store(true, std::memory_order_release);
-    stop_.Notify();
+  const absl::Status started = replication_->Start([this] { StartServing(); });
+  if (started.ok()) roles_->Start();
+  return started;
+}
+
+void Node::StartServing() {
+  serving_.store(true, std::memory_order_release);
+  stop_.Notify();
+}
+
+std::unique_ptr<NodeReplication> Node::Exchange(std::unique_ptr<NodeReplication> next,
+                                                NodeRole role) {
+  std::unique_ptr<NodeReplication> old = std::exchange(replication_, std::move(next));
+  published_replication_.store(replication_.get(), std::memory_order_release);
+  role_.store(role, std::memory_order_release);
+  // When this has run on every shard, none has the old one in its hands.
+  RunOnShards(*engine_, [this](cache::Shard& on) {
+    shard(on.id()).ForEachClient([](Client& client) { client.OnRoleChanged(); });
   });
+  return old;
+}
+
+void Node::ResumeClients() {
+  RunOnShards(*engine_, [this](cache::Shard& on) {
+    shard(on.id()).ForEachClient([](Client& client) { client.Resume(); });
+  });
+}
+
+void Node::AtCut(CutTask each, CutDone done) {
+  const std::lock_guard lock(cuts_mutex_);
+  if (cuts_held_) {
+    held_cuts_.emplace_back(std::move(each), std::move(done));
+  } else {
+    replication().AtCut(std::move(each), std::move(done));
+  }
+}
+
+void Node::HoldCuts() {
+  const std::lock_guard lock(cuts_mutex_);
+  cuts_held_ = true;
+}
+
+void Node::ResumeCuts() {
+  const std::lock_guard lock(cuts_mutex_);
+  cuts_held_ = false;
+  for (auto& [each, done] : std::exchange(held_cuts_, {})) {
+    replication().AtCut(std::move(each), std::move(done));
+  }
 }
 
 absl::Status Node::StartDurability() {
@@ -171,7 +233,7 @@ void Node::FollowSettings() {
   settings_.OnChange(Setting::kMaxclients,
                      [this] { connection_limit_.set_max(settings_.Int(Setting::kMaxclients)); });
   for (Setting id : {Setting::kReplicationToken, Setting::kReplicationTokenPrevious}) {
-    settings_.OnChange(id, [this] { replication_->OnTokensChanged(); });
+    settings_.OnChange(id, [this] { replication().OnTokensChanged(); });
   }
   for (Setting id : {Setting::kAck, Setting::kFsync}) {
     settings_.OnChange(id, [this] { ApplyAckSettings(); });
@@ -202,7 +264,7 @@ void Node::ApplyAckSettings() {
 }
 
 int Node::GoodReplicas() const {
-  const replication::AckLevels* const levels = replication_->ack_levels();
+  const replication::AckLevels* const levels = replication().ack_levels();
   if (levels == nullptr) return 0;
   // The clock that the link thread goes by, too.
   const int64_t now_ms = clock_.MonotonicNanos() / 1'000'000;
@@ -213,10 +275,20 @@ bool Node::WaitUntilServing() {
   return stop_.WaitUntil([this] { return serving(); });
 }
 
+int Node::replication_port() const {
+  // There the end of replication does not change under our hands.
+  std::promise<int> open_port;
+  engine_->Post(ShardId(0), [&](cache::Shard&) { open_port.set_value(replication().port()); });
+  const int port = open_port.get_future().get();
+  return port != 0 ? port : std::max(identity_.replication_port, 0);
+}
+
 std::string Node::ReadyLine() const {
   std::string line = fmt::format("tidemark ready role={} port={}",
                                  is_replica() ? "replica" : "primary", shards_[0]->port());
-  if (replication_->port() != 0) line += fmt::format(" replication_port={}", replication_->port());
+  if (const int port = replication_port(); port != 0) {
+    line += fmt::format(" replication_port={}", port);
+  }
   if (durability_ != nullptr && durability_->export_port() != 0) {
     line += fmt::format(" export_port={}", durability_->export_port());
   }
@@ -226,6 +298,7 @@ std::string Node::ReadyLine() const {
 void Node::Stop() {
   if (!running_) return;
   running_ = false;
+  roles_->Stop();
   DrainClients();
   if (durability_ != nullptr && is_replica()) {
     durability_->StopSnapshots(stop_saves_.load());
@@ -273,7 +346,8 @@ NodeReport Node::MakeReport(std::vector<ShardReport>& shards) const {
   report.by_shard = std::move(shards);
   report.replica = is_replica();
   report.port = shards_[0]->port();
-  report.replication_port = replication_->port();
+  report.replication_port = replication().port();
+  report.failover_state = ToString(roles_->failover_state());
   report.now_ms = clock_.UnixMillis();
   report.uptime_ms = (clock_.MonotonicNanos() - started_ns_) / 1'000'000;
   report.config_file = settings_.String(Setting::kConfig);
@@ -285,7 +359,7 @@ NodeReport Node::MakeReport(std::vector<ShardReport>& shards) const {
   report.ops_per_second = command_rate_.per_second();
   report.input_kbps = input_rate_.per_second() / 1024;
   report.output_kbps = output_rate_.per_second() / 1024;
-  report.replication = replication_->View();
+  report.replication = replication().View();
   report.pressure = pressure_->View();
   report.replication.min_replicas_to_write = settings_.Int(Setting::kMinReplicasToWrite);
   report.replication.good_replicas = GoodReplicas();
@@ -305,7 +379,7 @@ void Node::FollowPressure(int64_t now_ns) {
     log = std::max(log, durability_->utilisation_percent(shard->id()));
   }
   if (!is_replica()) {
-    const ReplicationView view = replication_->View();
+    const ReplicationView view = replication().View();
     sample[PressureInput::kReplicaLag] = ReplicaLagPercent(
         view.replicas,
         {.records = settings_.Int(Setting::kThrottleOnReplicaLagRecords),

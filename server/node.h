@@ -1,6 +1,6 @@
 // Node is one running process of Tidemark: the engine, its sockets, and its end of replication,
 // wired together by role. A primary takes writes and serves replicas; a replica follows one primary
-// and serves reads.
+// and serves reads. The settings say as what a node starts; RoleKeeper changes it while it runs.
 //
 // Threading: Start and Stop on the main thread. The rest may be called on any thread, except what
 // takes a Client, which belongs to that client's.
@@ -11,8 +11,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,7 +33,9 @@
 #include "server/node_report.h"
 #include "server/password.h"
 #include "server/pause_gate.h"
+#include "server/port_reservation.h"
 #include "server/rate_meter.h"
+#include "server/role_keeper.h"
 #include "server/server_command.h"
 #include "server/shard_node.h"
 #include "server/stop_request.h"
@@ -69,10 +74,13 @@ class Node {
   bool BeginShutdown() { return !shutting_down_.exchange(true); }
   bool AbortShutdown() { return shutting_down_.exchange(false); }
   std::string WaitForStop() { return stop_.Wait(); }
+  // Where the node takes replicas, or will as a primary; 0: nowhere. On the main thread.
+  int replication_port() const;
   // "tidemark ready role=primary port=6379 replication_port=7631 shards=2 pid=4242"
   std::string ReadyLine() const;
 
-  bool is_replica() const { return settings_.role() == NodeRole::kReplica; }
+  // As of now; may change between two calls.
+  bool is_replica() const { return role_.load(std::memory_order_acquire) == NodeRole::kReplica; }
   // Whether there is something to show: false on a replica before its first sync.
   bool serving() const { return serving_.load(std::memory_order_acquire); }
   Settings& settings() { return settings_; }
@@ -86,7 +94,11 @@ class Node {
   const PressureThresholds& pressure_thresholds() const { return pressure_thresholds_; }
   const NodePressure& pressure() const { return *pressure_; }
   DigestService& digests() { return *digests_; }
-  NodeReplication& replication() { return *replication_; }
+  // Of the present role. On a shard's thread it stays good until the end of the turn.
+  NodeReplication& replication() const {
+    return *published_replication_.load(std::memory_order_acquire);
+  }
+  RoleKeeper& roles() { return *roles_; }
   // Of a replica: how far what is served has come.
   replication::ServedBoard& served_board() { return *served_board_; }
   // Null without a data directory.
@@ -97,7 +109,7 @@ class Node {
   }
   // Whether the shard must take no writes: its log or its stream cannot take them.
   bool WritesRefused(ShardId shard) const {
-    return replication_->WritesRefused(shard) ||
+    return replication().WritesRefused(shard) ||
            (durability_ != nullptr && !durability_->writing()) || LacksReplicas();
   }
   // Fewer replicas are good enough than min_replicas_to_write asks for.
@@ -114,7 +126,33 @@ class Node {
   // Called by shard 0 at each of its ticks.
   void OnTick(int64_t now_ns);
 
+  // --- For a change of role, on the role thread. ---
+  const NodeIdentity& identity() const { return identity_; }
+  int client_port() const { return shards_[0]->port(); }
+  // Makes `next` the node's end of replication, tells every client, and returns the old one once no
+  // shard is in it.
+  std::unique_ptr<NodeReplication> Exchange(std::unique_ptr<NodeReplication> next, NodeRole role);
+  // Cuts that are asked for between the two wait for the second.
+  void HoldCuts();
+  void ResumeCuts();
+  // Lets every client try again what it held back.
+  void ResumeClients();
+  // There is something to serve.
+  void StartServing();
+  // The port is about to be listened on. / It was listened on, and is to be again.
+  void ReleaseReplicationPort() { reserved_port_.reset(); }
+  void RememberReplicationPort(int port) {
+    if (port != 0) identity_.replication_port = port;
+  }
+
  private:
+  using CutTask = std::function<void(ShardId)>;
+  using CutDone = std::function<void(HistoryId, Watermarks)>;
+
+  // Who this node is to others, by its settings.
+  absl::Status Identify();
+  std::unique_ptr<NodeReplication> MakeReplication(int shards);
+  void AtCut(CutTask each, CutDone done);
   absl::Status Listen();
   // The data directory's part of Start().
   absl::Status StartDurability();
@@ -140,6 +178,13 @@ class Node {
   std::atomic<bool> stop_saves_{true};
   std::atomic<bool> shutting_down_{false};
   std::atomic<bool> serving_{false};
+  std::atomic<NodeRole> role_;
+  NodeIdentity identity_;
+  std::optional<PortReservation> reserved_port_;  // While a replica has a port for later.
+
+  std::mutex cuts_mutex_;
+  bool cuts_held_ = false;  // Guarded by cuts_mutex_, as is:
+  std::vector<std::pair<CutTask, CutDone>> held_cuts_;
   uint64_t startup_bytes_ = 0;  // From Start() on.
   RateMeter command_rate_, input_rate_, output_rate_;
 
@@ -147,10 +192,12 @@ class Node {
   std::vector<std::unique_ptr<net::IoLoop>> io_loops_;
   std::unique_ptr<NodeDurability> durability_;
   std::unique_ptr<replication::ServedBoard> served_board_;
-  std::unique_ptr<NodeReplication> replication_;
+  std::unique_ptr<NodeReplication> replication_;  // The role thread's, once that runs.
+  std::atomic<NodeReplication*> published_replication_{nullptr};
   std::unique_ptr<cache::Engine> engine_;
   std::vector<std::unique_ptr<ShardNode>> shards_;
   std::unique_ptr<DigestService> digests_;
+  std::unique_ptr<RoleKeeper> roles_;
   bool running_ = false;
 };
 

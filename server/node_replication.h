@@ -22,6 +22,12 @@
 
 namespace tidemark::server {
 
+// What both ends say of the node.
+struct NodeIdentity {
+  std::string node_id;        // Of this process; no two nodes share one.
+  int replication_port = -1;  // Where the node takes replicas as a primary; -1: nowhere.
+};
+
 class NodeReplication {
  public:
   virtual ~NodeReplication() = default;
@@ -48,7 +54,7 @@ class NodeReplication {
   // The settings' tokens have changed: connections that come now go by the new ones.
   virtual void OnTokensChanged() = 0;
 
-  // The port that replicas connect to; 0 if there is none.
+  // The port that replicas can connect to; 0 if there is none now.
   virtual int port() const = 0;
   virtual ReplicationView View() const = 0;
   // What readers of this node see. On a primary as of the shards' latest turns.

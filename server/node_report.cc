@@ -1,5 +1,7 @@
 #include "server/node_report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace tidemark::server {
@@ -121,6 +123,21 @@ ShardReport Sum(const std::vector<ShardReport>& shards) {
     total.average_ttl_ms = weighted_ttl_ms / static_cast<int64_t>(total.expiring_keys);
   }
   return total;
+}
+
+std::string LostText(const std::vector<LostSpan>& lost) {
+  std::string text;
+  for (const LostSpan& span : lost) {
+    text += fmt::format("{}shard {}: {} to {}", text.empty() ? "" : ", ", span.shard.value(),
+                        span.first.value(), span.last.value());
+  }
+  return text;
+}
+
+uint64_t LostRecords(const std::vector<LostSpan>& lost) {
+  uint64_t records = 0;
+  for (const LostSpan& span : lost) records += span.last.value() - span.first.value() + 1;
+  return records;
 }
 
 }  // namespace tidemark::server

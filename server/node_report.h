@@ -91,9 +91,26 @@ struct ReplicaReport {
   uint64_t queue_bytes = 0;
 };
 
+// Mutations of a shard, the first and the last.
+struct LostSpan {
+  ShardId shard;
+  Sequence first, last;
+};
+
+// A history from which a node's own descends.
+struct AncestorReport {
+  std::string history_hex;
+  Watermarks fork;  // The last of each shard that both have.
+};
+
 // What TIDE WATERMARKS, ROLE and INFO replication show.
 struct ReplicationView {
   std::string history_hex;
+  std::vector<AncestorReport> ancestors;  // Oldest first.
+  // Of the promotion that made this node a primary, if one did.
+  std::string parent_hex;      // What it followed until then.
+  Watermarks fork;             // Where it left that.
+  std::vector<LostSpan> lost;  // What its old primary had emitted beyond, as far as was heard.
   Watermarks assigned, emitted, acked;  // A primary's; `acked` is what every replica has.
   Watermarks received, applied;         // A replica's, by its primary's shard.
   std::vector<ReplicaReport> replicas;
@@ -103,6 +120,7 @@ struct ReplicationView {
   std::string link_state;  // ROLE's word.
   bool link_up = false;
   bool sync_in_progress = false;
+  std::string last_failure;     // Why the link last ended, or could not be made; empty: never.
   int64_t link_silent_ms = -1;  // Since the last byte from the primary; -1: never heard.
   int64_t stale_ms = -1;        // Since what is served was known to be current; -1: never was.
   uint64_t lag_records = 0;
@@ -182,6 +200,10 @@ uint64_t QueuedBytes(const ReplicationView& view);
 // What stands for the position in Redis' one stream of bytes: the mutations, over all shards.
 uint64_t ReplicationOffset(const Watermarks& watermarks);
 
+// "shard 0: 17 to 20, shard 3: 5 to 5"; empty for none.
+std::string LostText(const std::vector<LostSpan>& lost);
+uint64_t LostRecords(const std::vector<LostSpan>& lost);
+
 // "127.0.0.1:6380" in its parts; the port is "0" if there is none. Views into `address`.
 struct HostAndPort {
   std::string_view host;
@@ -193,6 +215,7 @@ struct NodeReport {
   bool replica = false;
   int port = 0;
   int replication_port = 0;
+  std::string failover_state;  // INFO's word.
   int64_t now_ms = 0;
   int64_t uptime_ms = 0;
   std::string config_file;

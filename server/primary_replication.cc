@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <climits>
+#include <latch>
+#include <memory>
 #include <utility>
 
 #include "base/random_id.h"
@@ -28,26 +30,23 @@ LinkTokens TokensFrom(const Settings& settings) {
           .previous = settings.String(Setting::kReplicationTokenPrevious)};
 }
 
-// What every shard says of the node's ancestors, by ancestor.
-std::vector<replication::Ancestor> ForksOf(
-    const std::vector<replication::ShardPublisher::Beginning>& beginnings) {
-  std::vector<replication::Ancestor> forks;
-  for (const replication::StreamAncestor& ancestor : beginnings.front().ancestors) {
-    forks.push_back({.history = ancestor.history, .fork = {}});
-  }
-  for (const replication::ShardPublisher::Beginning& shard : beginnings) {
-    for (size_t i = 0; i < forks.size(); ++i) forks[i].fork.push_back(shard.ancestors[i].fork);
-  }
-  return forks;
+// Runs `each` on every shard at one cut, and returns when all have. Not from a shard's thread.
+void RunAtCut(cache::Engine& engine, std::function<void(cache::Shard&)> each) {
+  const auto done = std::make_shared<std::latch>(1);
+  engine.RunAtCut(ShardId(0), std::move(each), [done](cache::Shard&) { done->count_down(); });
+  done->wait();
 }
 
-replication::ReplicationServer::Options ServerOptions(const Settings& settings, HistoryId history) {
+replication::ReplicationServer::Options ServerOptions(const Settings& settings,
+                                                      const NodeIdentity& identity,
+                                                      HistoryId history) {
   replication::ReplicationServer::Options options;
   options.address = settings.String(Setting::kBind);
-  options.port = static_cast<uint16_t>(settings.Int(Setting::kReplicationPort));
+  options.port = static_cast<uint16_t>(identity.replication_port);
   options.history = history;
 
   replication::PrimaryHub::Options& hub = options.hub;
+  hub.node_id = identity.node_id;
   hub.link.tokens = TokensFrom(settings);
   hub.link.hello_timeout_ms = settings.Int(Setting::kConnectTimeoutMs);
   hub.link.heartbeat_interval_ms = settings.Int(Setting::kHeartbeatIntervalMs);
@@ -62,8 +61,9 @@ replication::ReplicationServer::Options ServerOptions(const Settings& settings, 
 
 }  // namespace
 
-PrimaryReplication::PrimaryReplication(const Settings& settings, int shards)
+PrimaryReplication::PrimaryReplication(const Settings& settings, int shards, NodeIdentity identity)
     : settings_(settings),
+      identity_(std::move(identity)),
       history_(HistoryId(RandomId())),
       backlog_budget_(static_cast<size_t>(settings.Int(Setting::kBacklogBytes)), shards),
       // A turn is all that a shard needs: it looks at the levels at the end of each.
@@ -113,17 +113,80 @@ absl::Status PrimaryReplication::Prepare(cache::Engine& engine, int) {
   return absl::OkStatus();
 }
 
-void PrimaryReplication::Begin(
-    const std::vector<replication::ShardPublisher::Beginning>& beginnings) {
+void PrimaryReplication::Begin(std::vector<replication::ShardPublisher::Beginning> beginnings) {
   history_ = beginnings.front().history;
-  for (const replication::StreamAncestor& ancestor : beginnings.front().ancestors) {
-    ancestors_.push_back(ancestor.history);
+  for (size_t k = 0; k < beginnings.front().ancestors.size(); ++k) {
+    replication::Ancestor& ancestor = ancestors_.emplace_back();
+    ancestor.history = beginnings.front().ancestors[k].history;
+    for (const auto& beginning : beginnings) ancestor.fork.push_back(beginning.ancestors[k].fork);
   }
-  forks_ = ForksOf(beginnings);
   RunOnShards(*engine_, [&](cache::Shard& shard) {
     replication::ShardPublisher& publisher = *shards_[shard.id().value()].publisher;
-    publisher.Begin(beginnings[shard.id().value()]);
+    publisher.Begin(std::move(beginnings[shard.id().value()]));
     shard.set_sink(&publisher);
+  });
+}
+
+void PrimaryReplication::TakeOver(Succession succession) {
+  fork_ = std::move(succession.fork);
+  Begin(std::move(succession.beginnings));
+  ResumeStreams();
+}
+
+PrimaryReplication::StreamEnds PrimaryReplication::EndStreams() {
+  StreamEnds ends;
+  ends.position.history = history_;
+  ends.position.shards.resize(shards_.size());
+  ends.ancestors = ancestors_;
+  ends.keys.resize(shards_.size());
+  // Each shard writes its own elements.
+  RunAtCut(*engine_, [&](cache::Shard& shard) {
+    const size_t i = shard.id().value();
+    replication::ShardPublisher& publisher = *shards_[i].publisher;
+    shard.set_read_only(true);
+    shard.keyspace().set_effects_only(true);
+    publisher.SealNow();
+    ends.position.shards[i] = {publisher.emitted(), publisher.digest()};
+    ends.keys[i] = shard.keyspace().size();
+  });
+  return ends;
+}
+
+void PrimaryReplication::ResumeStreams() {
+  RunOnShards(*engine_, [](cache::Shard& shard) {
+    shard.keyspace().set_effects_only(false);
+    shard.set_read_only(false);
+  });
+}
+
+Watermarks PrimaryReplication::AssignedAtCut() {
+  Watermarks assigned(shards_.size());
+  RunAtCut(*engine_, [&](cache::Shard& shard) {
+    replication::ShardPublisher& publisher = *shards_[shard.id().value()].publisher;
+    publisher.SealNow();
+    assigned[shard.id().value()] = publisher.assigned();
+  });
+  return assigned;
+}
+
+void PrimaryReplication::Promote(uint64_t replica, bool force,
+                                 std::function<void(const replication::PromotionOutcome&)> done) {
+  server_->Promote(replica, force, std::move(done));
+}
+
+void PrimaryReplication::StopMoved(std::string host, uint16_t port) {
+  if (server_ == nullptr) return;
+  server_->Stop(replication::PrimaryHub::NewPrimary{.host = std::move(host), .port = port});
+}
+
+void PrimaryReplication::Detach() {
+  // A cut that was asked for earlier is over when this one is; then nothing posted is left.
+  RunAtCut(*engine_, [](cache::Shard&) {});
+  RunOnShards(*engine_, [this](cache::Shard& shard) {
+    PerShard& mine = shards_[shard.id().value()];
+    if (shard.sink() == mine.publisher.get()) shard.set_sink(nullptr);
+    mine.snapshots.reset();  // Ends its walk.
+    mine.publisher.reset();  // Lets go of subscribers, who would wake the link.
   });
 }
 
@@ -134,7 +197,7 @@ uint64_t PrimaryReplication::AssignedOfAll() const {
 }
 
 absl::Status PrimaryReplication::Start(std::function<void()> on_synced) {
-  if (settings_.Int(Setting::kReplicationPort) == Settings::kNone) {
+  if (identity_.replication_port < 0) {
     on_synced();
     return absl::OkStatus();
   }
@@ -142,9 +205,8 @@ absl::Status PrimaryReplication::Start(std::function<void()> on_synced) {
   for (PerShard& shard : shards_) {
     publishing.push_back({*shard.keyspace, *shard.publisher, *shard.snapshots});
   }
-  replication::ReplicationServer::Options options = ServerOptions(settings_, history_);
+  replication::ReplicationServer::Options options = ServerOptions(settings_, identity_, history_);
   options.ancestors = ancestors_;
-  options.hub.link.ancestors = forks_;
   options.hub.levels = &ack_levels_;
   server_ = std::make_unique<replication::ReplicationServer>(options, std::move(publishing),
                                                              CallsInto(*engine_), archive_.get());
@@ -170,6 +232,12 @@ int PrimaryReplication::port() const {
 ReplicationView PrimaryReplication::View() const {
   ReplicationView view;
   view.history_hex = HistoryHex(history_);
+  for (const replication::Ancestor& ancestor : ancestors_) {
+    view.ancestors.push_back({.history_hex = HistoryHex(ancestor.history), .fork = ancestor.fork});
+  }
+  if (fork_.parent != HistoryId()) view.parent_hex = HistoryHex(fork_.parent);
+  view.fork = fork_.at;
+  view.lost = fork_.lost;
   for (const PerShard& shard : shards_) {
     view.assigned.push_back(shard.publisher->published_assigned());
     view.emitted.push_back(shard.publisher->published_emitted());
@@ -202,7 +270,7 @@ ReplicationView PrimaryReplication::View() const {
 replication::ServedPosition PrimaryReplication::Served() const {
   replication::ServedPosition position;
   position.history = position.shown_history = history_;
-  position.ancestors = forks_;
+  position.ancestors = ancestors_;
   for (const PerShard& shard : shards_) {
     position.reached.push_back(shard.publisher->published_assigned());
   }

@@ -16,6 +16,7 @@
 #include "replication/shell/blocking_archive.h"
 #include "replication/shell/replication_server.h"
 #include "replication/snapshot_producer.h"
+#include "server/fork.h"
 #include "server/node_replication.h"
 
 namespace tidemark::server {
@@ -23,12 +24,37 @@ namespace tidemark::server {
 class PrimaryReplication final : public NodeReplication {
  public:
   // Borrows `settings`. A new history begins, unless Begin() says otherwise.
-  PrimaryReplication(const Settings& settings, int shards);
+  PrimaryReplication(const Settings& settings, int shards, NodeIdentity identity);
 
   // Where every shard's stream goes on after a recovery: from here on the shards' mutations are
   // published. Indexed by shard, all of one history. Requires: the engine runs, no shard has a sink
   // yet, and Start() was not called. On the main thread; returns when every shard has begun.
-  void Begin(const std::vector<replication::ShardPublisher::Beginning>& beginnings);
+  void Begin(std::vector<replication::ShardPublisher::Beginning> beginnings);
+  // As Begin(), on a replica that takes over: nobody applies to the shards any more, and they take
+  // writes when this returns.
+  void TakeOver(Succession succession);
+
+  // Where the streams are, and what the shards hold.
+  struct StreamEnds {
+    replication::ReplicaPosition position;
+    std::vector<replication::Ancestor> ancestors;
+    std::vector<uint64_t> keys;  // By shard.
+  };
+  // Ends the streams, at one cut: from then on the shards refuse writes and mint nothing. Not from
+  // a shard's thread. Requires: the engine runs. Once more, it says the same.
+  StreamEnds EndStreams();
+  // Takes back EndStreams().
+  void ResumeStreams();
+  // All shards' newest mutations at one cut. Not from a shard's thread.
+  Watermarks AssignedAtCut();
+  // Asks a replica to take over; see ReplicationServer::Promote. Requires: started with a port.
+  void Promote(uint64_t replica, bool force,
+               std::function<void(const replication::PromotionOutcome&)> done);
+  // As Stop(), naming the new primary to those who still follow.
+  void StopMoved(std::string host, uint16_t port);
+  // Lets go of the shards, so that this object may go although they live on. After Stop(), when
+  // Node::replication() is another. Not from a shard's thread.
+  void Detach();
   // What feeds replicas that fell behind this node's memory. Before Start().
   void set_archive(std::unique_ptr<replication::BlockingArchive> archive) {
     archive_ = std::move(archive);
@@ -69,9 +95,10 @@ class PrimaryReplication final : public NodeReplication {
                    ReplicationView& view) const;
 
   const Settings& settings_;
+  const NodeIdentity identity_;
   std::atomic<HistoryId> history_;
-  std::vector<HistoryId> ancestors_;
-  std::vector<replication::Ancestor> forks_;  // Likewise, and where each was left.
+  std::vector<replication::Ancestor> ancestors_;  // Before Start().
+  Fork fork_;                                     // Likewise; without a parent: not promoted.
   replication::BacklogBudget backlog_budget_;
   std::vector<PerShard> shards_;
   cache::Engine* engine_ = nullptr;  // From Prepare() on.

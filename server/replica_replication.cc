@@ -26,18 +26,26 @@ replication::AcceptForeignHistory AcceptFrom(const Settings& settings) {
 
 }  // namespace
 
-ReplicaReplication::ReplicaReplication(const Settings& settings, int shards,
-                                       replication::ServedBoard& served)
-    : settings_(settings),
-      served_(served),
-      keyspaces_(static_cast<size_t>(shards)),
-      cut_walks_(static_cast<size_t>(shards)) {
+ReplicaReplication::Course ReplicaReplication::FromSettings(const Settings& settings) {
   // The setting's own check has seen that this is HOST:PORT.
   const std::string primary = settings.String(Setting::kPrimary);
   const size_t colon = primary.rfind(':');
-  primary_host_ = primary.substr(0, colon);
-  primary_port_ = std::stoi(primary.substr(colon + 1));
+  Course course;
+  course.host = primary.substr(0, colon);
+  course.port = std::stoi(primary.substr(colon + 1));
+  return course;
 }
+
+ReplicaReplication::ReplicaReplication(const Settings& settings, int shards, NodeIdentity identity,
+                                       Course course, replication::ServedBoard& served,
+                                       Orders orders)
+    : settings_(settings),
+      identity_(std::move(identity)),
+      course_(std::move(course)),
+      orders_(std::move(orders)),
+      served_(served),
+      keyspaces_(static_cast<size_t>(shards)),
+      cut_walks_(static_cast<size_t>(shards)) {}
 
 void ReplicaReplication::AttachShard(cache::Shard& shard) {
   keyspaces_[shard.id().value()] = &shard.keyspace();
@@ -73,16 +81,22 @@ void ReplicaReplication::RequestCut(std::shared_ptr<replication::ChunkQueue> que
 }
 
 absl::Status ReplicaReplication::Prepare(cache::Engine& engine, int client_port) {
-  if (settings_.Int(Setting::kReplicationPort) != Settings::kNone) {
-    return absl::InvalidArgumentError(
-        "replication_port: a replica does not serve replicas of its own; leave it out");
-  }
   std::random_device random;
   replication::ReplicaClient::Options options;
-  options.primary_host = primary_host_;
-  options.primary_port = static_cast<uint16_t>(primary_port_);
+  options.primary_host = course_.host;
+  options.primary_port = static_cast<uint16_t>(course_.port);
+  options.locate_primary = course_.locate;
+  options.applier.start = course_.position;
+  options.applier.start_ancestors = course_.ancestors;
+  options.applier.start_keys = course_.keys;
+  // Who cannot be followed needs none.
+  if (identity_.replication_port >= 0) {
+    options.relay_bytes = static_cast<size_t>(settings_.Int(Setting::kBacklogBytes));
+  }
+  options.on_promotion_order = orders_.promote;
+  options.on_new_primary = orders_.follow;
+  options.link.node_id = identity_.node_id;
   options.served = &served_;
-  options.link.node_id = fmt::format("{:08x}{:08x}", random(), random());
   options.link.token = settings_.String(Setting::kReplicationToken);
   options.link.client_port = static_cast<uint16_t>(client_port);
   options.link.want_zstd =
@@ -109,8 +123,8 @@ void ReplicaReplication::OnTokensChanged() {
 
 ReplicationView ReplicaReplication::View() const {
   ReplicationView view;
-  view.primary_host = primary_host_;
-  view.primary_port = primary_port_;
+  view.primary_host = course_.host;
+  view.primary_port = course_.port;
   const replication::ReplicaClient::Status status = client_->status();
   view.history_hex = HistoryHex(status.history);
   view.received = status.received;
@@ -118,6 +132,7 @@ ReplicationView ReplicaReplication::View() const {
   view.link_state = status.link_state;
   view.link_up = status.link_up;
   view.sync_in_progress = status.sync_in_progress;
+  view.last_failure = status.last_failure;
   view.link_silent_ms = status.silent_ms;
   view.stale_ms = status.stale_ms;
   view.lag_records = status.lag_records;
@@ -134,6 +149,7 @@ ReplicationView ReplicaReplication::View() const {
       {"received_frames_total", status.link.received_frames},
       {"received_bytes_total", status.link.received_bytes},
       {"gaps_total", status.link.gaps},
+      {"discarded_records_total", status.link.discarded_records},
       {"digest_mismatches_total", status.link.digest_mismatches},
       {"damaged_messages_total", status.link.damaged_messages},
       {"catch_up_snapshot_total", status.link.plans_with_snapshot},

@@ -4,8 +4,10 @@
 #ifndef TIDEMARK_SERVER_REPLICA_REPLICATION_H_
 #define TIDEMARK_SERVER_REPLICA_REPLICATION_H_
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/settings/settings.h"
@@ -19,8 +21,34 @@ namespace tidemark::server {
 
 class ReplicaReplication final : public NodeReplication {
  public:
-  // Borrows both. The board is shown what is served.
-  ReplicaReplication(const Settings& settings, int shards, replication::ServedBoard& served);
+  // Whom to follow, and from where on.
+  struct Course {
+    std::string host;
+    int port = 0;
+    bool locate = false;                         // `port` may be that of the primary's clients.
+    replication::ReplicaPosition position = {};  // What the shards hold; history 0: nothing.
+    std::vector<replication::Ancestor> ancestors = {};
+    std::vector<uint64_t> keys = {};  // By own shard; empty: none.
+  };
+  // As the settings say.
+  static Course FromSettings(const Settings& settings);
+
+  // The primary's orders, on the link thread.
+  struct Orders {
+    std::function<void()> promote;
+    std::function<void(std::string host, uint16_t port)> follow;
+  };
+  // Borrows `settings`.
+  ReplicaReplication(const Settings& settings, int shards, NodeIdentity identity, Course course,
+                     replication::ServedBoard& served, Orders orders);
+
+  const std::string& primary_host() const { return course_.host; }
+  int primary_port() const { return course_.port; }
+  // See ReplicaClient.
+  replication::ReplicaClient::Ending Finish(replication::wire::Goodbye::Code code) {
+    return client_->Finish(code);
+  }
+  void RefusePromotion(std::string why) { client_->RefusePromotion(std::move(why)); }
 
   // A node with a data directory: what its own log brought back, and where the stream goes from
   // here on. After Prepare(), before Start().
@@ -49,9 +77,10 @@ class ReplicaReplication final : public NodeReplication {
 
  private:
   const Settings& settings_;
+  const NodeIdentity identity_;
+  const Course course_;
+  const Orders orders_;
   replication::ServedBoard& served_;
-  std::string primary_host_;
-  int primary_port_ = 0;
   std::vector<cache::Keyspace*> keyspaces_;  // By shard, as below.
   std::vector<std::unique_ptr<replication::CutWalk>> cut_walks_;
   std::unique_ptr<replication::ReplicaClient> client_;  // From Prepare() on.

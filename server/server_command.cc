@@ -22,6 +22,7 @@ ServerCommandTable::ServerCommandTable() {
   Add(PersistenceCommands());
   Add(SlowLogCommands());
   Add(ReplicationCommands());
+  Add(RoleCommands());
 }
 
 void ServerCommandTable::Add(std::span<const ServerCommand> rows) {

@@ -73,6 +73,14 @@ inline constexpr std::string_view kAllNodesMustSucceed =
 inline constexpr std::string_view kAllNodesDiffer =
     "nondeterministic_output request_policy:all_nodes response_policy:special";
 
+// `row` with what took its place, and since when.
+constexpr ServerCommand Deprecated(ServerCommand row, std::string_view since,
+                                   std::string_view replaced_by) {
+  row.spec.deprecated_since = since;
+  row.spec.replaced_by = replaced_by;
+  return row;
+}
+
 // The complexity of what answers many things.
 inline constexpr std::string_view kByResults = "O(N) in what it answers";
 
@@ -86,6 +94,7 @@ std::span<const ServerCommand> LatencyCommands();
 std::span<const ServerCommand> PersistenceCommands();
 std::span<const ServerCommand> SlowLogCommands();
 std::span<const ServerCommand> ReplicationCommands();
+std::span<const ServerCommand> RoleCommands();
 
 // The handlers of rows that are written down elsewhere: COMMAND's and MEMORY's.
 std::span<const NamedHandler> CommandHandlers();

@@ -58,6 +58,20 @@ TEST(PauseGateTest, HoldsWritesAloneOrEverythingUntilItsTime) {
   EXPECT_FALSE(gate.Holds(true, 150));
 }
 
+TEST(PauseGateTest, AFailoverHoldsWritesOnItsOwnAccount) {
+  PauseGate gate;
+  gate.HoldWrites(true);
+  EXPECT_TRUE(gate.paused(0));
+  EXPECT_TRUE(gate.Holds(/*write=*/true, 1'000'000));
+  EXPECT_FALSE(gate.Holds(/*write=*/false, 0));
+  gate.Pause(0, 100, /*writes_only=*/false);
+  EXPECT_TRUE(gate.Holds(/*write=*/false, 50));
+  gate.Unpause();
+  EXPECT_TRUE(gate.Holds(/*write=*/true, 50)) << "the failover goes on";
+  gate.HoldWrites(false);
+  EXPECT_FALSE(gate.paused(50));
+}
+
 TEST(PauseGateTest, APauseDuringAnotherTakesNothingFromIt) {
   PauseGate gate;
   gate.Pause(0, 100, false);

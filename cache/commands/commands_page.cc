@@ -31,7 +31,7 @@ Keys and values:
 
 Not here, and answered as unknown: transactions (`MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`), `PUBLISH` and
 `SUBSCRIBE` with their kin, scripts and functions, `MONITOR`, `ACL`, `CLUSTER`, `CLIENT TRACKING` with its kin,
-`REPLICAOF` (what a node follows is a setting), and all types of values but strings.
+and all types of values but strings.
 
 The server's own commands:
 
@@ -49,6 +49,10 @@ The server's own commands:
   promise what does not happen.
 - `DEBUG` has `SLEEP` alone, which takes only numbers and stops one shard. `LOLWUT`, the texts of `HELP`, and
   `LATENCY DOCTOR` are our own; `MEMORY STATS` and `INFO` leave out what has no meaning here.
+- `REPLICAOF` asks before it changes anything: the node itself, a node that takes no replicas and what is no node of
+  this server are refused. It keeps the data where histories allow (roles.md). A replica serves no replicas.
+- `FAILOVER` without `TIMEOUT` gives up after 10 s (Redis: never), pauses writes only once the target is nearly there,
+  and sends the other replicas to the new primary.
 - `SHUTDOWN SAVE`, `SAVE`, `BGSAVE`, `BGREWRITEAOF` and `LASTSAVE` need `data_dir`; without it they are refused.
 
 `TIDE` and its subcommands are this server's own, since the version of it that the last column names.

@@ -80,7 +80,17 @@ class SliceBuilder {
 }  // namespace
 
 Applier::Applier(const Options& options)
-    : options_(options), keys_(static_cast<size_t>(options.own_shards)) {}
+    : options_(options),
+      history_(options.start.history),
+      ancestors_(options.start_ancestors),
+      synced_(options.start.history != HistoryId()),
+      keys_(options.start_keys) {
+  keys_.resize(static_cast<size_t>(options.own_shards));
+  for (const ShardPosition& shard : options.start.shards) {
+    applied_.push_back(shard.sequence);
+    applied_digests_.push_back(shard.stream_digest);
+  }
+}
 
 void Applier::Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys) {
   history_ = start.history;
@@ -123,6 +133,7 @@ void Applier::OnPlan(const StreamPlan& plan) {
     if (beyond && plan.history != history_) position_void_ = fail_due_ = true;
     synced_ = true;
     history_ = plan.history;  // Perhaps a descendant of what it was: all that is here is of both.
+    ancestors_ = plan.ancestors;
     return;
   }
   begin_staging_due_ = true;
@@ -388,6 +399,7 @@ void Applier::Finish(const StepUnderWay& step) {
       break;
     case ApplyStep::Kind::kSwapIn:
       history_ = plan_.history;
+      ancestors_ = plan_.ancestors;
       held_.clear();
       applied_ = staged_;
       applied_digests_ = staged_digests_;

@@ -50,6 +50,10 @@ class Applier final : public FrameReceiver {
     size_t max_step_bytes =
         1 << 20;                     // Of frames; a step may exceed it to keep a transaction whole.
     size_t max_steps_under_way = 2;  // More would only lengthen a reader's wait.
+    // What the shards hold already: a primary's own stream, or an earlier link's. Empty: nothing.
+    ReplicaPosition start = {};
+    std::vector<Ancestor> start_ancestors = {};  // Of start.history.
+    std::vector<uint64_t> start_keys = {};       // By own shard; empty: none.
   };
   explicit Applier(const Options& options);
 
@@ -85,7 +89,11 @@ class Applier final : public FrameReceiver {
 
   // Of what is served; its history is position's.
   HistoryId history() const { return history_; }
+  const std::vector<Ancestor>& ancestors() const { return ancestors_; }  // Of history().
   const Watermarks& applied() const { return applied_; }
+  // False: a step failed halfway, and no position describes what is served.
+  bool whole() const { return !position_void_; }
+  const std::vector<uint64_t>& keys() const { return keys_; }  // By own shard, as last reported.
   // What readers may see some of: applied(), and the steps under way.
   Watermarks Shown() const;
   // A snapshot is taking the place of what is served, which is then staged(), of the plan's
@@ -160,6 +168,7 @@ class Applier final : public FrameReceiver {
 
   const Options options_;
   HistoryId history_;  // Of what is served.
+  std::vector<Ancestor> ancestors_;
   Watermarks applied_;
   std::vector<uint64_t> applied_digests_;
   bool position_void_ = false;  // A step failed halfway: only a snapshot helps.

@@ -6,7 +6,7 @@ namespace tidemark::replication {
 namespace {
 
 constexpr std::array<std::string_view, std::variant_size_v<ControlMessage>> kNames = {
-    "Hello", "Accept", "Refuse", "SnapshotEnd", "Ack", "Heartbeat", "Goodbye"};
+    "Hello", "Accept", "Refuse", "SnapshotEnd", "Ack", "Heartbeat", "Goodbye", "Promote"};
 
 }  // namespace
 

@@ -17,8 +17,9 @@ namespace tidemark::replication {
 inline constexpr uint32_t kControlMagic = 0x434d4454;  // "TDMC" as bytes.
 
 // In the order of their types on the wire, from 1.
-using Codec = ControlCodec<kControlMagic, wire::Hello, wire::Accept, wire::Refuse,
-                           wire::SnapshotEnd, wire::Ack, wire::Heartbeat, wire::Goodbye>;
+using Codec =
+    ControlCodec<kControlMagic, wire::Hello, wire::Accept, wire::Refuse, wire::SnapshotEnd,
+                 wire::Ack, wire::Heartbeat, wire::Goodbye, wire::Promote>;
 using ControlMessage = Codec::Message;
 using MessageReader = tidemark::MessageReader<Codec>;
 using LinkMessage = MessageReader::Message;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/link/peer_text.h"
 #include "base/link/wire_vectors.h"
 #include "fmt/format.h"
 
@@ -38,6 +39,18 @@ void Accumulate(const PrimaryLink::Counters& from, PrimaryLink::Counters* to) {
   to->positions_refused += from.positions_refused;
 }
 
+PromotionOutcome OutcomeOf(const PrimaryLink& link) {
+  const std::optional<wire::Goodbye>& goodbye = link.heard_goodbye();
+  if (!goodbye) {
+    return {.kind = PromotionOutcome::Kind::kUnknown, .text = std::string(link.cause().message())};
+  }
+  if (goodbye->code() == wire::Goodbye::PROMOTED) {
+    return {.kind = PromotionOutcome::Kind::kPromoted, .text = ""};
+  }
+  // Whatever else it says: who says goodbye for another reason takes no promotion after it.
+  return {.kind = PromotionOutcome::Kind::kRefused, .text = PeerText(goodbye->text())};
+}
+
 }  // namespace
 
 PrimaryHub::PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker,
@@ -61,15 +74,40 @@ ReplicaSession* PrimaryHub::Add(std::string host, int64_t now_ms) {
 
 void PrimaryHub::Remove(ReplicaSession* session) {
   Accumulate(session->link().counters(), &sent_by_gone_);
+  if (promoting_ == session->id()) {
+    promoting_.reset();
+    std::exchange(on_promotion_, nullptr)(OutcomeOf(session->link()));
+  }
   if (session->known_) registry_.OnGone(session->link().identity().node_id, now_ms_);
   sessions_.erase(session->id());
   PublishAcks();
+}
+
+void PrimaryHub::Promote(uint64_t replica, bool force, PromotionCallback callback) {
+  const auto refuse = [&](std::string text) {
+    callback({.kind = PromotionOutcome::Kind::kRefused, .text = std::move(text)});
+  };
+  const auto found = sessions_.find(replica);
+  if (found == sessions_.end() || !found->second->link().streaming()) {
+    return refuse("the replica is not connected any more");
+  }
+  PrimaryLink& link = found->second->link();
+  if (!link.identity().takes_promotion) {
+    return refuse("the replica is of a version that cannot be promoted by its primary");
+  }
+  if (promoting_) return refuse("another replica is being promoted");
+  promoting_ = replica;
+  on_promotion_ = std::move(callback);
+  link.Promote(force);
 }
 
 std::optional<wire::Refuse> PrimaryHub::Admit(ReplicaSession* session,
                                               const ReplicaIdentity& replica) {
   if (stopping_) {
     return MakeRefuse(wire::Refuse::STOPPING, "the primary is shutting down", kRetryAfterMs);
+  }
+  if (!options_.node_id.empty() && replica.node_id == options_.node_id) {
+    return MakeRefuse(wire::Refuse::SELF, "this is the node itself", kRetryAfterMs);
   }
   if (const std::optional<int64_t> wait_ms = registry_.MustWait(replica.node_id, now_ms_)) {
     registry_.CountRefused();
@@ -179,17 +217,26 @@ int PrimaryHub::CountCovering(const Watermarks& target, AckKind kind) const {
 
 // --- Stopping ---
 
-void PrimaryHub::BeginStop(int64_t now_ms) {
+void PrimaryHub::SayStopping(ReplicaSession* session, int64_t now_ms) {
+  if (moved_) {
+    session->link().CloseMoved(moved_->host, moved_->port, now_ms);
+  } else {
+    session->link().Close(wire::Goodbye::STOPPING, "the primary is shutting down", now_ms);
+  }
+  session->Release();
+}
+
+void PrimaryHub::BeginStop(int64_t now_ms, std::optional<NewPrimary> moved) {
   now_ms_ = now_ms;
   stopping_ = true;
+  moved_ = std::move(moved);
   stop_target_ = shards_->Emitted();
   for (Waiter& waiter : std::exchange(waiters_, {})) waiter.callback(kStopped);
   for (const auto& [id, session] : sessions_) {
     if (session->link().streaming()) {
       session->Pump(now_ms);
     } else {
-      session->link().Close(wire::Goodbye::STOPPING, "the primary is shutting down", now_ms);
-      session->Release();
+      SayStopping(session.get(), now_ms);
     }
   }
 }

@@ -29,6 +29,17 @@
 
 namespace tidemark::replication {
 
+// What became of PrimaryHub::Promote.
+struct PromotionOutcome {
+  enum class Kind {
+    kPromoted,  // It is the primary.
+    kRefused,   // It is not, and will not become one by this.
+    kUnknown,   // The connection ended without a word.
+  };
+  Kind kind = Kind::kRefused;
+  std::string text;  // Why not.
+};
+
 class PrimaryHub {
  public:
   struct Options {
@@ -42,6 +53,7 @@ class PrimaryHub {
     bool zstd = false;  // For replicas that want it.
     FrameCompressor::Options compressor;
     const Clock* clock = &Clock::System();  // Borrowed; wall time for heartbeats.
+    std::string node_id = {};  // Of this node, which is no replica of itself; empty: not known.
     AckLevels* levels = nullptr;  // Borrowed; kept up to date with what replicas acknowledge.
   };
   // Borrows all, which outlive it and every callback of `shards`. `archive`: null: there is none.
@@ -67,8 +79,18 @@ class PrimaryHub {
   void WaitFor(const Watermarks& target, int replicas, int64_t deadline_ms, WaitCallback callback,
                int64_t now_ms, AckKind kind = AckKind::kApplied);
 
-  // Sends each replica what is emitted by now, then says goodbye; new ones are refused.
-  void BeginStop(int64_t now_ms);
+  // Asks the replica to become the primary. The caller has seen to it that nothing more is emitted.
+  // Calls back once, perhaps from within the call.
+  using PromotionCallback = absl::AnyInvocable<void(const PromotionOutcome&)>;
+  void Promote(uint64_t replica, bool force, PromotionCallback callback);
+
+  // Sends each replica what is emitted by now, then says goodbye; new ones are refused. With the
+  // new primary's address replicas follow it by themselves.
+  struct NewPrimary {
+    std::string host;
+    uint16_t port = 0;  // Of its clients.
+  };
+  void BeginStop(int64_t now_ms, std::optional<NewPrimary> moved = std::nullopt);
   bool stopped() const { return stopping_ && sessions_.empty(); }
 
   std::vector<ReplicaStatus> Status(int64_t now_ms) const;
@@ -92,6 +114,7 @@ class PrimaryHub {
 
   std::optional<wire::Refuse> Admit(ReplicaSession* session, const ReplicaIdentity& replica);
   void OnAck();
+  void SayStopping(ReplicaSession* session, int64_t now_ms);
   void PublishAcks();
   void AnswerWaiters();
   int CountCovering(const Watermarks& target, AckKind kind) const;
@@ -107,6 +130,9 @@ class PrimaryHub {
   std::map<uint64_t, std::unique_ptr<ReplicaSession>> sessions_;
   uint64_t next_id_ = 1;
   std::vector<Waiter> waiters_;
+  std::optional<uint64_t> promoting_;  // The replica that was asked to become the primary.
+  PromotionCallback on_promotion_;
+  std::optional<NewPrimary> moved_;
   AckBoard board_;
   std::vector<AckedCopy> copies_;    // Scratch.
   std::vector<int64_t> covered_ms_;  // Scratch.

@@ -104,6 +104,7 @@ void PrimaryLink::OnBytes(std::string_view bytes, int64_t now_ms) {
 void PrimaryLink::Handle(const ControlMessage& message, int64_t now_ms) {
   if (const auto* goodbye = std::get_if<wire::Goodbye>(&message)) {
     state_ = State::kClosed;
+    heard_goodbye_ = *goodbye;
     cause_ = absl::UnavailableError(fmt::format("the replica said goodbye ({}): {}",
                                                 wire::Goodbye::Code_Name(goodbye->code()),
                                                 PeerText(goodbye->text())));
@@ -135,7 +136,9 @@ void PrimaryLink::HandleHello(const wire::Hello& hello, int64_t now_ms) {
   }
   identity_ = {.node_id = hello.node_id(),
                .client_port = static_cast<uint16_t>(hello.client_port()),
-               .wants_zstd = hello.want_zstd()};
+               .wants_zstd = hello.want_zstd(),
+               .takes_promotion = hello.takes_promotion()};
+  token_ = hello.token();
   if (const std::optional<wire::Refuse> refusal = source_->Admit(identity_)) {
     return Refuse(*refusal);
   }
@@ -282,8 +285,33 @@ void PrimaryLink::Close(wire::Goodbye::Code code, std::string_view text, int64_t
   wire::Goodbye goodbye;
   goodbye.set_code(code);
   goodbye.set_text(std::string(text));
+  SayGoodbye(goodbye);
+}
+
+void PrimaryLink::CloseMoved(std::string_view host, uint16_t port, int64_t now_ms) {
+  if (state_ == State::kClosing || state_ == State::kClosed) return;
+  wire::Goodbye goodbye;
+  goodbye.set_code(wire::Goodbye::MOVED);
+  goodbye.set_text(fmt::format("the primary is now {}:{}", host, port));
+  goodbye.set_moved_host(std::string(host));
+  goodbye.set_moved_port(port);
+  SayGoodbye(goodbye);
+}
+
+void PrimaryLink::SayGoodbye(const wire::Goodbye& goodbye) {
   Push(goodbye);
-  BeginClosing(absl::AbortedError(fmt::format("{}: {}", wire::Goodbye::Code_Name(code), text)));
+  BeginClosing(absl::AbortedError(
+      fmt::format("{}: {}", wire::Goodbye::Code_Name(goodbye.code()), goodbye.text())));
+}
+
+void PrimaryLink::Promote(bool force) {
+  DCHECK(streaming() && identity_.takes_promotion);
+  wire::Promote promote;
+  promote.set_history(plan_.history.value());
+  ToWire(source_->Emitted(), promote.mutable_emitted());
+  promote.set_force(force);
+  promote.set_token(token_);
+  Push(promote);
 }
 
 void PrimaryLink::Refuse(const wire::Refuse& refusal) {

@@ -37,6 +37,7 @@ struct ReplicaIdentity {
   std::string node_id;
   uint16_t client_port = 0;
   bool wants_zstd = false;
+  bool takes_promotion = false;
 };
 
 // What PrimaryLink asks of the node. Calls come from within PrimaryLink's own calls.
@@ -88,6 +89,11 @@ class PrimaryLink {
   void Tick(int64_t now_ms);
   // Queues a Goodbye behind what is queued already; the link closes once all is written.
   void Close(wire::Goodbye::Code code, std::string_view text, int64_t now_ms);
+  // Closes with where the new primary is.
+  void CloseMoved(std::string_view host, uint16_t port, int64_t now_ms);
+  // Asks the replica to become the primary, which answers with Goodbye. Requires: streaming(), and
+  // identity().takes_promotion.
+  void Promote(bool force);
   // The connection is gone.
   void OnDisconnected(const absl::Status& why);
 
@@ -104,6 +110,8 @@ class PrimaryLink {
   bool streaming() const { return state_ == State::kSnapshot || state_ == State::kStreaming; }
   // Why it is closing or closed, for the log.
   const absl::Status& cause() const { return cause_; }
+  // What the replica said goodbye with; null: it did not.
+  const std::optional<wire::Goodbye>& heard_goodbye() const { return heard_goodbye_; }
   // The next time at which Tick() has something to do.
   int64_t NextDeadlineMs() const;
 
@@ -143,6 +151,7 @@ class PrimaryLink {
   void HandleHello(const wire::Hello& hello, int64_t now_ms);
   void HandleAck(const wire::Ack& ack, int64_t now_ms);
   void Refuse(const wire::Refuse& refusal);
+  void SayGoodbye(const wire::Goodbye& goodbye);
   void BeginClosing(absl::Status cause);
   void Push(const ControlMessage& message) { output_.Push(EncodeControl(message)); }
   void QueueHeartbeat(int64_t now_ms);
@@ -152,9 +161,11 @@ class PrimaryLink {
   StreamSource* const source_;
   State state_ = State::kHello;
   absl::Status cause_;
+  std::optional<wire::Goodbye> heard_goodbye_;
   MessageReader reader_;
   OutputQueue output_;
   ReplicaIdentity identity_;
+  std::string token_;             // That it has shown.
   bool asked_to_resume_ = false;  // Hello named a history.
   StreamPlan plan_;
 

@@ -319,5 +319,61 @@ TEST_F(PrimaryLinkTest, NothingIsReadAfterGoodbye) {
   EXPECT_TRUE(link_.closed());
 }
 
+TEST_F(PrimaryLinkTest, AcceptNamesTheAncestorsOldestFirst) {
+  PrimaryLink::Options options = WithToken();
+  for (uint64_t i = 1; i <= 16; ++i) {
+    options.ancestors.push_back({HistoryId(i), {Sequence(i), Sequence(i)}});
+  }
+  PrimaryLink link(options, &source_, now_ms_);
+  link.OnBytes(EncodeControl(GoodHello()), now_ms_);
+  StreamPlan plan{.history = HistoryId(50), .shards = {}, .continues = HistoryId(5)};
+  plan.shards.resize(2);
+  link.OnPlan(plan, now_ms_);
+  std::vector<std::string_view> pieces;
+  link.Gather(1, &pieces);
+  MessageReader reader({});
+  LinkMessage message;
+  ASSERT_TRUE(*reader.Next(&pieces[0], &message));
+  const auto& accept = std::get<wire::Accept>(std::get<ControlMessage>(message));
+  ASSERT_EQ(accept.ancestors_size(), 16);
+  EXPECT_EQ(accept.ancestors(0).history(), 1u);
+  EXPECT_EQ(accept.ancestors(15).history(), 16u);
+  EXPECT_EQ(accept.ancestors(15).fork(1), 16u);
+}
+
+TEST_F(PrimaryLinkTest, AReplicaIsAskedToTakeOverAndItsGoodbyeIsTheAnswer) {
+  wire::Hello hello = GoodHello();
+  hello.set_takes_promotion(true);
+  Say(hello);
+  StreamPlan plan{.history = HistoryId(5), .shards = {}};
+  plan.shards.resize(2);
+  link_.OnPlan(plan, now_ms_);
+  Heard();
+  link_.Promote(/*force=*/false);
+  const std::vector<ControlMessage> heard = Heard();
+  ASSERT_EQ(heard.size(), 1u);
+  const auto& promote = std::get<wire::Promote>(heard[0]);
+  EXPECT_EQ(promote.history(), 5u);
+  EXPECT_EQ(promote.emitted(0), 9u);
+  EXPECT_EQ(promote.token(), "new");
+  wire::Goodbye goodbye;
+  goodbye.set_code(wire::Goodbye::PROMOTED);
+  Say(goodbye);
+  ASSERT_TRUE(link_.heard_goodbye().has_value());
+  EXPECT_EQ(link_.heard_goodbye()->code(), wire::Goodbye::PROMOTED);
+}
+
+TEST_F(PrimaryLinkTest, WhoHasMovedSaysWhere) {
+  Stream();
+  link_.CloseMoved("10.0.0.7", 6379, now_ms_);
+  const std::vector<ControlMessage> heard = Heard();
+  ASSERT_EQ(heard.size(), 1u);
+  const auto& goodbye = std::get<wire::Goodbye>(heard[0]);
+  EXPECT_EQ(goodbye.code(), wire::Goodbye::MOVED);
+  EXPECT_EQ(goodbye.moved_host(), "10.0.0.7");
+  EXPECT_EQ(goodbye.moved_port(), 6379u);
+  EXPECT_TRUE(link_.closed());
+}
+
 }  // namespace
 }  // namespace tidemark::replication

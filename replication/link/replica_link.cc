@@ -122,6 +122,7 @@ void ReplicaLink::OnConnected(int64_t now_ms) {
   hello.set_token(options_.token);
   hello.set_want_zstd(options_.want_zstd);
   hello.set_client_port(options_.client_port);
+  hello.set_takes_promotion(true);
   output_.Push(EncodeControl(hello));
   state_ = State::kHandshake;
   deadline_ms_ = now_ms + options_.accept_timeout_ms;
@@ -138,6 +139,7 @@ void ReplicaLink::OnDisconnected(const absl::Status& why, int64_t now_ms) {
 }
 
 void ReplicaLink::LoseStream() {
+  promotion_ordered_ = false;
   if (std::exchange(stream_open_, false)) receiver_->OnLinkLost();
 }
 
@@ -165,10 +167,10 @@ void ReplicaLink::Fail(wire::Goodbye::Code code, const absl::Status& why, int64_
   deadline_ms_ = now_ms + kGoodbyeTimeoutMs;
 }
 
-void ReplicaLink::Stop(int64_t now_ms) {
+void ReplicaLink::Stop(int64_t now_ms, wire::Goodbye::Code code) {
   stopping_ = true;
   if (state_ == State::kHandshake || accepted()) {
-    Fail(wire::Goodbye::STOPPING, absl::CancelledError("this replica is stopping"), now_ms);
+    Fail(code, absl::CancelledError("this replica no longer follows"), now_ms);
   } else if (state_ != State::kClosing) {
     state_ = State::kStopped;
   }
@@ -205,10 +207,7 @@ ReplicaLink::MaybeFault ReplicaLink::Handle(LinkMessage message, int64_t now_ms)
     return HandleHeartbeat(*heartbeat, now_ms);
   }
   if (const auto* goodbye = std::get_if<wire::Goodbye>(&control)) {
-    Drop(absl::UnavailableError(fmt::format("the primary said goodbye ({}): {}",
-                                            wire::Goodbye::Code_Name(goodbye->code()),
-                                            PeerText(goodbye->text()))),
-         now_ms);
+    HandleGoodbye(*goodbye, now_ms);
     return std::nullopt;
   }
   if (const auto* accept = std::get_if<wire::Accept>(&control);
@@ -224,7 +223,42 @@ ReplicaLink::MaybeFault ReplicaLink::Handle(LinkMessage message, int64_t now_ms)
       end != nullptr && state_ == State::kSnapshot) {
     return HandleSnapshotEnd(*end);
   }
+  if (const auto* promote = std::get_if<wire::Promote>(&control);
+      promote != nullptr && state_ == State::kStreaming) {
+    return HandlePromote(*promote);
+  }
   return Fault{wire::Goodbye::PROTOCOL, fmt::format("{} out of turn", ControlName(control))};
+}
+
+void ReplicaLink::HandleGoodbye(const wire::Goodbye& goodbye, int64_t now_ms) {
+  constexpr size_t kLongestHostBytes = 255;
+  if (goodbye.code() == wire::Goodbye::MOVED && !goodbye.moved_host().empty() &&
+      goodbye.moved_host().size() <= kLongestHostBytes && goodbye.moved_port() > 0 &&
+      goodbye.moved_port() <= std::numeric_limits<uint16_t>::max()) {
+    new_primary_ = {.host = PeerText(goodbye.moved_host()),
+                    .port = static_cast<uint16_t>(goodbye.moved_port())};
+  }
+  Drop(absl::UnavailableError(fmt::format("the primary said goodbye ({}): {}",
+                                          wire::Goodbye::Code_Name(goodbye.code()),
+                                          PeerText(goodbye.text()))),
+       now_ms);
+}
+
+ReplicaLink::MaybeFault ReplicaLink::HandlePromote(const wire::Promote& promote) {
+  if (promote.token() != options_.token) {
+    return Fault{wire::Goodbye::PROMOTION_REFUSED, "the order came with another token"};
+  }
+  const Watermarks emitted = FromWire(promote.emitted());
+  if (HistoryId(promote.history()) != plan_.history || emitted.size() != plan_.shards.size()) {
+    return Fault{wire::Goodbye::PROMOTION_REFUSED, "the order is of another history"};
+  }
+  if (!promote.force() && (applied_.empty() || !Covers(applied_, emitted))) {
+    return Fault{wire::Goodbye::PROMOTION_REFUSED,
+                 "not all that the primary has emitted is applied here"};
+  }
+  emitted_ = emitted;
+  promotion_ordered_ = true;
+  return std::nullopt;
 }
 
 void ReplicaLink::HandleRefuse(const wire::Refuse& refusal, int64_t now_ms) {
@@ -274,9 +308,29 @@ ReplicaLink::MaybeFault ReplicaLink::HandleAccept(const wire::Accept& accept, in
     applied_ = received_;
     state_ = State::kStreaming;
   }
+  NoteDiscarded();
   stream_open_ = true;
   receiver_->OnPlan(plan_);
   return std::nullopt;
+}
+
+void ReplicaLink::NoteDiscarded() {
+  discarded_.clear();
+  if (!plan_.is_snapshot()) return;
+  // What is beyond the least of the forks from our history to the primary's is in no stream of its.
+  std::optional<Watermarks> fork;
+  for (const Ancestor& ancestor : plan_.ancestors) {
+    if (!fork && ancestor.history != hello_position_.history) continue;
+    if (!fork) fork = ancestor.fork;
+    for (size_t i = 0; i < fork->size(); ++i) (*fork)[i] = std::min((*fork)[i], ancestor.fork[i]);
+  }
+  if (!fork || fork->size() != hello_position_.shards.size()) return;
+  for (size_t i = 0; i < fork->size(); ++i) {
+    const Sequence held = hello_position_.shards[i].sequence;
+    if (held <= (*fork)[i]) continue;
+    discarded_.push_back({ShardId(static_cast<uint16_t>(i)), Next((*fork)[i]), held});
+    counters_.discarded_records += held.value() - (*fork)[i].value();
+  }
 }
 
 ReplicaLink::MaybeFault ReplicaLink::CheckForeignHistory(const StreamPlan& plan) {
@@ -295,7 +349,7 @@ ReplicaLink::MaybeFault ReplicaLink::CheckForeignHistory(const StreamPlan& plan)
 }
 
 ReplicaLink::MaybeFault ReplicaLink::HandleFrame(FrameRef frame) {
-  if (frame->history() != plan_.history) {
+  if (!BelongsToStream(*frame)) {
     return Fault{wire::Goodbye::PROTOCOL,
                  fmt::format("a frame of history {:016x}", frame->history().value())};
   }
@@ -308,6 +362,17 @@ ReplicaLink::MaybeFault ReplicaLink::HandleFrame(FrameRef frame) {
   ++counters_.received_frames;
   return frame->kind() == FrameKind::kSnapshotChunk ? HandleChunk(std::move(frame))
                                                     : HandleMutations(std::move(frame));
+}
+
+bool ReplicaLink::BelongsToStream(const Frame& frame) const {
+  if (frame.history() == plan_.history) return true;
+  if (frame.kind() != FrameKind::kMutations || frame.shard().value() >= plan_.shards.size()) {
+    return false;
+  }
+  return std::any_of(plan_.ancestors.begin(), plan_.ancestors.end(), [&](const Ancestor& ancestor) {
+    return frame.history() == ancestor.history &&
+           frame.last_sequence() <= ancestor.fork[frame.shard().value()];
+  });
 }
 
 ReplicaLink::MaybeFault ReplicaLink::HandleChunk(FrameRef frame) {

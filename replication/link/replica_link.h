@@ -22,6 +22,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -114,7 +115,18 @@ class ReplicaLink {
   void Fail(wire::Goodbye::Code code, const absl::Status& why, int64_t now_ms);
   void Tick(int64_t now_ms);
   // Says goodbye and stays stopped.
-  void Stop(int64_t now_ms);
+  void Stop(int64_t now_ms, wire::Goodbye::Code code = wire::Goodbye::STOPPING);
+
+  // The primary has asked this replica to take its place, and all that it emitted is applied (or it
+  // said that this does not matter). Answer with Stop(PROMOTED), or Fail(PROMOTION_REFUSED). Asking
+  // takes the order.
+  bool TakePromotionOrder() { return std::exchange(promotion_ordered_, false); }
+  // The primary has said that another took its place, and where. Asking takes the news.
+  struct NewPrimary {
+    std::string host;
+    uint16_t port = 0;  // Of its clients.
+  };
+  std::optional<NewPrimary> TakeNewPrimary() { return std::exchange(new_primary_, std::nullopt); }
 
   void Gather(size_t max_pieces, std::vector<std::string_view>* pieces) const {
     output_.Gather(max_pieces, pieces);
@@ -138,6 +150,13 @@ class ReplicaLink {
   const StreamPlan& plan() const { return plan_; }  // Of the latest connection that was accepted.
   const Watermarks& received() const { return received_; }  // Of this connection's stream.
   const Watermarks& emitted() const { return emitted_; }    // As the last heartbeat said.
+  // What this replica held beyond the point where the primary's history left its own, as Accept
+  // told: it is lost when the snapshot is swapped in. Shards that lose nothing are left out.
+  struct DiscardedSpan {
+    ShardId shard;
+    Sequence first, last;
+  };
+  const std::vector<DiscardedSpan>& discarded() const { return discarded_; }
   // When what is applied was last all that the primary had emitted, on this replica's clock; 0: not
   // yet.
   int64_t current_as_of_ms() const { return current_as_of_ms_; }
@@ -152,6 +171,7 @@ class ReplicaLink {
     uint64_t skipped_records = 0;  // Received before.
     uint64_t gaps = 0;
     uint64_t digest_mismatches = 0;
+    uint64_t discarded_records = 0;  // See discarded().
     uint64_t damaged_messages = 0;
   };
   const Counters& counters() const { return counters_; }
@@ -182,6 +202,10 @@ class ReplicaLink {
   MaybeFault HandleChunk(FrameRef frame);
   MaybeFault HandleMutations(FrameRef frame);
   MaybeFault HandleSnapshotEnd(const wire::SnapshotEnd& end);
+  MaybeFault HandlePromote(const wire::Promote& promote);
+  void HandleGoodbye(const wire::Goodbye& goodbye, int64_t now_ms);
+  bool BelongsToStream(const Frame& frame) const;
+  void NoteDiscarded();
   MaybeFault HandleHeartbeat(const wire::Heartbeat& heartbeat, int64_t now_ms);
   void HandleRefuse(const wire::Refuse& refusal, int64_t now_ms);
   MaybeFault CheckForeignHistory(const StreamPlan& plan);
@@ -203,6 +227,7 @@ class ReplicaLink {
   bool refused_ = false;
   bool stopping_ = false;
   absl::Status last_failure_;
+  std::optional<NewPrimary> new_primary_;
 
   // Of this connection.
   std::optional<MessageReader> reader_;
@@ -223,6 +248,8 @@ class ReplicaLink {
   int64_t last_ack_ms_ = 0;
   bool ack_due_ = false;  // One was wanted while another was not yet written.
   bool reading_paused_ = false;
+  bool promotion_ordered_ = false;
+  std::vector<DiscardedSpan> discarded_;
   Watermarks emitted_;
   std::deque<Uncovered> uncovered_;  // Oldest first; bounded.
   int64_t covered_ms_ = 0;           // On the primary's clock.

@@ -94,8 +94,7 @@ void ReplicaSession::Pump(int64_t now_ms) {
   taken_.clear();
   if (!feed_.failure().ok()) return OnFeedFailed(now_ms);
   if (hub_->stopping_ && Covers(link_.sent(), hub_->stop_target_)) {
-    link_.Close(wire::Goodbye::STOPPING, "the primary is shutting down", now_ms);
-    Release();
+    hub_->SayStopping(this, now_ms);
   }
 }
 

@@ -20,6 +20,7 @@
 #include "fmt/format.h"
 #include "replication/apply/shard_applier.h"
 #include "replication/link/logged_receiver.h"
+#include "replication/shell/primary_locator.h"
 
 namespace tidemark::replication {
 namespace {
@@ -31,6 +32,18 @@ constexpr int64_t kStatusMs = 5;
 
 std::string Text(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
+}
+
+// What the snapshot that comes will cost.
+std::string DiscardedText(const std::vector<ReplicaLink::DiscardedSpan>& spans) {
+  std::string text;
+  for (const ReplicaLink::DiscardedSpan& span : spans) {
+    text += fmt::format("{} shard {}: {} to {}", text.empty() ? "" : ",", span.shard.value(),
+                        span.first.value(), span.last.value());
+  }
+  return fmt::format(
+      "this node held records that the primary's history does not have, which are discarded:{}",
+      text);
 }
 
 Applier::Options WithShards(Applier::Options options, size_t shards) {
@@ -57,8 +70,10 @@ class ReplicaClient::Core final : public LinkSocketOwner {
       : options_(options),
         calls_(std::move(calls)),
         applier_(WithShards(options.applier, keyspaces.size())),
-        logged_receiver_(&applier_),
+        relay_(&applier_, options.relay_bytes),
+        logged_receiver_(&relay_),
         link_(options.link, &logged_receiver_, LinkLoop::NowMs()),
+        locator_(loop_.context()),
         resolver_(loop_.context()),
         tick_(loop_.context()) {
     for (cache::Keyspace* keyspace : keyspaces) {
@@ -81,6 +96,14 @@ class ReplicaClient::Core final : public LinkSocketOwner {
     log->set_on_change([this, loop = loop_.poster()] { loop.Post([this] { Serve(); }); });
   }
   void Stop();
+  Ending Finish(wire::Goodbye::Code code);
+  void RefusePromotion(std::string why) {
+    loop_.Post([this, why = std::move(why)] {
+      link_.Fail(wire::Goodbye::PROMOTION_REFUSED, absl::FailedPreconditionError(why),
+                 LinkLoop::NowMs());
+      Serve();
+    });
+  }
   void SetToken(std::string token) {
     loop_.Post([this, token = std::move(token)] { link_.set_token(token); });
   }
@@ -124,6 +147,9 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   void Serve();
   void ServeConnection(int64_t now_ms);
   void Connect();
+  void ConnectTo(uint16_t port);
+  void TellOwner();
+  void FinishIfDone();
   void OnConnect(const asio::error_code& error);
   void HandOutSteps(int64_t now_ms);
   void HandOut(ApplyStep step);
@@ -146,6 +172,7 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   LinkLoop loop_;
   std::vector<std::unique_ptr<ShardApplier>> shards_;  // Each used on its shard's thread.
   Applier applier_;
+  RelayBacklog relay_;
   LoggedReceiver logged_receiver_;
   ReplicaLink link_;
   uint64_t swapped_in_ = 0;     // Snapshots, as far as the log knows.
@@ -157,6 +184,9 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   bool started_ = false;
   std::shared_ptr<std::promise<void>> stopped_;  // Set while stopping.
 
+  std::shared_ptr<std::promise<Ending>> finishing_;  // Set while Finish() waits.
+
+  PrimaryLocator locator_;
   // An attempt to connect: its number makes handlers of an earlier one know that they are late.
   asio::ip::tcp::resolver resolver_;
   std::optional<asio::ip::tcp::socket> connecting_;
@@ -176,6 +206,8 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   std::string
       logged_;  // The last line about the link, so that a failure that repeats is told once.
 
+  uint64_t logged_discarded_ = 0;
+
   mutable std::mutex status_mutex_;
   Status status_;             // Under the mutex.
   int64_t status_at_ms_ = 0;  // Written under the mutex, and read by the link thread without.
@@ -192,8 +224,32 @@ void ReplicaClient::Core::Serve() {
   ShowAge();
   if (logged_receiver_.log() != nullptr) ServeLog(now_ms);
   ServeConnection(now_ms);
+  TellOwner();
+  FinishIfDone();
   NoteChanges(now_ms);
   ArmTick();
+}
+
+void ReplicaClient::Core::TellOwner() {
+  if (link_.TakePromotionOrder() && options_.on_promotion_order) options_.on_promotion_order();
+  if (auto moved = link_.TakeNewPrimary(); moved && options_.on_new_primary) {
+    options_.on_new_primary(std::move(moved->host), moved->port);
+  }
+}
+
+void ReplicaClient::Core::FinishIfDone() {
+  if (finishing_ == nullptr || link_.state() != ReplicaLink::State::kStopped) return;
+  if (!observers_.empty()) return;  // They are owed an answer, too.
+  const std::optional<ReplicaPosition> position = applier_.Position();
+  if (!position) return;
+  Ending ending;
+  ending.position = *position;
+  ending.ancestors = applier_.ancestors();
+  ending.emitted = link_.emitted();
+  ending.tail = relay_.Take(position->shards);
+  ending.keys = applier_.keys();
+  ending.whole = applier_.whole();
+  std::exchange(finishing_, nullptr)->set_value(std::move(ending));
 }
 
 void ReplicaClient::Core::ServeLog(int64_t now_ms) {
@@ -217,6 +273,7 @@ void ReplicaClient::Core::ServeConnection(int64_t now_ms) {
   if (!attempting && connecting_) {
     ++attempt_;
     connecting_.reset();
+    locator_.Cancel();
     resolver_.cancel();
   }
   if (attempting && !connecting_) Connect();
@@ -230,7 +287,20 @@ void ReplicaClient::Core::ServeConnection(int64_t now_ms) {
 void ReplicaClient::Core::Connect() {
   connecting_.emplace(loop_.context());
   const uint64_t attempt = ++attempt_;
-  resolver_.async_resolve(options_.primary_host, fmt::format("{}", options_.primary_port),
+  if (!options_.locate_primary) return ConnectTo(options_.primary_port);
+  locator_.Locate(options_.primary_host, options_.primary_port, options_.link.node_id,
+                  [this, attempt](absl::StatusOr<uint16_t> port) {
+                    if (attempt != attempt_) return;
+                    if (port.ok()) return ConnectTo(*port);
+                    connecting_.reset();
+                    link_.OnConnectFailed(port.status(), LinkLoop::NowMs());
+                    Serve();
+                  });
+}
+
+void ReplicaClient::Core::ConnectTo(uint16_t port) {
+  const uint64_t attempt = attempt_;
+  resolver_.async_resolve(options_.primary_host, fmt::format("{}", port),
                           [this, attempt](const asio::error_code& error,
                                           const asio::ip::tcp::resolver::results_type& endpoints) {
                             if (attempt != attempt_) return;
@@ -389,6 +459,10 @@ void ReplicaClient::Core::NoteChanges(int64_t now_ms) {
                         !link_.last_failure().ok();
   const bool shows = applier_.synced() || (has_recovered_ && answered);
   if (shows && on_synced_ != nullptr) std::exchange(on_synced_, nullptr)();
+  const uint64_t discarded = link_.counters().discarded_records;
+  if (std::exchange(logged_discarded_, discarded) != discarded) {
+    Log(LogLevel::kWarning, DiscardedText(link_.discarded()));
+  }
   std::string line;
   if (link_.state() == ReplicaLink::State::kBackoff && !link_.last_failure().ok()) {
     line = fmt::format("link to the primary: {}; trying again", Text(link_.last_failure()));
@@ -443,6 +517,19 @@ void ReplicaClient::Core::Stop() {
   socket_.reset();
 }
 
+ReplicaClient::Ending ReplicaClient::Core::Finish(wire::Goodbye::Code code) {
+  const auto finishing = std::make_shared<std::promise<Ending>>();
+  std::future<Ending> ending = finishing->get_future();
+  loop_.Post([this, finishing, code] {
+    finishing_ = finishing;
+    link_.Stop(LinkLoop::NowMs(), code);
+    Serve();
+  });
+  Ending result = ending.get();
+  Stop();
+  return result;
+}
+
 ReplicaClient::ReplicaClient(const Options& options, std::vector<cache::Keyspace*> keyspaces,
                              ShardCalls calls)
     : core_(std::make_unique<Core>(options, std::move(keyspaces), std::move(calls))) {}
@@ -457,6 +544,10 @@ void ReplicaClient::Start(absl::AnyInvocable<void()> on_synced) {
   core_->Start(std::move(on_synced));
 }
 void ReplicaClient::Stop() { core_->Stop(); }
+ReplicaClient::Ending ReplicaClient::Finish(wire::Goodbye::Code code) {
+  return core_->Finish(code);
+}
+void ReplicaClient::RefusePromotion(std::string why) { core_->RefusePromotion(std::move(why)); }
 void ReplicaClient::SetToken(std::string token) { core_->SetToken(std::move(token)); }
 void ReplicaClient::ObserveAtCut(std::function<void(ShardId)> each, Observed done) {
   core_->ObserveAtCut(std::move(each), std::move(done));

@@ -18,6 +18,7 @@
 #include "base/ids.h"
 #include "cache/keyspace.h"
 #include "replication/apply/applier.h"
+#include "replication/link/relay_backlog.h"
 #include "replication/link/replica_link.h"
 #include "replication/shell/served_board.h"
 #include "replication/shell/shard_calls.h"
@@ -33,6 +34,15 @@ class ReplicaClient {
     ReplicaLink::Options link;
     Applier::Options applier;       // own_shards is set from the keyspaces.
     ServedBoard* served = nullptr;  // Borrowed; is shown how far what is served has come.
+    // Of the newest frames, for those who follow this node once it is promoted; 0: none are kept.
+    size_t relay_bytes = 0;
+    // What is at primary_host:primary_port may be the port of the primary's clients: ask there
+    // which port is for replicas. See PrimaryLocator.
+    bool locate_primary = false;
+    // On the link thread; see ReplicaLink::TakePromotionOrder and TakeNewPrimary. The former is
+    // answered with Finish() or RefusePromotion().
+    std::function<void()> on_promotion_order = {};
+    std::function<void(std::string host, uint16_t port)> on_new_primary = {};
   };
   // `keyspaces`: of this node's shards, each used on its own thread by `calls`. All outlive the
   // shards' threads, and so does this object: steps under way at Stop() run to their end.
@@ -49,6 +59,22 @@ class ReplicaClient {
   void Start(absl::AnyInvocable<void()> on_synced);
   // Says goodbye and ends the thread. Idempotent.
   void Stop();
+
+  // Where the stream ended, for a node that takes another role.
+  struct Ending {
+    ReplicaPosition position;         // Exactly what the shards hold. History 0: nothing.
+    std::vector<Ancestor> ancestors;  // Of its history.
+    Watermarks emitted;               // By the primary, as far as this end has heard.
+    std::vector<StreamTail> tail;     // The newest frames, by shard; empty: none are kept.
+    std::vector<uint64_t> keys;       // By own shard.
+    bool whole = true;  // False: a step failed, the shards hold what no position describes.
+  };
+  // Says goodbye, has all that has come applied as far as it is whole, and stops. Waits for that:
+  // for at most what is pending, which is bounded. Requires: Start() was called, the shards run;
+  // not from their threads, nor from the link's.
+  Ending Finish(wire::Goodbye::Code code);
+  // Says so to the primary, and goes on following it.
+  void RefusePromotion(std::string why);
 
   // Shown to the primary from the next connection on.
   void SetToken(std::string token);

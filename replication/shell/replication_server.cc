@@ -26,6 +26,18 @@ constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 // The least between two refreshes of what status() shows.
 constexpr int64_t kStatusMs = 5;
 
+std::vector<HistoryId> IdsOf(const std::vector<Ancestor>& ancestors) {
+  std::vector<HistoryId> ids;
+  for (const Ancestor& ancestor : ancestors) ids.push_back(ancestor.history);
+  return ids;
+}
+
+PrimaryHub::Options HubOptions(const ReplicationServer::Options& options) {
+  PrimaryHub::Options hub = options.hub;
+  hub.link.ancestors = options.ancestors;
+  return hub;
+}
+
 std::string_view Text(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
@@ -38,17 +50,18 @@ class ReplicationServer::Core final : public LinkWaker {
   Core(const Options& options, std::vector<PublishingShard> shards, ShardCalls calls,
        BlockingArchive* archive)
       : options_(options),
-        shards_(options.history, options.ancestors, std::move(shards), std::move(calls),
+        shards_(options.history, IdsOf(options.ancestors), std::move(shards), std::move(calls),
                 loop_.poster()),
         archive_(archive == nullptr ? nullptr
                                     : std::make_unique<PostedArchive>(archive, loop_.poster())),
-        hub_(options.hub, &shards_, this, archive_.get()),
+        hub_(HubOptions(options), &shards_, this, archive_.get()),
         tick_(loop_.context()),
         gather_(loop_.context()) {}
-  ~Core() override { Stop(); }
+  ~Core() override { Stop(std::nullopt); }
 
   absl::Status Start();
-  void Stop();
+  void Stop(std::optional<PrimaryHub::NewPrimary> moved);
+  void Promote(uint64_t replica, bool force, PrimaryHub::PromotionCallback callback);
   uint16_t port() const { return port_; }
   void SetTokens(LinkTokens tokens) {
     loop_.Post([this, tokens = std::move(tokens)] { hub_.set_tokens(tokens); });
@@ -103,7 +116,8 @@ class ReplicationServer::Core final : public LinkWaker {
   void Announce(Connection* connection);
   void ArmTick();
   void OnTick();
-  void BeginStop(std::shared_ptr<std::promise<void>> stopped);
+  void BeginStop(std::shared_ptr<std::promise<void>> stopped,
+                 std::optional<PrimaryHub::NewPrimary> moved);
   void RefreshStatus(int64_t now_ms);
 
   const Options options_;
@@ -277,11 +291,19 @@ void ReplicationServer::Core::WaitFor(Watermarks target, int replicas, int64_t t
 
 // --- Stopping ---
 
-void ReplicationServer::Core::Stop() {
+void ReplicationServer::Core::Promote(uint64_t replica, bool force,
+                                      PrimaryHub::PromotionCallback callback) {
+  loop_.Post([this, replica, force, callback = std::move(callback)]() mutable {
+    hub_.Promote(replica, force, std::move(callback));
+    for (const auto& [id, connection] : connections_) After(connection.get());
+  });
+}
+
+void ReplicationServer::Core::Stop(std::optional<PrimaryHub::NewPrimary> moved) {
   if (!std::exchange(started_, false)) return;
   const auto stopped = std::make_shared<std::promise<void>>();
   std::future<void> done = stopped->get_future();
-  loop_.Post([this, stopped] { BeginStop(stopped); });
+  loop_.Post([this, stopped, moved = std::move(moved)] { BeginStop(stopped, moved); });
   done.wait_for(std::chrono::milliseconds(options_.stop_timeout_ms));
   loop_.Stop();
   if (archive_ != nullptr) archive_->Stop();
@@ -289,12 +311,13 @@ void ReplicationServer::Core::Stop() {
   listener_.reset();
 }
 
-void ReplicationServer::Core::BeginStop(std::shared_ptr<std::promise<void>> stopped) {
+void ReplicationServer::Core::BeginStop(std::shared_ptr<std::promise<void>> stopped,
+                                        std::optional<PrimaryHub::NewPrimary> moved) {
   listener_.reset();
   stopped_ = std::move(stopped);
   shards_.OnEachShard([](PublishingShard& shard) { shard.publisher.SealNow(); },
-                      [this] {
-                        hub_.BeginStop(LinkLoop::NowMs());
+                      [this, moved = std::move(moved)] {
+                        hub_.BeginStop(LinkLoop::NowMs(), moved);
                         Round();
                         Sweep();  // There may be no replica at all.
                       });
@@ -333,7 +356,13 @@ ReplicationServer::ReplicationServer(const Options& options, std::vector<Publish
 ReplicationServer::~ReplicationServer() = default;
 
 absl::Status ReplicationServer::Start() { return core_->Start(); }
-void ReplicationServer::Stop() { core_->Stop(); }
+void ReplicationServer::Stop(std::optional<PrimaryHub::NewPrimary> moved) {
+  core_->Stop(std::move(moved));
+}
+void ReplicationServer::Promote(uint64_t replica, bool force,
+                                PrimaryHub::PromotionCallback callback) {
+  core_->Promote(replica, force, std::move(callback));
+}
 uint16_t ReplicationServer::port() const { return core_->port(); }
 
 void ReplicationServer::SetTokens(LinkTokens tokens) { core_->SetTokens(std::move(tokens)); }

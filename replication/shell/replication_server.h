@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ class ReplicationServer {
     std::string address = "127.0.0.1";  // Numeric.
     uint16_t port = 0;                  // 0: the kernel chooses.
     HistoryId history;
-    std::vector<HistoryId> ancestors = {};  // Of `history`: see ShardAccess::Knows.
+    std::vector<Ancestor> ancestors = {};  // Of `history`, oldest first: see ShardAccess::Knows.
     PrimaryHub::Options hub;
     int64_t gather_us = 200;          // 0: write whenever woken.
     int64_t stop_timeout_ms = 2'000;  // For replicas to get what is emitted, and the goodbye.
@@ -52,7 +53,12 @@ class ReplicationServer {
   absl::Status Start();
   // Seals and sends what is due, says goodbye, and ends the thread; at most stop_timeout_ms.
   // Idempotent.
-  void Stop();
+  // With the new primary's address replicas follow it by themselves.
+  void Stop(std::optional<PrimaryHub::NewPrimary> moved = std::nullopt);
+
+  // Asks a replica (by ReplicaStatus::id) to become the primary; see PrimaryHub::Promote. Dropped
+  // at Stop().
+  void Promote(uint64_t replica, bool force, PrimaryHub::PromotionCallback callback);
 
   uint16_t port() const;  // After Start().
 
