@@ -319,6 +319,10 @@ absl::Status Recovery::MendNewestSegment() {
     saved_as = RemoveUnbegun(directory_, *unbegun_, unbegun_bytes_);
   } else {
     saved_as = std::string();
+    if (newest_.has_value() && !directory_.manifest().clean_stop.has_value()) {
+      const absl::Status rewritten = RewriteSegment(directory_, segments_.back().number);
+      if (!rewritten.ok()) return rewritten;
+    }
   }
   if (!saved_as.ok()) return saved_as.status();
   result_.torn_saved_as = *std::move(saved_as);

@@ -93,6 +93,34 @@ TEST_F(RecoveryTest, ANewDirectoryBeginsAHistory) {
   EXPECT_EQ(third.positions, Positions(3));
 }
 
+// After a failed sync the system shows pages that the disk does not have, and syncs them no more
+// (SimulatedDisk does as Linux). The next process must not build on them.
+class FailedSyncTest : public RecoveryTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(FailedSyncTest, WhatItLeftIsWrittenAgain) {
+  TestLog log = Log(Recovers(1));
+  log.Write(0, {Put("a", "1")});
+  disk_.FailSync(1);
+  if (GetParam()) {
+    log.Seal();
+  } else {
+    log.Sync();
+  }
+  ASSERT_FALSE(log.status().ok());
+  const Recovered first = Recovers(1);
+  ASSERT_EQ(sink_.state.size(), 1u) << "what a process wrote before it died can still be read";
+  TestLog next = Log(first);
+  next.Write(0, {Put("b", "1")});
+  next.Sync();
+  ASSERT_TRUE(next.status().ok()) << next.status();
+  disk_.Crash(SimulatedDisk::Unsynced::kLose);
+  Recovers(1);
+  EXPECT_EQ(sink_.state.size(), 2u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Segment, FailedSyncTest, testing::Bool(),
+                         [](const auto& info) { return info.param ? "Sealed" : "Open"; });
+
 TEST_F(RecoveryTest, AfterACrashTheLogGoesOnInAChild) {
   TestLog log = Log(Recovers(2));
   log.Write(0, {Put("a", "1"), Put("b", "1")});

@@ -72,7 +72,32 @@ absl::StatusOr<std::string> SaveTear(const DataDirectory& directory, File& file,
   return saved.ok() ? *path : std::string();
 }
 
+absl::Status WriteOverItself(File& file, uint64_t bytes) {
+  constexpr uint64_t kBlockBytes = 1 << 20;
+  std::string block(std::min(bytes, kBlockBytes), '\0');
+  for (uint64_t done = 0; done < bytes;) {
+    const absl::StatusOr<size_t> read =
+        file.ReadAt(done, std::min<uint64_t>(bytes - done, block.size()), block.data());
+    if (!read.ok()) return read.status();
+    if (*read == 0) break;
+    const absl::Status written = file.WriteAt(done, std::string_view(block.data(), *read));
+    if (!written.ok()) return written;
+    done += *read;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::Status RewriteSegment(const DataDirectory& directory, uint64_t segment) {
+  absl::StatusOr<std::unique_ptr<File>> opened =
+      directory.disk().OpenFile(directory.SegmentPath(segment), Disk::Open::kReadWrite);
+  if (!opened.ok()) return opened.status();
+  const absl::StatusOr<uint64_t> bytes = (*opened)->Size();
+  if (!bytes.ok()) return bytes.status();
+  if (absl::Status s = WriteOverItself(**opened, *bytes); !s.ok()) return s;
+  return (*opened)->Sync();
+}
 
 absl::StatusOr<std::string> CutAndSeal(const DataDirectory& directory, uint64_t segment,
                                        const SegmentEnd& end, int64_t now_ms) {
@@ -89,6 +114,8 @@ absl::StatusOr<std::string> CutAndSeal(const DataDirectory& directory, uint64_t 
   // Cut and on disk before the footer is written: a crash in between must not leave a footer with
   // the tear behind it, and the footer says that what is before it was synced.
   if (absl::Status s = file.Truncate(end.end_bytes); !s.ok()) return s;
+  // As RewriteSegment() does, and for the same reason.
+  if (absl::Status s = WriteOverItself(file, end.end_bytes); !s.ok()) return s;
   if (absl::Status s = file.Sync(); !s.ok()) return s;
   CrashPoint("recovery.tear_cut");
   const std::string footer =

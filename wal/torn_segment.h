@@ -22,6 +22,11 @@ namespace tidemark::wal {
 absl::StatusOr<std::string> CutAndSeal(const DataDirectory& directory, uint64_t segment,
                                        const SegmentEnd& end, int64_t now_ms);
 
+// Writes a segment over itself and syncs it. A sync of the last process may have failed: then the
+// system holds pages that the disk never got and takes them for written. They read well, a later
+// sync passes over them, and a power cut would take them from below what follows.
+absl::Status RewriteSegment(const DataDirectory& directory, uint64_t segment);
+
 // Takes away a segment of which not even the header is whole: no frame can have been written to it.
 // Returns where it is kept, empty if it held nothing but zeros.
 absl::StatusOr<std::string> RemoveUnbegun(const DataDirectory& directory, uint64_t segment,
