@@ -67,6 +67,8 @@ size_t Session::pending() const { return core_->pending(); }
 
 const Watermarks& Session::written() const { return core_->written(); }
 
+void Session::ForgetWritten() { core_->ForgetWritten(); }
+
 bool Session::OwnsAll(const CommandSpec& command, Args args, uint64_t key_hash) const {
   if (command.scatter != Scatter::kNone) return false;
   if (command.keys.first == 0) return true;

@@ -66,6 +66,8 @@ class Session {
   // What the session's last write reached: for each shard the sequence to wait for, 0 where it
   // wrote nothing (WAIT).
   const Watermarks& written() const;
+  // Sequences count anew, or what was written is not this node's stream any more.
+  void ForgetWritten();
 
   // CLIENT NO-TOUCH.
   void set_no_touch(bool no_touch) { no_touch_ = no_touch; }

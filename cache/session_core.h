@@ -63,6 +63,7 @@ class SessionCore {
 
   void Wrote(ShardId shard, Sequence sequence) { written_[shard.value()] = sequence; }
   const Watermarks& written() const { return written_; }
+  void ForgetWritten() { written_.assign(written_.size(), Sequence()); }
 
   void AddRef() const { ++refs_; }
   void Release() const {

@@ -103,6 +103,7 @@ std::function<void(Client::Answer)> Client::Block(OnRoleChange on_role_change) {
 
 void Client::OnRoleChanged() {
   latest_name_ = {};
+  session_.ForgetWritten();
   if (unblocks_) {
     Unblock(
         "UNBLOCKED force unblock from blocking operation, instance state changed (master -> "

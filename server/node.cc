@@ -73,8 +73,9 @@ absl::Status Node::Identify() {
 
 std::unique_ptr<NodeReplication> Node::MakeReplication(int shards) {
   if (!is_replica()) return std::make_unique<PrimaryReplication>(settings_, shards, identity_);
-  return std::make_unique<ReplicaReplication>(
-      settings_, shards, identity_, ReplicaReplication::FromSettings(settings_), *served_board_, roles_->orders());
+  return std::make_unique<ReplicaReplication>(settings_, shards, identity_,
+                                              ReplicaReplication::FromSettings(settings_),
+                                              *served_board_, roles_->orders());
 }
 
 absl::Status Node::Start() {
@@ -154,6 +155,8 @@ std::unique_ptr<NodeReplication> Node::Exchange(std::unique_ptr<NodeReplication>
   role_.store(role, std::memory_order_release);
   // When this has run on every shard, none has the old one in its hands.
   RunOnShards(*engine_, [this](cache::Shard& on) {
+    shard(on.id()).gate().FailHeld(
+        "UNBLOCKED this node is not the primary any more; the write may have survived, or not");
     shard(on.id()).ForEachClient([](Client& client) { client.OnRoleChanged(); });
   });
   return old;

@@ -182,6 +182,10 @@ void ReplyGate::OnTick() {
 
 void ReplyGate::GiveUp(std::string_view error) {
   shard_.ForEachClient([&](Client& client) { client.Unblock(error); });
+  FailHeld(error);
+}
+
+void ReplyGate::FailHeld(std::string_view error) {
   Fail(std::numeric_limits<int64_t>::max(), [&](const AckNeed&) { return std::string(error); });
 }
 

@@ -61,6 +61,8 @@ class ReplyGate final : private AckProgress {
   // Answers what waits for replicas, or blocks for them, with `error`: this node is no longer the
   // one whose replicas they are, or is stopping.
   void GiveUp(std::string_view error);
+  // As GiveUp(), for held replies alone.
+  void FailHeld(std::string_view error);
 
   void Report(ShardReport& report) const;
 
