@@ -78,6 +78,10 @@ class Exporter {
         return moved;
       }
       consumer.Tick(NowMs());
+      if (consumer.silent(NowMs())) {
+        Commit(consumer).IgnoreError();
+        return absl::UnavailableError("nothing was heard of the node for too long");
+      }
     }
     if (const absl::Status committed = Commit(consumer); !committed.ok()) return committed;
     consumer.Close("told to leave");

@@ -28,7 +28,8 @@ ExportConsumer::ExportConsumer(const Options& options, int64_t now_ms)
     : options_(options),
       state_(options.dialled ? State::kDial : State::kHello),
       reader_({.frames_allowed = true, .max_frame_bytes = options.max_frame_bytes}),
-      said_ms_(now_ms) {
+      said_ms_(now_ms),
+      heard_ms_(now_ms) {
   if (!options_.dialled) SayHello();
 }
 
@@ -49,6 +50,7 @@ void ExportConsumer::SayHello() {
 
 absl::StatusOr<bool> ExportConsumer::Next(std::string_view* input, ExportEvent* event,
                                           int64_t now_ms) {
+  if (!input->empty()) heard_ms_ = now_ms;
   while (true) {
     if (!failure_.ok()) return failure_;
     if (state_ == State::kEnded) {
@@ -140,6 +142,7 @@ absl::Status ExportConsumer::HandleAccept(const wire::Accept& accept, ExportEven
   cursor_ = *std::move(position);
   state_ = accept.snapshot() ? State::kSnapshot : State::kStreaming;
   if (accept.heartbeat_interval_ms() > 0) heartbeat_interval_ms_ = accept.heartbeat_interval_ms();
+  if (accept.silence_timeout_ms() > 0) silence_timeout_ms_ = accept.silence_timeout_ms();
   *event = StreamBegins{.position = cursor_, .snapshot = accept.snapshot()};
   return absl::OkStatus();
 }

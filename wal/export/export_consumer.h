@@ -95,6 +95,9 @@ class ExportConsumer {
   void Acknowledge(int64_t now_ms);
   // Tells the node that we live, if it has not heard of us for a heartbeat interval.
   void Tick(int64_t now_ms);
+  // Nothing has come for as long as the node itself would wait for us: a connection whose other end
+  // is gone without a word. The owner should connect anew.
+  bool silent(int64_t now_ms) const { return now_ms - heard_ms_ >= silence_timeout_ms_; }
   // Takes leave.
   void Close(std::string_view text);
 
@@ -131,7 +134,9 @@ class ExportConsumer {
   OutputQueue output_;
   ExportPosition cursor_;
   int64_t heartbeat_interval_ms_ = 1'000;
+  int64_t silence_timeout_ms_ = 30'000;
   int64_t said_ms_;
+  int64_t heard_ms_;
   bool ack_due_ = false;  // A heartbeat came.
   uint64_t chunks_ = 0;
   uint64_t entries_ = 0;

@@ -136,6 +136,18 @@ TEST_F(ExportConsumerTest, ARefusalNamesWhatIsLost) {
   EXPECT_EQ(refused.text, "gone??[31m");
 }
 
+TEST_F(ExportConsumerTest, ItNoticesThatNothingComesAnyMore) {
+  ASSERT_TRUE(Feed("").ok());
+  EXPECT_FALSE(consumer_->silent(29'999));
+  EXPECT_TRUE(consumer_->silent(30'000)) << "not even an Accept";
+  const std::string accept = Accept(Watermarks(2), true);
+  std::string_view input = accept;
+  ExportEvent event;
+  ASSERT_TRUE(consumer_->Next(&input, &event, 20'000).ok());
+  EXPECT_FALSE(consumer_->silent(49'999));
+  EXPECT_TRUE(consumer_->silent(50'000));
+}
+
 TEST_F(ExportConsumerTest, ItSaysThatItLivesEachInterval) {
   ASSERT_TRUE(Feed(Accept(Watermarks(2), true)).ok());
   std::vector<std::string_view> before;
