@@ -102,6 +102,36 @@ INSTANTIATE_TEST_SUITE_P(
                     Return{"BySnapshot", "--backlog_bytes=1mb", false, 1}),
     [](const testing::TestParamInfo<Return>& info) { return info.param.name; });
 
+// A kill begins a child history, and empties the backlog: what a replica lacks is in the segments
+// of the parent.
+TEST(KilledPrimaryTest, FeedsAReplicaThatFellBehindFromItsLog) {
+  const Scratch scratch;
+  Node primary = Node::Primary(
+      {"--shards=2", "--backlog_bytes=1mb", "--segment_bytes=8mb", scratch.data_dir()});
+  ASSERT_TRUE(primary.AwaitReady());
+  Node replica = Node::Replica(primary, {"--shards=1", "--reconnect_backoff_max_ms=500"});
+  ASSERT_TRUE(replica.AwaitReady());
+  RedisClient before = primary.Connect();
+  Overwrite(before, 1);
+  ASSERT_TRUE(AwaitConvergence(primary, {&replica}));
+  const size_t snapshots_before = SnapshotsReceived(replica);
+  const absl::StatusOr<WatermarksReport> old = Watermarks(before);
+
+  replica.process().Signal(SIGSTOP);
+  Overwrite(before, 1);
+  primary.Kill();
+  primary.Restart();
+  ASSERT_TRUE(primary.AwaitReady());
+  RedisClient after = primary.Connect();
+  Overwrite(after, 1);
+  replica.process().Signal(SIGCONT);
+  EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
+  EXPECT_EQ(SnapshotsReceived(replica) - snapshots_before, 0u);
+  const absl::StatusOr<WatermarksReport> now = Watermarks(after);
+  ASSERT_TRUE(old.ok() && now.ok());
+  EXPECT_NE(now->history, old->history);
+}
+
 // Values that neither the backlog nor a batch can hold.
 TEST(LargeValuesTest, AReplicaThatJoinsAndOneThatStopsNeedNoSnapshotAfterSnapshot) {
   Node primary =
