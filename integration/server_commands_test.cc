@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "integration/harness/conversation.h"
+#include "integration/harness/eventually.h"
 #include "integration/harness/node.h"
 #include "integration/harness/redis_server.h"
 #include "integration/harness/resp_connection.h"
@@ -55,6 +57,16 @@ class Side {
     return exchange.reads ? Masked(connection.Read(), exchange.masks) : std::string();
   }
 
+  // Until the server has noticed that the connections of earlier conversations are gone. False if
+  // it does not.
+  bool AwaitToBeAlone(char name) {
+    RespConnection& connection = Connection(name);
+    return Eventually(kPatience, [&] {
+      const std::string clients = connection.Do({"CLIENT", "LIST"});
+      return clients.find(" addr=") == clients.rfind(" addr=");
+    });
+  }
+
  private:
   RespConnection& Connection(char name) {
     const auto found = connections_.find(name);
@@ -68,6 +80,14 @@ class Side {
   const int protocol_;
   std::map<char, RespConnection> connections_;
 };
+
+// What it answers counts connections.
+bool KillsClients(const Conversation& conversation) {
+  return std::any_of(conversation.exchanges.begin(), conversation.exchanges.end(),
+                     [](const Exchange& exchange) {
+                       return exchange.text.find("CLIENT KILL") != std::string::npos;
+                     });
+}
 
 void Compare(const Exchange& exchange, const std::string& ours, const std::string& theirs) {
   const std::string both = fmt::format("{}:{}: {}\n  ours:   {}\n  theirs: {}", kTable,
@@ -97,6 +117,10 @@ TEST_P(ServerCommandsTest, AnswerAsRedisDoes) {
     SCOPED_TRACE(conversation.title);
     Side ours(primary_.port(), GetParam());
     Side theirs(redis_.port(), GetParam());
+    if (KillsClients(conversation)) {
+      const char first = conversation.exchanges.front().connection;
+      ASSERT_TRUE(ours.AwaitToBeAlone(first) && theirs.AwaitToBeAlone(first));
+    }
     for (const Exchange& exchange : conversation.exchanges) {
       const std::string our_reply = ours.Play(exchange);
       const std::string their_reply = theirs.Play(exchange);
