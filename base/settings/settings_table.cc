@@ -205,8 +205,9 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .replica_default = "none",
      .max = 65535,
      .may_be_none = true,
-     .help = "The TCP port for replicas; 0 lets the kernel choose one, `none` opens none. A replica "
-             "keeps the port for the time when it is a primary."},
+     .help =
+         "The TCP port for replicas; 0 lets the kernel choose one, `none` opens none. A replica "
+         "keeps the port for the time when it is a primary."},
     {.id = Setting::kPrimary,
      .name = "primary",
      .type = kString,
