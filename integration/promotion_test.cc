@@ -156,6 +156,27 @@ TEST_F(PromotionTest, BlockedClientsAreToldThatTheRoleHasChanged) {
 
 // --- What REPLICAOF refuses, and what it does with a primary that is not there. ---
 
+TEST_F(PromotionTest, AHeldReplyIsGivenUpWithTheRole) {
+  first_->process().Signal(SIGSTOP);
+  second_->process().Signal(SIGSTOP);
+  RedisClient writer = primary_.Connect();
+  ASSERT_EQ(writer.Do({"CONFIG", "SET", "ack-timeout-ms", "0"}), kOk);
+  ASSERT_EQ(writer.Do({"TIDE", "ACK", "replicas:2"}), kOk);
+  std::future<Reply> held = std::async(std::launch::async, [&] {
+    return writer.Do({"SET", "k", "v"});
+  });
+  ASSERT_TRUE(
+      Eventually(kPatience, [&] { return InfoField(primary_, "ack_held_clients") == "1"; }));
+  Node other = Node::Primary({"--shards=2"});
+  ASSERT_TRUE(other.AwaitReady());
+  EXPECT_EQ(ReplicaOf(primary_, other.port()), kOk);
+  const Reply reply = held.get();
+  EXPECT_TRUE(reply.is_error());
+  EXPECT_THAT(reply.text, StartsWith("UNBLOCKED"));
+  first_->process().Signal(SIGCONT);
+  second_->process().Signal(SIGCONT);
+}
+
 TEST_F(PromotionTest, WhatCannotBeFollowedIsRefusedAndNothingChanges) {
   RedisServer redis;
   ASSERT_TRUE(redis.AwaitReady());

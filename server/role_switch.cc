@@ -104,8 +104,8 @@ void RoleSwitch::Follow(const std::string& host, int port,
   course.locate = true;
 
   const int shards = node_.engine().shard_count();
-  auto next = std::make_unique<ReplicaReplication>(node_.settings(), shards, node_.identity(),
-                                                   std::move(course), node_.served_board(), orders_);
+  auto next = std::make_unique<ReplicaReplication>(
+      node_.settings(), shards, node_.identity(), std::move(course), node_.served_board(), orders_);
   RunOnShards(node_.engine(), [&](cache::Shard& shard) { next->AttachShard(shard); });
   CHECK(next->Prepare(node_.engine(), node_.client_port()).ok());  // It only makes the client.
   ReplicaReplication& following = *next;

@@ -53,7 +53,7 @@ class PrimaryHub {
     bool zstd = false;  // For replicas that want it.
     FrameCompressor::Options compressor;
     const Clock* clock = &Clock::System();  // Borrowed; wall time for heartbeats.
-    std::string node_id = {};  // Of this node, which is no replica of itself; empty: not known.
+    std::string node_id = {};     // Of this node, which is no replica of itself; empty: not known.
     AckLevels* levels = nullptr;  // Borrowed; kept up to date with what replicas acknowledge.
   };
   // Borrows all, which outlive it and every callback of `shards`. `archive`: null: there is none.
