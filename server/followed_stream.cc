@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/check.h"
-#include "base/format/open_frame.h"
+#include "base/format/renamed_frame.h"
 #include "base/log/log.h"
 
 namespace tidemark::server {
@@ -22,27 +21,6 @@ wal::Positions PositionsOf(const replication::StreamPlan& plan) {
     positions.push_back({.sequence = shard.at.sequence, .digest = shard.at.stream_digest});
   }
   return positions;
-}
-
-// The same records under another history's name: below a fork frames may come with an ancestor's,
-// and a segment is of one history.
-FrameRef Renamed(const Frame& frame, HistoryId history) {
-  OpenFrame open;
-  const std::string_view payload = frame.payload();
-  char* const p = open.Reserve(payload.size());
-  CHECK(p != nullptr);
-  std::memcpy(p, payload.data(), payload.size());
-  open.Commit(p + payload.size());
-  return open.Seal({.kind = frame.kind(),
-                    .flags = frame.flags(),
-                    .history = history,
-                    .shard = frame.shard(),
-                    .shard_count = frame.shard_count(),
-                    .record_count = frame.record_count(),
-                    .first_sequence = frame.first_sequence(),
-                    .last_sequence = frame.last_sequence(),
-                    .stream_digest = frame.stream_digest(),
-                    .sealed_at_ms = frame.sealed_at_ms()});
 }
 
 }  // namespace
@@ -150,7 +128,7 @@ void FollowedStream::AppendNow(FrameRef frame) {
     return;
   }
   appended = frame->last_sequence();
-  if (frame->history() != log_->history()) frame = Renamed(*frame, log_->history());
+  if (frame->history() != log_->history()) frame = RenamedFrame(*frame, log_->history());
   door.Append(std::move(frame));
 }
 

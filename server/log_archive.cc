@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
-#include "base/format/open_frame.h"
+#include "base/format/renamed_frame.h"
 #include "base/log/log.h"
 #include "wal/export/frame_cut.h"
 #include "wal/log_reader.h"
@@ -22,26 +21,6 @@ namespace {
 bool AtOrBelow(const Watermarks& left, const Watermarks& right) {
   return left.size() == right.size() &&
          std::equal(left.begin(), left.end(), right.begin(), std::less_equal<>());
-}
-
-// The same records under another history's name.
-FrameRef WithHistory(const Frame& frame, HistoryId history) {
-  OpenFrame open;
-  char* p = open.Reserve(frame.payload().size());
-  std::memcpy(p, frame.payload().data(), frame.payload().size());
-  open.Commit(p + frame.payload().size());
-  return open.Seal({.kind = frame.kind(),
-                    .flags = frame.flags(),
-                    .history = history,
-                    .shard = frame.shard(),
-                    .shard_count = frame.shard_count(),
-                    .record_count = frame.record_count(),
-                    .first_sequence = frame.first_sequence(),
-                    .last_sequence = frame.last_sequence(),
-                    .stream_digest = frame.stream_digest(),
-                    .sealed_at_ms = frame.sealed_at_ms(),
-                    .raw_bytes = 0,
-                    .stored_bytes = 0});
 }
 
 // Where to begin to read for a replica: the oldest history that the position has not yet left.
@@ -110,7 +89,7 @@ class LogArchiveReader final : public replication::BlockingArchive::Reader {
       frame = *std::move(cut);
     }
     if (frame->history() == log_.history()) return frame;
-    return WithHistory(*frame, log_.history());
+    return RenamedFrame(*frame, log_.history());
   }
 
   const std::unique_ptr<wal::LogReader> reader_;
