@@ -8,13 +8,6 @@
 namespace tidemark::server {
 namespace {
 
-MetricSample Sample(double value, MetricLabels labels = {}) {
-  MetricSample sample;
-  sample.labels = std::move(labels);
-  sample.value = value;
-  return sample;
-}
-
 struct ConsumerMetric {
   const char* name;
   const char* help;
@@ -105,21 +98,23 @@ std::vector<MetricFamilySample> ExportMetrics(const wal::ExportStatus& status) {
     return family;
   };
   for (const TotalMetric& metric : kTotalMetrics) {
-    add(metric.name, metric.help, metric.kind).samples.push_back(Sample(Of(status.*metric.field)));
+    add(metric.name, metric.help, metric.kind)
+        .samples.push_back(MetricSample::Of(Of(status.*metric.field)));
   }
   for (const ConsumerMetric& metric : kConsumerMetrics) {
     MetricFamilySample& family =
         add(fmt::format("consumer_{}", metric.name), metric.help, metric.kind);
     for (const Status& consumer : status.consumers) {
-      family.samples.push_back(Sample(metric.read(consumer), {{"consumer", consumer.name}}));
+      family.samples.push_back(
+          MetricSample::Of(metric.read(consumer), {{"consumer", consumer.name}}));
     }
   }
   if (!status.exported.sequences.empty()) {
     MetricFamilySample& family =
         add("watermark_exported", "What every connected consumer was sent.", kGauge);
     for (size_t i = 0; i < status.exported.sequences.size(); ++i) {
-      family.samples.push_back(
-          Sample(Of(status.exported.sequences[i].value()), {{"shard", std::to_string(i)}}));
+      family.samples.push_back(MetricSample::Of(Of(status.exported.sequences[i].value()),
+                                                {{"shard", std::to_string(i)}}));
     }
   }
   return families;

@@ -10,13 +10,6 @@
 namespace tidemark::server {
 namespace {
 
-MetricSample Sample(double value, MetricLabels labels = {}) {
-  MetricSample sample;
-  sample.labels = std::move(labels);
-  sample.value = value;
-  return sample;
-}
-
 class Page {
  public:
   MetricFamilySample& Family(std::string name, std::string help, MetricKind kind) {
@@ -27,7 +20,8 @@ class Page {
     return family;
   }
   void Gauge(std::string name, std::string help, double value) {
-    Family(std::move(name), std::move(help), MetricKind::kGauge).samples.push_back(Sample(value));
+    Family(std::move(name), std::move(help), MetricKind::kGauge)
+        .samples.push_back(MetricSample::Of(value));
   }
   void Add(const std::vector<MetricFamilySample>& families) {
     families_.insert(families_.end(), families.begin(), families.end());
@@ -126,8 +120,8 @@ void AddVector(Page& page, std::string name, std::string help, const Watermarks&
   if (watermarks.empty()) return;
   MetricFamilySample& family = page.Family(std::move(name), std::move(help), kGauge);
   for (size_t i = 0; i < watermarks.size(); ++i) {
-    family.samples.push_back(
-        Sample(static_cast<double>(watermarks[i].value()), {{"shard", std::to_string(i)}}));
+    family.samples.push_back(MetricSample::Of(static_cast<double>(watermarks[i].value()),
+                                              {{"shard", std::to_string(i)}}));
   }
 }
 
@@ -148,7 +142,8 @@ void AddReplicas(Page& page, const ReplicationView& view) {
   for (const ReplicaMetric& metric : kMetrics) {
     MetricFamilySample& family = page.Family(metric.name, metric.help, kGauge);
     for (const ReplicaReport& replica : view.replicas) {
-      family.samples.push_back(Sample(metric.read(replica), {{"replica", replica.address}}));
+      family.samples.push_back(
+          MetricSample::Of(metric.read(replica), {{"replica", replica.address}}));
     }
   }
 }
@@ -178,7 +173,7 @@ void AddPressure(Page& page, const PressureView& view) {
   for (const InputMetric& metric : kMetrics) {
     MetricFamilySample& family = page.Family(metric.name, metric.help, metric.kind);
     for (const PressureView::Input& input : view.inputs) {
-      family.samples.push_back(Sample(metric.read(input), {{"input", input.name}}));
+      family.samples.push_back(MetricSample::Of(metric.read(input), {{"input", input.name}}));
     }
   }
 }
@@ -190,15 +185,15 @@ std::string MetricsText(const NodeReport& report) {
   for (const ShardMetric& metric : kShardMetrics) {
     MetricFamilySample& family = page.Family(metric.name, metric.help, metric.kind);
     for (size_t i = 0; i < report.by_shard.size(); ++i) {
-      family.samples.push_back(Sample(static_cast<double>(report.by_shard[i].*metric.field),
-                                      {{"shard", std::to_string(i)}}));
+      family.samples.push_back(MetricSample::Of(
+          static_cast<double>(report.by_shard[i].*metric.field), {{"shard", std::to_string(i)}}));
     }
   }
   for (const ShardTime& metric : kShardTimes) {
     MetricFamilySample& family = page.Family(metric.name, metric.help, kGauge);
     for (size_t i = 0; i < report.by_shard.size(); ++i) {
-      family.samples.push_back(
-          Sample(report.by_shard[i].*metric.micros / 1e6, {{"shard", std::to_string(i)}}));
+      family.samples.push_back(MetricSample::Of(report.by_shard[i].*metric.micros / 1e6,
+                                                {{"shard", std::to_string(i)}}));
     }
   }
   page.Gauge("rss_bytes", "Resident memory of the process.",
@@ -229,7 +224,7 @@ std::string MetricsText(const NodeReport& report) {
       MetricFamilySample& family =
           page.Family("wal_" + name, "See docs/operations.md, \"The log's counters\".",
                       name.ends_with("_total") ? kCounter : kGauge);
-      family.samples.push_back(Sample(static_cast<double>(value)));
+      family.samples.push_back(MetricSample::Of(static_cast<double>(value)));
     }
   }
   page.Add(log.export_metrics);
@@ -238,7 +233,7 @@ std::string MetricsText(const NodeReport& report) {
     MetricFamilySample& family =
         page.Family("replication_" + name, "See docs/operations.md, \"Replication counters\".",
                     name.ends_with("_total") ? kCounter : kGauge);
-    family.samples.push_back(Sample(static_cast<double>(value)));
+    family.samples.push_back(MetricSample::Of(static_cast<double>(value)));
   }
   return page.Text();
 }

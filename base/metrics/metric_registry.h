@@ -43,6 +43,10 @@ struct MetricSample {
   MetricLabels labels;
   double value = 0;         // Of a counter or gauge.
   LatencySnapshot latency;  // Of a histogram.
+
+  static MetricSample Of(double value, MetricLabels labels = {}) {
+    return {.labels = std::move(labels), .value = value, .latency = {}};
+  }
 };
 
 struct MetricFamilySample {
