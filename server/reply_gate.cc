@@ -180,11 +180,6 @@ void ReplyGate::OnTick() {
   Fail(now_ns - timeout_ms * 1'000'000, [this](const AckNeed& need) { return TimeoutText(need); });
 }
 
-void ReplyGate::GiveUp(std::string_view error) {
-  shard_.ForEachClient([&](Client& client) { client.Unblock(error); });
-  FailHeld(error);
-}
-
 void ReplyGate::FailHeld(std::string_view error) {
   Fail(std::numeric_limits<int64_t>::max(), [&](const AckNeed&) { return std::string(error); });
 }

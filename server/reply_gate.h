@@ -58,10 +58,8 @@ class ReplyGate final : private AckProgress {
   // After the turn's frames are on their way, before its replies are.
   void OnTurnEnd();
   void OnTick();
-  // Answers what waits for replicas, or blocks for them, with `error`: this node is no longer the
-  // one whose replicas they are, or is stopping.
-  void GiveUp(std::string_view error);
-  // As GiveUp(), for held replies alone.
+  // Answers every held reply with `error`: this node is no longer the one whose replicas they wait
+  // for.
   void FailHeld(std::string_view error);
 
   void Report(ShardReport& report) const;
