@@ -16,24 +16,35 @@
 namespace tidemark::wal {
 namespace {
 
-// Copies `bytes` of `from` at `offset` to a file of their own; whole under that name, or not there.
-absl::Status CopyOut(Disk& disk, File& from, uint64_t offset, uint64_t bytes,
-                     const std::string& to) {
+// Writes `bytes` of `from` at `offset` to `to`, which may be the same file, at `to_offset`.
+absl::Status CopyBytes(File& from, uint64_t offset, uint64_t bytes, File& to, uint64_t to_offset) {
   constexpr uint64_t kBlockBytes = 1 << 20;
-  const std::string temporary = to + std::string(kTemporarySuffix);
-  if (absl::Status s = disk.RemoveTree(temporary); !s.ok()) return s;
-  absl::StatusOr<std::unique_ptr<File>> file = disk.OpenFile(temporary, Disk::Open::kCreate);
-  if (!file.ok()) return file.status();
   std::string block(std::min(bytes, kBlockBytes), '\0');
   for (uint64_t copied = 0; copied < bytes;) {
     const absl::StatusOr<size_t> read = from.ReadAt(
         offset + copied, std::min<uint64_t>(bytes - copied, block.size()), block.data());
     if (!read.ok()) return read.status();
     if (*read == 0) break;
-    const absl::Status written = (*file)->WriteAt(copied, std::string_view(block.data(), *read));
+    const absl::Status written =
+        to.WriteAt(to_offset + copied, std::string_view(block.data(), *read));
     if (!written.ok()) return written;
     copied += *read;
   }
+  return absl::OkStatus();
+}
+
+absl::Status WriteOverItself(File& file, uint64_t bytes) {
+  return CopyBytes(file, 0, bytes, file, 0);
+}
+
+// Copies `bytes` of `from` at `offset` to a file of their own; whole under that name, or not there.
+absl::Status CopyOut(Disk& disk, File& from, uint64_t offset, uint64_t bytes,
+                     const std::string& to) {
+  const std::string temporary = to + std::string(kTemporarySuffix);
+  if (absl::Status s = disk.RemoveTree(temporary); !s.ok()) return s;
+  absl::StatusOr<std::unique_ptr<File>> file = disk.OpenFile(temporary, Disk::Open::kCreate);
+  if (!file.ok()) return file.status();
+  if (absl::Status s = CopyBytes(from, offset, bytes, **file, 0); !s.ok()) return s;
   if (absl::Status s = (*file)->Sync(); !s.ok()) return s;
   file->reset();
   if (absl::Status s = disk.Rename(temporary, to); !s.ok()) return s;
@@ -70,21 +81,6 @@ absl::StatusOr<std::string> SaveTear(const DataDirectory& directory, File& file,
                   DescribeTear(file, end.end_bytes),
                   saved.ok() ? "saved as " + *path : "not saved: " + std::string(saved.message())));
   return saved.ok() ? *path : std::string();
-}
-
-absl::Status WriteOverItself(File& file, uint64_t bytes) {
-  constexpr uint64_t kBlockBytes = 1 << 20;
-  std::string block(std::min(bytes, kBlockBytes), '\0');
-  for (uint64_t done = 0; done < bytes;) {
-    const absl::StatusOr<size_t> read =
-        file.ReadAt(done, std::min<uint64_t>(bytes - done, block.size()), block.data());
-    if (!read.ok()) return read.status();
-    if (*read == 0) break;
-    const absl::Status written = file.WriteAt(done, std::string_view(block.data(), *read));
-    if (!written.ok()) return written;
-    done += *read;
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
