@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/link/peer_text.h"
+#include "base/link/refusal.h"
 #include "base/link/wire_vectors.h"
 #include "fmt/format.h"
 
@@ -16,14 +17,6 @@ CatchUp::Options CatchUpOptions(const PrimaryHub::Options& options, int shard_co
                             .archive_read_bytes = options.max_output_bytes};
   catch_up.subscriber.shard_count = shard_count;
   return catch_up;
-}
-
-wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, int64_t retry_after_ms) {
-  wire::Refuse refusal;
-  refusal.set_code(code);
-  refusal.set_text(std::move(text));
-  refusal.set_retry_after_ms(static_cast<uint32_t>(retry_after_ms));
-  return refusal;
 }
 
 constexpr int64_t kRetryAfterMs = 1'000;
@@ -104,14 +97,15 @@ void PrimaryHub::Promote(uint64_t replica, bool force, PromotionCallback callbac
 std::optional<wire::Refuse> PrimaryHub::Admit(ReplicaSession* session,
                                               const ReplicaIdentity& replica) {
   if (stopping_) {
-    return MakeRefuse(wire::Refuse::STOPPING, "the primary is shutting down", kRetryAfterMs);
+    return MakeRefusal<wire::Refuse>(wire::Refuse::STOPPING, "the primary is shutting down",
+                                     kRetryAfterMs);
   }
   if (!options_.node_id.empty() && replica.node_id == options_.node_id) {
-    return MakeRefuse(wire::Refuse::SELF, "this is the node itself", kRetryAfterMs);
+    return MakeRefusal<wire::Refuse>(wire::Refuse::SELF, "this is the node itself", kRetryAfterMs);
   }
   if (const std::optional<int64_t> wait_ms = registry_.MustWait(replica.node_id, now_ms_)) {
     registry_.CountRefused();
-    return MakeRefuse(
+    return MakeRefusal<wire::Refuse>(
         wire::Refuse::TOO_SLOW,
         fmt::format(
             "this replica fell out of reach again and again, with a queue of {} times "
@@ -129,10 +123,11 @@ std::optional<wire::Refuse> PrimaryHub::Admit(ReplicaSession* session,
     other->Release();
   }
   if (CountAdmitted() >= options_.max_replicas) {
-    return MakeRefuse(wire::Refuse::TOO_MANY_REPLICAS,
-                      fmt::format("{} replicas are connected, the most that max_replicas allows",
-                                  options_.max_replicas),
-                      kRetryAfterMs);
+    return MakeRefusal<wire::Refuse>(
+        wire::Refuse::TOO_MANY_REPLICAS,
+        fmt::format("{} replicas are connected, the most that max_replicas allows",
+                    options_.max_replicas),
+        kRetryAfterMs);
   }
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/link/peer_text.h"
+#include "base/link/refusal.h"
 #include "base/link/wire_vectors.h"
 #include "fmt/format.h"
 #include "replication/link/protocol_version.h"
@@ -18,14 +19,6 @@ constexpr size_t kMaxNodeIdBytes = 128;
 constexpr size_t kHeartbeatQueueBytes = 4 << 20;
 // Of the ancestors in an Accept: 32 KiB, beside the plans of at most 1024 shards.
 constexpr size_t kMaxAncestorSequences = 4096;
-
-wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, uint32_t retry_after_ms) {
-  wire::Refuse refusal;
-  refusal.set_code(code);
-  refusal.set_text(std::move(text));
-  refusal.set_retry_after_ms(retry_after_ms);
-  return refusal;
-}
 
 void AddAncestors(const std::vector<Ancestor>& ancestors, size_t shards, wire::Accept* accept) {
   const size_t room = kMaxAncestorSequences / shards;
@@ -121,18 +114,18 @@ void PrimaryLink::Handle(const ControlMessage& message, int64_t now_ms) {
 
 void PrimaryLink::HandleHello(const wire::Hello& hello, int64_t now_ms) {
   if (hello.min_version() > kProtocolVersion || hello.max_version() < kProtocolVersion) {
-    return Refuse(
-        MakeRefuse(wire::Refuse::VERSION,
-                   fmt::format("this primary speaks protocol version {}, the replica {} to {}",
-                               kProtocolVersion, hello.min_version(), hello.max_version()),
-                   30'000));
+    return Refuse(MakeRefusal<wire::Refuse>(
+        wire::Refuse::VERSION,
+        fmt::format("this primary speaks protocol version {}, the replica {} to {}",
+                    kProtocolVersion, hello.min_version(), hello.max_version()),
+        30'000));
   }
   if (!options_.tokens.Admits(hello.token())) {
-    return Refuse(
-        MakeRefuse(wire::Refuse::TOKEN, "the replication token is not this primary's", 5'000));
+    return Refuse(MakeRefusal<wire::Refuse>(wire::Refuse::TOKEN,
+                                            "the replication token is not this primary's", 5'000));
   }
   if (std::string fault = HelloFault(hello); !fault.empty()) {
-    return Refuse(MakeRefuse(wire::Refuse::BAD_HELLO, std::move(fault), 30'000));
+    return Refuse(MakeRefusal<wire::Refuse>(wire::Refuse::BAD_HELLO, std::move(fault), 30'000));
   }
   identity_ = {.node_id = hello.node_id(),
                .client_port = static_cast<uint16_t>(hello.client_port()),
@@ -255,8 +248,9 @@ void PrimaryLink::Tick(int64_t now_ms) {
     return;
   }
   if (state_ == State::kHello && now_ms - opened_ms_ >= options_.hello_timeout_ms) {
-    return Refuse(MakeRefuse(wire::Refuse::NO_HELLO,
-                             fmt::format("no hello within {} ms", options_.hello_timeout_ms), 0));
+    return Refuse(MakeRefusal<wire::Refuse>(
+        wire::Refuse::NO_HELLO, fmt::format("no hello within {} ms", options_.hello_timeout_ms),
+        0));
   }
   if (streaming() && now_ms - last_heard_ms_ >= options_.silence_timeout_ms) {
     return Close(wire::Goodbye::SILENCE,

@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/steady_timer.hpp>
 #include <atomic>
 #include <chrono>
 #include <deque>
 #include <future>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/link/deadline_timer.h"
 #include "base/link/link_loop.h"
 #include "base/link/link_socket.h"
 #include "base/log/log.h"
@@ -25,7 +24,6 @@
 namespace tidemark::replication {
 namespace {
 
-constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 constexpr auto kStopTimeout = std::chrono::milliseconds(1'000);
 // The least between two refreshes of what status() shows.
 constexpr int64_t kStatusMs = 5;
@@ -75,7 +73,11 @@ class ReplicaClient::Core final : public LinkSocketOwner {
         link_(options.link, &logged_receiver_, LinkLoop::NowMs()),
         locator_(loop_.context()),
         resolver_(loop_.context()),
-        tick_(loop_.context()) {
+        tick_(loop_.context(), [this] {
+          link_.Tick(LinkLoop::NowMs());
+          Serve();
+          return NextDeadlineMs();
+        }) {
     for (cache::Keyspace* keyspace : keyspaces) {
       shards_.push_back(std::make_unique<ShardApplier>(keyspace));
     }
@@ -164,7 +166,8 @@ class ReplicaClient::Core final : public LinkSocketOwner {
            (logged_receiver_.log() == nullptr || logged_receiver_.log()->wants_input());
   }
   void NoteChanges(int64_t now_ms);
-  void ArmTick();
+  int64_t NextDeadlineMs() const;
+  void ArmTick() { tick_.ArmBy(NextDeadlineMs()); }
   void RefreshStatus(int64_t now_ms);
 
   const Options options_;
@@ -201,8 +204,7 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   std::deque<Observer> observers_;  // While there are any, no step is handed out.
   bool observing_ = false;          // The first one's cut is under way.
 
-  asio::steady_timer tick_;
-  int64_t tick_at_ms_ = kNever;
+  DeadlineTimer tick_;
   std::string
       logged_;  // The last line about the link, so that a failure that repeats is told once.
 
@@ -438,18 +440,9 @@ uint64_t ReplicaClient::Core::LagRecords() const {
   return lag;
 }
 
-void ReplicaClient::Core::ArmTick() {
-  int64_t at_ms = link_.NextDeadlineMs();
-  if (status_due_) at_ms = std::min(at_ms, status_at_ms_ + kStatusMs);
-  if (at_ms >= tick_at_ms_) return;
-  tick_at_ms_ = at_ms;
-  tick_.expires_after(std::chrono::milliseconds(std::max<int64_t>(at_ms - LinkLoop::NowMs(), 0)));
-  tick_.async_wait([this](const asio::error_code& cancelled) {
-    if (cancelled) return;
-    tick_at_ms_ = kNever;
-    link_.Tick(LinkLoop::NowMs());
-    Serve();
-  });
+int64_t ReplicaClient::Core::NextDeadlineMs() const {
+  const int64_t at_ms = link_.NextDeadlineMs();
+  return status_due_ ? std::min(at_ms, status_at_ms_ + kStatusMs) : at_ms;
 }
 
 void ReplicaClient::Core::NoteChanges(int64_t now_ms) {

@@ -5,12 +5,12 @@
 #include <atomic>
 #include <chrono>
 #include <future>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/link/deadline_timer.h"
 #include "base/link/link_listener.h"
 #include "base/link/link_loop.h"
 #include "base/link/link_socket.h"
@@ -22,7 +22,6 @@
 namespace tidemark::replication {
 namespace {
 
-constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 // The least between two refreshes of what status() shows.
 constexpr int64_t kStatusMs = 5;
 
@@ -55,7 +54,11 @@ class ReplicationServer::Core final : public LinkWaker {
         archive_(archive == nullptr ? nullptr
                                     : std::make_unique<PostedArchive>(archive, loop_.poster())),
         hub_(HubOptions(options), &shards_, this, archive_.get()),
-        tick_(loop_.context()),
+        tick_(loop_.context(),
+              [this] {
+                OnTick();
+                return NextDeadlineMs();
+              }),
         gather_(loop_.context()) {}
   ~Core() override { Stop(std::nullopt); }
 
@@ -114,7 +117,8 @@ class ReplicationServer::Core final : public LinkWaker {
   void After(Connection* connection);
   void Sweep();
   void Announce(Connection* connection);
-  void ArmTick();
+  int64_t NextDeadlineMs() const;
+  void ArmTick() { tick_.ArmBy(NextDeadlineMs()); }
   void OnTick();
   void BeginStop(std::shared_ptr<std::promise<void>> stopped,
                  std::optional<PrimaryHub::NewPrimary> moved);
@@ -131,8 +135,7 @@ class ReplicationServer::Core final : public LinkWaker {
   bool started_ = false;
   std::shared_ptr<std::promise<void>> stopped_;  // Set while stopping, until all is said.
 
-  asio::steady_timer tick_;
-  int64_t tick_at_ms_ = kNever;
+  DeadlineTimer tick_;
   asio::steady_timer gather_;
   bool gathering_ = false;
   std::chrono::steady_clock::time_point round_at_;
@@ -258,24 +261,16 @@ void ReplicationServer::Core::Round() {
 
 // --- Time ---
 
-void ReplicationServer::Core::ArmTick() {
-  int64_t at_ms = hub_.NextDeadlineMs();
-  if (status_due_) at_ms = std::min(at_ms, status_at_ms_ + kStatusMs);
-  if (at_ms >= tick_at_ms_) return;
-  tick_at_ms_ = at_ms;
-  tick_.expires_after(std::chrono::milliseconds(std::max<int64_t>(at_ms - LinkLoop::NowMs(), 0)));
-  tick_.async_wait([this](const asio::error_code& cancelled) {
-    if (!cancelled) OnTick();
-  });
+int64_t ReplicationServer::Core::NextDeadlineMs() const {
+  const int64_t at_ms = hub_.NextDeadlineMs();
+  return status_due_ ? std::min(at_ms, status_at_ms_ + kStatusMs) : at_ms;
 }
 
 void ReplicationServer::Core::OnTick() {
   const int64_t now_ms = LinkLoop::NowMs();
-  tick_at_ms_ = kNever;
   hub_.Tick(now_ms);
   for (const auto& [id, connection] : connections_) After(connection.get());
   RefreshStatus(now_ms);
-  ArmTick();
 }
 
 void ReplicationServer::Core::WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
@@ -283,7 +278,7 @@ void ReplicationServer::Core::WaitFor(Watermarks target, int replicas, int64_t t
   loop_.Post([this, target = std::move(target), replicas, timeout_ms, kind,
               callback = std::move(callback)]() mutable {
     const int64_t now_ms = LinkLoop::NowMs();
-    hub_.WaitFor(target, replicas, timeout_ms == 0 ? kNever : now_ms + timeout_ms,
+    hub_.WaitFor(target, replicas, timeout_ms == 0 ? DeadlineTimer::kNever : now_ms + timeout_ms,
                  std::move(callback), now_ms, kind);
     ArmTick();
   });

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/link/refusal.h"
 #include "fmt/format.h"
 
 namespace tidemark::wal {
@@ -12,14 +13,6 @@ namespace {
 
 constexpr uint32_t kRetrySoonMs = 1'000;
 constexpr uint32_t kRetryLateMs = 30'000;
-
-wire::Refuse MakeRefuse(wire::Refuse::Code code, std::string text, uint32_t retry_after_ms) {
-  wire::Refuse refusal;
-  refusal.set_code(code);
-  refusal.set_text(std::move(text));
-  refusal.set_retry_after_ms(retry_after_ms);
-  return refusal;
-}
 
 ConsumerCounters CountersOf(const ExportSession& session) {
   const bool lost = session.goodbye() == wire::Goodbye::POSITION_LOST ||
@@ -138,15 +131,16 @@ void ExportHub::Remove(ExportSession* session) {
 
 std::optional<wire::Refuse> ExportHub::Admit(const std::string& consumer) {
   if (stopping_) {
-    return MakeRefuse(wire::Refuse::STOPPING, "the node is shutting down", kRetrySoonMs);
+    return MakeRefusal<wire::Refuse>(wire::Refuse::STOPPING, "the node is shutting down",
+                                     kRetrySoonMs);
   }
   if (const Connection* other = Find(consumer)) {
-    return MakeRefuse(wire::Refuse::DUPLICATE_NAME,
-                      fmt::format("consumer {} is connected from {}", consumer, other->peer),
-                      kRetrySoonMs);
+    return MakeRefusal<wire::Refuse>(
+        wire::Refuse::DUPLICATE_NAME,
+        fmt::format("consumer {} is connected from {}", consumer, other->peer), kRetrySoonMs);
   }
   if (!table_.HasRoomFor(consumer) && !ForgetOneLost()) {
-    return MakeRefuse(
+    return MakeRefusal<wire::Refuse>(
         wire::Refuse::TOO_MANY_CONSUMERS,
         fmt::format("this node keeps the places of {} consumers; forget one that is gone for good",
                     table_.entries().size()),

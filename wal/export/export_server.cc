@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <future>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/link/deadline_timer.h"
 #include "base/link/link_listener.h"
 #include "base/link/link_loop.h"
 #include "base/link/link_socket.h"
@@ -24,7 +24,6 @@
 namespace tidemark::wal {
 namespace {
 
-constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 // The least between two refreshes of what status() shows.
 constexpr int64_t kStatusMs = 5;
 
@@ -56,7 +55,11 @@ class ExportServer::Core {
       : options_(options),
         save_(std::move(save)),
         hub_(options.hub, source, &Clock::System()),
-        tick_(loop_.context()),
+        tick_(loop_.context(),
+              [this] {
+                OnTick();
+                return NextDeadlineMs();
+              }),
         gather_(loop_.context()),
         save_timer_(loop_.context()) {}
   ~Core() { Stop(); }
@@ -117,7 +120,8 @@ class ExportServer::Core {
   void Announce(Connection* connection);
   void Sweep();
   void Leave(const Connection& connection);
-  void ArmTick();
+  int64_t NextDeadlineMs() const;
+  void ArmTick() { tick_.ArmBy(NextDeadlineMs()); }
   void OnTick();
   void WantSave();
   void SaveNow();
@@ -136,8 +140,7 @@ class ExportServer::Core {
   bool started_ = false;
   std::shared_ptr<std::promise<void>> stopped_;  // Set while stopping, until all is said.
 
-  asio::steady_timer tick_;
-  int64_t tick_at_ms_ = kNever;
+  DeadlineTimer tick_;
   asio::steady_timer gather_;
   bool round_due_ = false;
   std::chrono::steady_clock::time_point round_at_;
@@ -291,26 +294,17 @@ void ExportServer::Core::Round() {
 
 // --- Time ---
 
-void ExportServer::Core::ArmTick() {
-  int64_t at_ms = hub_.NextDeadlineMs();
-  if (status_due_) at_ms = std::min(at_ms, status_at_ms_ + kStatusMs);
-  if (at_ms >= tick_at_ms_) return;
-  tick_at_ms_ = at_ms;
-  tick_.expires_after(std::chrono::milliseconds(std::max<int64_t>(at_ms - LinkLoop::NowMs(), 0)));
-  tick_.async_wait([this](const asio::error_code& cancelled) {
-    if (!cancelled) OnTick();
-  });
+int64_t ExportServer::Core::NextDeadlineMs() const {
+  const int64_t at_ms = hub_.NextDeadlineMs();
+  return status_due_ ? std::min(at_ms, status_at_ms_ + kStatusMs) : at_ms;
 }
 
 void ExportServer::Core::OnTick() {
   const int64_t now_ms = LinkLoop::NowMs();
-  tick_at_ms_ = 0;  // Armed once, at the end.
   hub_.Tick(now_ms);
   // A look at the log as well: whoever should have told us that it moved may have failed to.
   for (const auto& [session, connection] : connections_) Serve(connection.get());
   RefreshStatus(now_ms);
-  tick_at_ms_ = kNever;
-  ArmTick();
 }
 
 // --- The consumers' places ---

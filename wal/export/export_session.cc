@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/link/peer_text.h"
+#include "base/link/refusal.h"
 #include "base/link/wire_vectors.h"
 #include "fmt/format.h"
 
@@ -334,10 +335,7 @@ void ExportSession::Close(wire::Goodbye::Code code, std::string_view text,
 
 void ExportSession::Refuse(wire::Refuse::Code code, std::string_view text, uint32_t retry_after_ms,
                            const std::vector<LostRange>& lost) {
-  wire::Refuse refusal;
-  refusal.set_code(code);
-  refusal.set_text(std::string(text));
-  refusal.set_retry_after_ms(retry_after_ms);
+  auto refusal = MakeRefusal<wire::Refuse>(code, std::string(text), retry_after_ms);
   ToWire(lost, refusal.mutable_lost());
   Push(refusal);
   refusal_ = code;
