@@ -20,7 +20,7 @@ COPTS = [
 
 # The path of a command crosses many small functions of several packages: inlining across them saves a
 # quarter of its instructions (docs/benchmarks.md). Objects carry ordinary code as well, so that only
-# programs, not every test, pay for link-time optimisation.
+# the servers, not every tool and test, pay for link-time optimisation.
 LTO_COPTS = select({
     "//tools/build:optimised": [
         "-flto",
@@ -38,8 +38,8 @@ LTO_LINKOPTS = select({
     "//conditions:default": [],
 })
 
-# Tests take the ordinary code.
-TEST_LINKOPTS = select({
+# Others take the ordinary code.
+PLAIN_LINKOPTS = select({
     "//tools/build:optimised": ["-fno-lto"],
     "//conditions:default": [],
 })
@@ -48,11 +48,12 @@ def cc_library(name, copts = [], **kwargs):
     # Static alone: a shared library for each would be linked for nothing.
     native.cc_library(name = name, copts = COPTS + LTO_COPTS + copts, linkstatic = True, **kwargs)
 
-def cc_binary(name, copts = [], linkopts = [], **kwargs):
+def cc_binary(name, copts = [], linkopts = [], server = False, **kwargs):
+    """A program. `server`: optimised as a whole, which takes the linker a minute."""
     native.cc_binary(
         name = name,
-        copts = COPTS + LTO_COPTS + copts,
-        linkopts = LTO_LINKOPTS + linkopts,
+        copts = COPTS + (LTO_COPTS if server else []) + copts,
+        linkopts = (LTO_LINKOPTS if server else PLAIN_LINKOPTS) + linkopts,
         **kwargs
     )
 
@@ -61,7 +62,7 @@ def cc_test(name, copts = [], deps = [], tags = [], size = "small", **kwargs):
     native.cc_test(
         name = name,
         copts = COPTS + copts,
-        linkopts = TEST_LINKOPTS,
+        linkopts = PLAIN_LINKOPTS,
         deps = deps + ["//third_party:googletest", "//tools/build:test_main"],
         tags = tags,
         size = size,
@@ -92,7 +93,7 @@ def cc_fuzz(name, srcs, corpus, deps = [], **kwargs):
         linkopts = select({
             "//tools/build:fuzz": ["-fsanitize=fuzzer"],
             "//conditions:default": [],
-        }) + TEST_LINKOPTS,
+        }) + PLAIN_LINKOPTS,
         deps = deps + select({
             "//tools/build:fuzz": [],
             "//conditions:default": ["//tools/build:fuzz_replay"],
