@@ -13,11 +13,12 @@
 
 #include "base/crc32c.h"
 #include "integration/harness/node.h"
+#include "integration/harness/scale.h"
 
 namespace tidemark::integration {
 namespace {
 
-constexpr int kStrings = 1'000'000;
+constexpr int kStrings = Scaled(1'000'000, 200'000);
 constexpr int kCheckEvery = 50'000;
 constexpr int kPatienceMs = 30'000;
 

@@ -17,6 +17,7 @@
 
 #include "integration/harness/node.h"
 #include "integration/harness/owned_load.h"
+#include "integration/harness/scale.h"
 #include "integration/harness/scratch.h"
 #include "integration/harness/tide_reports.h"
 
@@ -131,12 +132,6 @@ TEST_P(CrashPointTest, NothingThatWasPromisedIsLost) {
 
 // A sanitizer makes every life several times as long; it then sees each point once, under the
 // policy and the number of shards that promise the most.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
 bool IsWorthIt(const Policy& policy) {
   return !kSanitized || (policy.fsync == "always" && policy.shards == 2);
 }
@@ -174,7 +169,7 @@ class RandomKillTest : public testing::TestWithParam<Policy> {};
 
 TEST_P(RandomKillTest, NothingThatWasPromisedIsLost) {
   const char* wanted = std::getenv("KILLS");
-  const int kills = (wanted != nullptr ? std::atoi(wanted) : kSanitized ? 12 : 42) / 6;
+  const int kills = (wanted != nullptr ? std::atoi(wanted) : Scaled(42, 12)) / 6;
   std::mt19937_64 random(7);
   Victim victim(GetParam(), 2);
   ASSERT_TRUE(victim.node().AwaitReady());

@@ -26,17 +26,14 @@
 #include "integration/harness/free_port.h"
 #include "integration/harness/node.h"
 #include "integration/harness/owned_load.h"
+#include "integration/harness/scale.h"
 #include "integration/harness/scratch.h"
 
 namespace tidemark::integration {
 namespace {
 
 constexpr int kShards = 2;
-#if defined(__SANITIZE_ADDRESS__)
-constexpr int kConsumerKills = 30;
-#else
-constexpr int kConsumerKills = 100;
-#endif
+constexpr int kConsumerKills = Scaled(100, 30);
 constexpr int kNodeLives = 6;
 // So many commands more may be sent for each life of the consumer, and it is killed when its file
 // has grown by fewer bytes than they come to.

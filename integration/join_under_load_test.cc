@@ -6,11 +6,12 @@
 #include "integration/harness/convergence.h"
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
+#include "integration/harness/scale.h"
 
 namespace tidemark::integration {
 namespace {
 
-constexpr int kKeys = 1'000'000;
+constexpr int kKeys = Scaled(1'000'000, 200'000);
 
 void LoadKeys(RedisClient& client) {
   for (int first = 0; first < kKeys; first += 10'000) {

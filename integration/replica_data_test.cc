@@ -15,6 +15,7 @@
 #include "integration/harness/convergence.h"
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
+#include "integration/harness/scale.h"
 #include "integration/harness/scratch.h"
 #include "integration/harness/tide_reports.h"
 
@@ -77,7 +78,7 @@ TEST(ReplicaDataTest, ReplicasKilledUnderLoadComeBackWithoutAFullSync) {
   ASSERT_EQ(FullSyncs(primary), 3);
 
   BackgroundLoad load(primary.port(), {.keys = 2000, .flush_all = true});
-  for (int kill = 0; kill < 20; ++kill) {
+  for (int kill = 0; kill < Scaled(20, 7); ++kill) {
     SCOPED_TRACE(kill);
     Node& replica = replicas[static_cast<size_t>(kill % 3)];
     const int64_t before = load.commands();
