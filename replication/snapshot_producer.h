@@ -44,8 +44,8 @@ namespace tidemark::replication {
 class SnapshotProducer final : public SnapshotSource, private cache::WalkVisitor {
  public:
   struct Options {
-    size_t chunk_bytes = 32 << 10;  // A chunk leaves once it has this much; 4 KiB to 64 MiB.
-    size_t slice_bytes = 8 << 10;   // What one DoSlice() encodes, of at most 256 entries.
+    size_t chunk_bytes = 16 << 10;  // A chunk leaves once it has this much; 4 KiB to 64 MiB.
+    size_t slice_bytes = 4 << 10;   // What one DoSlice() encodes, of at most 256 entries.
   };
   // Borrows both, for its life; makes itself the publisher's source of snapshots.
   SnapshotProducer(const Options& options, cache::Keyspace* keyspace, ShardPublisher* publisher);
