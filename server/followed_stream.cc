@@ -38,10 +38,10 @@ std::optional<Watermarks> DiscardedAfter(const replication::ReplicaPosition& hel
   return any ? std::optional(std::move(after)) : std::nullopt;
 }
 
-FollowedStream::FollowedStream(wal::StreamKeeper& keeper, Watermarks held)
-    : keeper_(keeper), held_(std::move(held)) {
+FollowedStream::FollowedStream(wal::StreamKeeper& keeper, Watermarks held, Post post)
+    : keeper_(keeper), post_(std::move(post)), held_(std::move(held)) {
   if (std::shared_ptr<wal::Log> log = keeper.log(); log != nullptr) UseLog(std::move(log));
-  thread_ = std::thread([this] { Run(); });
+  if (post_ == nullptr) thread_ = std::thread([this] { Run(); });
 }
 
 FollowedStream::~FollowedStream() { Stop(); }
@@ -53,6 +53,7 @@ void FollowedStream::Stop() {
     on_change_ = [] {};
   }
   posted_.notify_all();
+  *alive_ = false;
   if (thread_.joinable()) thread_.join();
   LeaveLog();
 }
@@ -88,7 +89,7 @@ void FollowedStream::OnPlan(const replication::StreamPlan& plan,
   if (ignoring_) return;
   taking_over_ = true;
   shards_ = plan.shards.size();
-  Post([this, plan, from] {
+  Enqueue([this, plan, from] {
     Outcome outcome = TakeOver(plan, from);
     if (!outcome.ok()) NoteFailure(outcome.status());
     {
@@ -134,7 +135,7 @@ void FollowedStream::AppendNow(FrameRef frame) {
 
 void FollowedStream::OnServed() {
   held_.clear();
-  Post([this] { keeper_.OnServed(); });
+  Enqueue([this] { keeper_.OnServed(); });
 }
 
 void FollowedStream::OnTurnEnd() {
@@ -198,7 +199,12 @@ Watermarks FollowedStream::Durable() const {
 
 // --- This object's thread ---
 
-void FollowedStream::Post(std::function<void()> job) {
+void FollowedStream::Enqueue(std::function<void()> job) {
+  if (post_ != nullptr) {
+    return post_([alive = alive_, job = std::move(job)] {
+      if (*alive) job();
+    });
+  }
   {
     const std::lock_guard lock(mutex_);
     jobs_.push_back(std::move(job));

@@ -51,8 +51,11 @@ std::optional<Watermarks> DiscardedAfter(const replication::ReplicaPosition& hel
 
 class FollowedStream final : public replication::StreamLog {
  public:
+  // Runs what blocks, later and in order, not from within the call. The simulation's, in place of
+  // this object's own thread.
+  using Post = std::function<void(std::function<void()>)>;
   // `held`: what was recovered, which may end beyond the frame's border that the link begins at.
-  FollowedStream(wal::StreamKeeper& keeper, Watermarks held);
+  FollowedStream(wal::StreamKeeper& keeper, Watermarks held, Post post = nullptr);
   // As Stop().
   ~FollowedStream() override;
   FollowedStream(const FollowedStream&) = delete;
@@ -94,13 +97,16 @@ class FollowedStream final : public replication::StreamLog {
   void AppendNow(FrameRef frame);
   void PauseIfFull();
 
+  void Enqueue(std::function<void()> job);
+
   // --- This object's thread ---
   void Run();
-  void Post(std::function<void()> job);
   Outcome TakeOver(const replication::StreamPlan& plan, const replication::ReplicaPosition& from);
   void NoteFailure(const absl::Status& why);
 
   wal::StreamKeeper& keeper_;
+  const Post post_;  // Null: thread_ runs the jobs.
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // For what was posted.
   OnDiscard on_discard_;
 
   // The link thread's.

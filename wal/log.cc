@@ -42,9 +42,7 @@ Log::Log(const DataDirectory& directory, const Begin& begin, Options options)
     published_[shard].written = begin.positions[shard].sequence.value();
     published_[shard].durable = durable_cut_[shard].value();
     doors_.push_back(std::make_unique<ShardLog>(ShardId(static_cast<uint16_t>(shard)),
-                                                options_.ring_bytes, [this] {
-                                                  if (parker_.NeedsWake()) Wake();
-                                                }));
+                                                options_.ring_bytes, [this] { WakeIfAsleep(); }));
   }
 }
 
@@ -67,7 +65,9 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(const DataDirectory& directory, c
                        .counters = &log->counters_});
   if (!writer.ok()) return writer.status();
   log->writer_ = *std::move(writer);
-  log->thread_ = std::thread([log = log.get()] { log->Run(); });
+  if (log->options_.runner == nullptr) {
+    log->thread_ = std::thread([log = log.get()] { log->Run(); });
+  }
   return log;
 }
 
@@ -104,7 +104,7 @@ void Log::SyncThrough(Watermarks target, std::function<void(absl::Status)> done)
     }
   }
   if (done != nullptr) return done(absl::CancelledError("the log has stopped"));
-  if (parker_.NeedsWake()) Wake();
+  WakeIfAsleep();
 }
 
 void Log::set_fsync(FsyncPolicy fsync, int64_t interval_ms) {
@@ -114,7 +114,7 @@ void Log::set_fsync(FsyncPolicy fsync, int64_t interval_ms) {
     fsync_interval_ms_ = interval_ms;
     asked_.store(true, std::memory_order_relaxed);
   }
-  if (parker_.NeedsWake()) Wake();
+  WakeIfAsleep();
 }
 
 uint64_t Log::AddListener(std::function<void()> listener) {
@@ -128,6 +128,14 @@ void Log::RemoveListener(uint64_t id) {
   std::erase_if(listeners_, [&](const auto& listener) { return listener.first == id; });
 }
 
+void Log::WakeIfAsleep() {
+  if (options_.runner != nullptr) {
+    if (!stopped_) options_.runner->Wake(this);
+  } else if (parker_.NeedsWake()) {
+    Wake();
+  }
+}
+
 void Log::Wake() {
   {
     std::lock_guard lock(sleep_mutex_);
@@ -137,7 +145,13 @@ void Log::Wake() {
 }
 
 absl::Status Log::Stop() {
-  if (thread_.joinable()) {
+  if (writer_ == nullptr || std::exchange(stopped_, true)) return finished_;
+  if (options_.runner != nullptr) {
+    options_.runner->OnStopped(this);
+    Drain();
+    TakeFromOthers();
+    Finish();
+  } else if (thread_.joinable()) {
     {
       std::lock_guard lock(mutex_);
       stopping_ = true;
@@ -145,8 +159,8 @@ absl::Status Log::Stop() {
     }
     Wake();
     thread_.join();
-    final_positions_ = writer_->written();
   }
+  final_positions_ = writer_->written();
   return finished_;
 }
 
@@ -158,23 +172,31 @@ void Log::Run() {
   // right to say so, waits are a little longer.
   prctl(PR_SET_TIMERSLACK, kTimerSlackNanos);
   while (true) {
-    Drain();
-    TakeFromOthers();
+    const LogWriter::Step step = BeginStep();
     if (stop_seen_) break;
-    const LogWriter::Step step = writer_->Run(!requests_.empty());
-    if (step.synced) {
-      // Before Publish() lets those come back whom the sync answers: CommitWindow tells the two
-      // apart.
-      Drain();
-      writer_->BeginRound();
-    }
-    Publish(step);
-    AnswerRequests();
-    WakeSpilled();
+    EndStep(step);
     // What came during the sync is in the writer's queue: `step` knows nothing of it.
     if (!step.synced) Sleep(step);
   }
   Finish();
+}
+
+LogWriter::Step Log::BeginStep() {
+  Drain();
+  TakeFromOthers();
+  return stop_seen_ ? LogWriter::Step() : writer_->Run(!requests_.empty());
+}
+
+void Log::EndStep(const LogWriter::Step& step) {
+  if (step.synced) {
+    // Before Publish() lets those come back whom the sync answers: CommitWindow tells the two
+    // apart.
+    Drain();
+    writer_->BeginRound();
+  }
+  Publish(step);
+  AnswerRequests();
+  WakeSpilled();
 }
 
 void Log::Drain() {

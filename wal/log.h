@@ -8,7 +8,7 @@
 // One log for all shards: a flush costs the same however many shards share it.
 //
 // Thread: its own, the log thread. It sleeps while there is nothing to do; a shard that appended
-// wakes it, once a turn. LogWriter decides what it does then.
+// wakes it, once a turn. LogWriter decides what it does then. A LogRunner may take its place.
 // Failure: the states of LogWriter. While it is not kWriting, durable stands still, and the node
 // must refuse writes with cause(); the log itself refuses nothing.
 // Ownership: borrows the directory, which outlives it, and nothing of what it logs: frames are
@@ -48,6 +48,21 @@
 
 namespace tidemark::wal {
 
+class Log;
+
+// LogRunner runs logs in place of threads of their own: the simulation of a cluster does, in
+// virtual time. All of such a log happens on one thread.
+class LogRunner {
+ public:
+  // Something has come: BeginStep() and EndStep() are due, soon.
+  virtual void Wake(Log* log) = 0;
+  // The log has stopped; nothing of it is due any more.
+  virtual void OnStopped(Log* log) = 0;
+
+ protected:
+  ~LogRunner() = default;
+};
+
 class Log final : public LiveLog {
  public:
   struct Options {
@@ -64,6 +79,7 @@ class Log final : public LiveLog {
     // (ShardLog::NotifyWhenDurable), or whose spilled frames now have room. Must not block.
     std::function<void(ShardId)> wake_shard = [](ShardId) {};
     const Clock* clock = &Clock::System();
+    LogRunner* runner = nullptr;  // Borrowed; null: a thread of its own.
   };
   using Begin = LogBegin;
   using State = LogState;
@@ -116,6 +132,13 @@ class Log final : public LiveLog {
   const LogTail& tail() const override { return tail_; }
   const LogCounters& counters() const { return counters_; }
 
+  // --- The log thread, or the LogRunner ---
+
+  // Takes what has come, writes and syncs what is due.
+  LogWriter::Step BeginStep();
+  // Tells those who wait. Then the next step is due after step.wait_ns; at once if it synced.
+  void EndStep(const LogWriter::Step& step);
+
   // --- The owner's thread ---
 
   // Writes what was appended, syncs, seals, ends the thread. OK: all of it is durable, and
@@ -153,7 +176,8 @@ class Log final : public LiveLog {
   void Finish();
   bool HasWork() const;
 
-  void Wake();  // Any thread: ends a sleep, now or the next one.
+  void WakeIfAsleep();  // Any thread: something has come.
+  void Wake();          // Any thread: ends a sleep, now or the next one.
 
   const Begin begin_;
   const Options options_;
@@ -196,7 +220,7 @@ class Log final : public LiveLog {
   absl::Status finished_;
   bool stop_seen_ = false;
 
-  bool stopped_ = false;  // The owner's.
+  bool stopped_ = false;  // The owner's, as is the next.
   Positions final_positions_;
   std::thread thread_;
 };
