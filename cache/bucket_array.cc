@@ -42,6 +42,7 @@ void BucketArray::PopBack() {
 }
 
 void BucketArray::AllocateSegment(unsigned segment) {
+  static_assert(kMappedFrom == kPieceBuckets);
   CHECK(segment < kSegments);
   const size_t bytes = BytesOf(segment);
   void* memory;

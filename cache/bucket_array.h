@@ -33,6 +33,10 @@ class BucketArray {
   BucketArray& operator=(const BucketArray&) = delete;
 
   size_t size() const { return size_; }
+  // Of buckets in use, those in segments that are mapped instead of allocated.
+  size_t mapped_bytes() const {
+    return size_ > kMappedFrom ? (size_ - kMappedFrom) * sizeof(Bucket) : 0;
+  }
 
   // Requires: index < size().
   Bucket& operator[](size_t index) const {
@@ -53,6 +57,9 @@ class BucketArray {
   static constexpr unsigned kFirstSegment =
       3;  // By number of the highest bit of its last index, 15.
   static constexpr unsigned kSegments = 44;
+
+  // Segments of this many buckets, 64 KiB, and more are mapped.
+  static constexpr size_t kMappedFrom = 1024;
 
   static unsigned SegmentOf(size_t index) {
     return 63 - static_cast<unsigned>(std::countl_zero(uint64_t{index} | 15));

@@ -56,9 +56,11 @@ class Entry {
   bool ExpiredAt(int64_t now_ms) const { return has_expiry_ && expire_at_ms() <= now_ms; }
   // Whether the value was built by APPEND or SETRANGE (OBJECT ENCODING then says "raw").
   bool appended() const { return appended_; }
-  // Seconds since the last access, at a resolution of one second (OBJECT IDLETIME). Wraps at 194
-  // days.
-  uint32_t IdleSeconds(int64_t now_ms) const { return (AccessClock(now_ms) - clock_) & kClockMask; }
+  // When, or how often, the entry was used: 24 bits that UseTracker gives their meaning.
+  uint32_t use() const { return use_; }
+  // Where that is the access clock: seconds since the last access, at a resolution of one second
+  // (OBJECT IDLETIME). Wraps at 194 days.
+  uint32_t IdleSeconds(int64_t now_ms) const { return (AccessClock(now_ms) - use_) & kClockMask; }
   // What the allocator holds for this entry (MEMORY USAGE).
   size_t memory_bytes() const {
     return AllocatedBytes(inline_bytes()) +
@@ -96,10 +98,7 @@ class Entry {
   static uint32_t AccessClock(int64_t now_ms) {
     return static_cast<uint32_t>(now_ms / 1000) & kClockMask;
   }
-  void Touch(uint32_t access_clock) {
-    if (clock_ != access_clock)
-      clock_ = access_clock;  // A read should not dirty a cache line in vain.
-  }
+  void set_use(uint32_t use) { use_ = use & kClockMask; }
   unsigned mark() const { return mark_; }
   void set_mark(unsigned mark) { mark_ = mark; }
 
@@ -133,7 +132,7 @@ class Entry {
   uint32_t key_size_ : 30 = 0;
   uint32_t has_expiry_ : 1 = 0;
   uint32_t in_buffer_ : 1 = 0;
-  uint32_t clock_ : 24 = 0;
+  uint32_t use_ : 24 = 0;
   uint32_t mark_ : 4 = 0;
   uint32_t type_ : 3 = 0;
   uint32_t appended_ : 1 = 0;

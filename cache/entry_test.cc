@@ -117,7 +117,7 @@ TEST(EntryTest, AClonesLargeValueIsShared) {
 TEST(EntryTest, AccessClockCountsSecondsAcrossItsWrap) {
   const EntryPtr entry = Make("key", "value");
   const int64_t before_wrap_ms = ((int64_t{1} << 24) - 3) * 1000;
-  entry->Touch(Entry::AccessClock(before_wrap_ms));
+  entry->set_use(Entry::AccessClock(before_wrap_ms));
   EXPECT_EQ(entry->IdleSeconds(before_wrap_ms + 999), 0u);
   EXPECT_EQ(entry->IdleSeconds(before_wrap_ms + 5'000), 5u);
 }

@@ -62,6 +62,16 @@ uint64_t KeyTable::WithLevelByte(uint64_t slot, uint64_t level_byte) {
   return (slot & ~(uint64_t{0xff} << kLevelByteShift)) | level_byte << kLevelByteShift;
 }
 
+Entry* KeyTable::FindByHash(uint64_t hash) const {
+  for (const Bucket* bucket = &BucketOf(hash); bucket != nullptr; bucket = NextOf(*bucket)) {
+    for (unsigned slots = SlotsWith(*bucket, Fingerprint(hash)); slots != 0; slots &= slots - 1) {
+      Entry* entry = EntryOf(bucket->slots[std::countr_zero(slots)]);
+      if (hash_function_(entry->key()) == hash) return entry;
+    }
+  }
+  return nullptr;
+}
+
 void KeyTable::PrefetchEntry(uint64_t hash) const {
   const Bucket& bucket = BucketOf(hash);
   for (unsigned slots = SlotsWith(bucket, Fingerprint(hash)); slots != 0; slots &= slots - 1) {

@@ -48,8 +48,14 @@ class KeyTable {
   // Buckets and overflow buckets.
   size_t memory_bytes() const { return (buckets_.size() + overflow_buckets_) * sizeof(Bucket); }
 
+  // Of them, those of mapped segments.
+  size_t mapped_bytes() const { return buckets_.mapped_bytes(); }
+
   // Null if there is none.
   [[gnu::always_inline]] Entry* Find(uint64_t hash, std::string_view key) const;
+
+  // An entry whose key has this hash; null if there is none.
+  Entry* FindByHash(uint64_t hash) const;
 
   void PrefetchBucket(uint64_t hash) const { __builtin_prefetch(&BucketOf(hash)); }
   // Prefetches what Find() would compare with. Reads the bucket.

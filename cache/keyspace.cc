@@ -41,7 +41,8 @@ Keyspace::Keyspace(const Options& options)
       sink_(options.sink),
       effects_only_(options.effects_only),
       random_(options.random_seed),
-      hash_function_(options.hash_function) {}
+      hash_function_(options.hash_function),
+      chooser_(options.hash_function, options.random_seed) {}
 
 Keyspace::~Keyspace() {
   constexpr size_t kAll = std::numeric_limits<size_t>::max();
@@ -56,7 +57,7 @@ const Entry* Keyspace::Find(KeyRef key) {
   if (entry == nullptr || entry->ExpiredAt(now_ms_)) [[unlikely]]
     return Miss(key, entry);
   ++stats_.hits;
-  entry->Touch(access_clock_);
+  uses_.Touch(entry);
   return entry;
 }
 
@@ -142,6 +143,14 @@ int64_t Keyspace::average_ttl_ms() const {
 size_t Keyspace::memory_bytes() const {
   size_t bytes = contents_.memory_bytes();
   for (const auto& contents : detached_) bytes += contents->memory_bytes();
+  return bytes + evicted_keys_.memory_bytes();
+}
+
+size_t Keyspace::mapped_bytes() const {
+  size_t bytes = contents_.keys.mapped_bytes() + contents_.expiring.mapped_bytes();
+  for (const auto& contents : detached_) {
+    bytes += contents->keys.mapped_bytes() + contents->expiring.mapped_bytes();
+  }
   return bytes;
 }
 
@@ -227,7 +236,7 @@ Entry* Keyspace::Store(KeyRef key, Entry* present, std::string_view value, int64
     const size_t bytes_before = present->memory_bytes();
     if (present->TryAssign(value, expire_at_ms)) {
       contents_.entry_bytes += present->memory_bytes() - bytes_before;
-      present->Touch(access_clock_);
+      uses_.Touch(present);
       return present;
     }
   }
@@ -248,7 +257,7 @@ Entry* Keyspace::StoreRange(KeyRef key, Entry* present, size_t offset, std::stri
   if (offset > before.size()) std::memset(value + before.size(), 0, offset - before.size());
   if (!bytes.empty()) std::memmove(value + offset, bytes.data(), bytes.size());
   if (entry != present) return Install(key.hash, present, entry);
-  entry->Touch(access_clock_);
+  uses_.Touch(entry);
   return entry;
 }
 
@@ -263,7 +272,12 @@ Entry* Keyspace::StoreExpiry(uint64_t hash, Entry* present, int64_t expire_at_ms
 }
 
 Entry* Keyspace::Install(uint64_t hash, Entry* present, Entry* fresh) {
-  fresh->Touch(access_clock_);
+  if (present != nullptr) {
+    fresh->set_use(present->use());
+    uses_.Touch(fresh);
+  } else {
+    fresh->set_use(FirstUse(hash));
+  }
   fresh->set_mark(contents_.mark);  // Born seen; what it replaces has been shown.
   contents_.entry_bytes += fresh->memory_bytes();
   if (present == nullptr) {

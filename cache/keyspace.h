@@ -22,10 +22,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/eviction_policy.h"
 #include "base/key_hash.h"
 #include "cache/entry.h"
+#include "cache/evicted_keys.h"
 #include "cache/key_table.h"
 #include "cache/mutation_sink.h"
+#include "cache/use_tracker.h"
+#include "cache/victim_chooser.h"
 
 namespace tidemark::cache {
 
@@ -44,11 +48,42 @@ class WalkVisitor {
   virtual void OnEntry(const Entry& entry) = 0;  // Dies with the call.
 };
 
+// Where the values of victims may go instead of being deleted with their keys: a slower tier.
+// Borrowed by the keyspace, and called on its thread; it must not call back from within.
+class VictimTaker {
+ public:
+  virtual ~VictimTaker() = default;
+  // Whether this entry's value is worth taking, and is not under way already.
+  virtual bool Wants(const Entry& entry) = 0;
+  // Begins to take it; the keyspace gives it up later, when the taker says so. False: not now.
+  virtual bool Take(const Entry& entry, uint64_t hash) = 0;
+  // What is under way and will free memory when it is complete.
+  virtual size_t pending_bytes() const = 0;
+};
+
+struct EvictionOptions {
+  EvictionPolicy policy = EvictionPolicy::kNoEviction;
+  int samples = 5;          // Entries that are looked at for each victim.
+  int lfu_log_factor = 10;  // Of the LFU policies; see UseTracker::Options.
+  int lfu_decay_minutes = 1;
+  // Whether there is a limit that could evict anything. Without one, TinyLFU keeps no counts, and
+  // OBJECT IDLETIME works.
+  bool limited = false;
+};
+
+enum class Eviction {
+  kFreed,    // A key was deleted, or a slice of memory that waited to be freed.
+  kPending,  // A value is on its way to the VictimTaker.
+  kBusy,     // The VictimTaker takes no more now.
+  kNothing,  // Nothing may go.
+};
+
 struct KeyspaceStats {
   uint64_t hits = 0;
   uint64_t misses = 0;
   uint64_t expired_lazily = 0;
   uint64_t expired_actively = 0;
+  uint64_t evicted = 0;
 };
 
 class Keyspace {
@@ -68,7 +103,8 @@ class Keyspace {
   // Wall time for expiry, and the access clock. The shard sets it once a turn.
   void set_now_ms(int64_t now_ms) {
     now_ms_ = now_ms;
-    access_clock_ = Entry::AccessClock(now_ms);
+    uses_.set_now_ms(now_ms);
+    if (uses_.mode() == UseMode::kTinyLfu) AdvanceUses();
   }
   int64_t now_ms() const { return now_ms_; }
 
@@ -140,6 +176,19 @@ class Keyspace {
   // lost most of its keys. True while there is more.
   bool Housekeeping(size_t max_entries);
 
+  // --- Eviction. ---
+
+  void SetEviction(const EvictionOptions& options);
+  const EvictionOptions& eviction() const { return eviction_; }
+  // Null: victims are deleted.
+  void set_victim_taker(VictimTaker* taker) { taker_ = taker; }
+  VictimTaker* victim_taker() const { return taker_; }
+  // Gives up one victim of the policy as an effect, or frees a slice of what a flush left behind.
+  // With a taker the victim's value goes there, and keys are deleted only if it wants none of them
+  // and the policy is not kNoEviction. kNothing if effects_only.
+  Eviction EvictOne();
+  const UseTracker& uses() const { return uses_; }
+
   // --- The walk: the exact state of this instant, seen while the keyspace goes on changing. ---
   // One at a time. An entry about to change that the walk has not reached is shown to the visitor
   // first. After a flush, what is still to be shown is older than the flush, and is shown by
@@ -158,9 +207,15 @@ class Keyspace {
   void CancelWalk();
 
   const KeyspaceStats& stats() const { return stats_; }
-  void ResetStats() { stats_ = KeyspaceStats(); }
+  void ResetStats() {
+    AdvanceUses();
+    stats_ = KeyspaceStats();
+    hits_of_tick_ = 0;
+  }
   // Bytes of entries and tables, as the allocator rounds them.
   size_t memory_bytes() const;
+  // Of them, those that do not come from the allocator but are mapped.
+  size_t mapped_bytes() const;
 
   // Verifies what must hold between tables, entries and counters, in time proportional to the
   // keyspace. For tests.
@@ -217,6 +272,10 @@ class Keyspace {
   // Deletes with a mutation.
   void Remove(uint64_t hash, Entry* entry, DeleteCause cause);
   void DetachContents();
+  // Tells uses_ how many requests there were.
+  void AdvanceUses();
+  // The use word of a key that is new here.
+  uint32_t FirstUse(uint64_t hash);
 
   // Call before any change of an entry's content.
   void ShowPreImage(Entry* entry) {
@@ -232,8 +291,8 @@ class Keyspace {
   MutationSink* sink_;
   WalkVisitor* visitor_ = nullptr;
   int64_t now_ms_ = 0;
-  uint32_t access_clock_ = 0;
   bool effects_only_;
+  UseTracker uses_;
   KeyspaceStats stats_;
 
   // What the walk goes over: contents_, or what was that when the walk began and was detached
@@ -243,6 +302,13 @@ class Keyspace {
   uint64_t expiry_cursor_ = 0;
   std::mt19937_64 random_;
   const KeyTable::HashFunction hash_function_;
+
+  EvictionOptions eviction_;
+  VictimTaker* taker_ = nullptr;
+  VictimChooser chooser_;
+  EvictedKeys evicted_keys_;   // Under TinyLFU.
+  uint64_t keys_added_ = 0;    // Since uses_ was told, as are:
+  uint64_t hits_of_tick_ = 0;  // stats_.hits then.
 };
 
 }  // namespace tidemark::cache

@@ -1,0 +1,69 @@
+#include "cache/use_tracker.h"
+
+namespace tidemark::cache {
+namespace {
+
+constexpr uint32_t kWordMask = (1u << 24) - 1;
+
+}  // namespace
+
+uint32_t UseTracker::Touched(uint32_t word) {
+  if (options_.mode == UseMode::kTinyLfu) {
+    const uint32_t count = std::min(TinyLfuCount(word) + 1, kTinyLfuMaxCount);
+    return tick_ << 4 | count;
+  }
+  uint32_t count = Frequency(word);
+  const double above = count > kLfuInitialCount ? count - kLfuInitialCount : 0;
+  if (count < kMaxLfuCount && Chance(1 / (above * options_.lfu_log_factor + 1))) ++count;
+  return clock_ << 8 | count;
+}
+
+uint32_t UseTracker::Fresh(uint32_t count) const {
+  switch (options_.mode) {
+    case UseMode::kClock:
+      break;
+    case UseMode::kLfu:
+      return clock_ << 8 | kLfuInitialCount;
+    case UseMode::kTinyLfu:
+      return tick_ << 4 | std::min(count + 1, kTinyLfuMaxCount);
+  }
+  return clock_;
+}
+
+uint32_t UseTracker::Frequency(uint32_t word) const {
+  switch (options_.mode) {
+    case UseMode::kClock:
+      return 0;
+    case UseMode::kTinyLfu:
+      return TinyLfuCount(word);
+    case UseMode::kLfu:
+      break;
+  }
+  const uint32_t count = word & 0xff;
+  if (options_.lfu_decay_minutes == 0) return count;
+  const uint32_t idle_minutes = (clock_ - (word >> 8)) & kMinuteMask;
+  return count - std::min(count, idle_minutes / static_cast<uint32_t>(options_.lfu_decay_minutes));
+}
+
+uint64_t UseTracker::Rank(uint32_t word) const {
+  switch (options_.mode) {
+    case UseMode::kClock:
+      return kWordMask - ((clock_ - word) & kWordMask);
+    case UseMode::kLfu:
+      return Frequency(word);
+    case UseMode::kTinyLfu:
+      break;
+  }
+  const uint32_t ticks_unused = (tick_ - (word >> 4)) & kTickMask;
+  return uint64_t{TinyLfuCount(word)} << 20 | ticks_unused;
+}
+
+bool UseTracker::Chance(double probability) {
+  // xorshift64 (G. Marsaglia, 2003).
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  return static_cast<double>(random_ >> 11) * 0x1p-53 < probability;
+}
+
+}  // namespace tidemark::cache
