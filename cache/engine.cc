@@ -9,7 +9,10 @@
 
 namespace tidemark::cache {
 
-Engine::Engine(Options options) : commands_(options.commands), busy_shards_(options.shard_count) {
+Engine::Engine(Options options)
+    : commands_(options.commands),
+      memory_budget_(options.shard_count),
+      busy_shards_(options.shard_count) {
   CHECK(options.shard_count >= 1 && options.shard_count <= kMaxShards);
   if (commands_ == nullptr) {
     data_commands_.Add(CommandTable::DataCommands());
@@ -22,6 +25,7 @@ Engine::Engine(Options options) : commands_(options.commands), busy_shards_(opti
     shard.sink = options.sink_of ? options.sink_of(id) : nullptr;
     shard.effects_only = options.effects_only;
     shard.clock = options.clock;
+    shard.memory_budget = &memory_budget_;
     shard.command_count = commands_->size();
     shard.shard_count = options.shard_count;
     shard.spin_limit = options.spin_limit;
@@ -57,6 +61,14 @@ void Engine::Stop() {
     // A shard that parks anew without seeing the flag is woken by its timeout at the latest.
     for (auto& shard : shards_) shard->reactor().Wake();
     thread.join();
+  }
+}
+
+void Engine::LimitMemory(size_t limit_bytes, EvictionOptions options) {
+  options.limited = limit_bytes != MemoryBudget::kUnlimited;
+  memory_budget_.set_limit_bytes(limit_bytes);
+  for (auto& shard : shards_) {
+    shard->Post([options](Shard& here) { here.SetEviction(options); });
   }
 }
 

@@ -17,6 +17,8 @@
 #include "base/ids.h"
 #include "base/key_hash.h"
 #include "cache/command.h"
+#include "cache/keyspace.h"
+#include "cache/memory_budget.h"
 #include "cache/reactor.h"
 #include "cache/shard.h"
 
@@ -58,6 +60,13 @@ class Engine {
   }
   const CommandTable& commands() const { return *commands_; }
 
+  // Bounds what all keyspaces together may hold (kUnlimited: nothing does), and says what goes once
+  // that is reached; shards follow in their next turns. options.limited is ignored. Any thread, one
+  // call at a time.
+  void LimitMemory(size_t limit_bytes, EvictionOptions options);
+  // Of the keyspaces; set_limit_bytes() moves a limit that LimitMemory() set.
+  MemoryBudget& memory_budget() { return memory_budget_; }
+
   // Any thread. Tasks posted before Start run after it; those posted after Stop are destroyed
   // unrun.
   void Post(ShardId shard, absl::AnyInvocable<void(Shard&)> task);
@@ -82,6 +91,7 @@ class Engine {
 
   CommandTable data_commands_;  // If the options name no table.
   const CommandTable* commands_;
+  MemoryBudget memory_budget_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
   std::atomic<bool> stopping_{false};

@@ -185,7 +185,7 @@ class Keyspace {
   VictimTaker* victim_taker() const { return taker_; }
   // Gives up one victim of the policy as an effect, or frees a slice of what a flush left behind.
   // With a taker the victim's value goes there, and keys are deleted only if it wants none of them
-  // and the policy is not kNoEviction. kNothing if effects_only.
+  // and the policy is not kNoEviction; none is deleted while effects_only.
   Eviction EvictOne();
   const UseTracker& uses() const { return uses_; }
 

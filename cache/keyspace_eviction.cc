@@ -50,7 +50,6 @@ uint32_t Keyspace::FirstUse(uint64_t hash) {
 }
 
 Eviction Keyspace::EvictOne() {
-  if (effects_only_) return Eviction::kNothing;
   // Memory that nobody sees any more, before anything that somebody may ask for.
   if (!detached_.empty() && (detached_.size() > 1 || detached_.front().get() != walked_)) {
     Housekeeping(kFreedInOneGo);
@@ -64,7 +63,7 @@ Eviction Keyspace::EvictOne() {
       return taker_->Take(*victim.entry, victim.hash) ? Eviction::kPending : Eviction::kBusy;
     }
   }
-  if (eviction_.policy == EvictionPolicy::kNoEviction) return Eviction::kNothing;
+  if (effects_only_ || eviction_.policy == EvictionPolicy::kNoEviction) return Eviction::kNothing;
   const VictimChooser::Victim victim =
       chooser_.Choose(contents_.keys, contents_.expiring, uses_, [](const Entry&) { return true; });
   if (victim.entry == nullptr) return Eviction::kNothing;

@@ -136,6 +136,8 @@ void CommandTransaction::TakeWholeShards() {
 void CommandTransaction::RunShare(Shard& shard, Part& part, size_t index) {
   const Share& mine = shares_[index];
   CommandContext context{shard.keyspace(), command_, mine.hashes.front(), no_touch_};
+  // What it may free. It is too late to refuse: other shards may have run their parts.
+  shard.MakeRoom(command_, mine.args);
   if (!command_.is_write()) return command_.handler(context, mine.args, part.reply);
   Mark(shard, [&] { command_.handler(context, mine.args, part.reply); });
 }

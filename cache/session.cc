@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/key_hash.h"
 #include "cache/argument_arena.h"
+#include "cache/commands/errors.h"
 #include "cache/commands/scan.h"
 #include "cache/lock_holder.h"
 #include "cache/mesh_batch.h"
@@ -149,6 +150,12 @@ void Session::RunElsewhere(ShardId where, const CommandSpec& command, Args args,
 
 void Session::RunAcrossShards(const CommandSpec& command, Args args) {
   const uint64_t slot = core_->OpenSlot();
+  // By what this shard knows of the node's memory. Each participant makes room for its own part.
+  if (!shard_.MakeRoom(command, args)) {
+    core_->Answer(slot).Error(kOutOfMemory);
+    shard_.command_stats().Reject(command.id);
+    return core_->CloseSlot(slot);
+  }
   ReplyTape errors;
   std::unique_ptr<Transaction> transaction =
       MakeMultiShardCommand(*core_, slot, command, args, errors);

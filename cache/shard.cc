@@ -44,6 +44,7 @@ Shard::Shard(Engine& engine, ShardId id, Options options)
     : keyspace_({.sink = options.sink,
                  .effects_only = options.effects_only,
                  .random_seed = CycleClock::Calibrated().Now() + id.value()}),
+      memory_(keyspace_, *options.memory_budget),
       stats_(options.command_count),
       slow_log_(id),
       cycles_(CycleClock::Calibrated()),
@@ -66,6 +67,13 @@ Shard::~Shard() = default;
 void Shard::set_sink(MutationSink* sink) {
   sink_ = sink;
   keyspace_.set_sink(sink);
+}
+
+void Shard::SetEviction(const EvictionOptions& options) {
+  keyspace_.SetEviction(options);
+  limits_memory_ = options.limited;
+  memory_.Publish();
+  GuardWrites();
 }
 
 void Shard::RefreshTime() {
@@ -92,9 +100,8 @@ void Shard::RefreshTime() {
     StartTiming();
   const uint64_t errors_before = reply.errors();
   CommandContext context{keyspace_, command, key_hash, no_touch};
-  if (read_only_ && command.is_write()) [[unlikely]] {
-    reply.Error(kReadOnlyReplica);
-    return Count(command, 1);
+  if (guards_writes_ && command.is_write() && !AdmitWrite(command, args, reply)) [[unlikely]] {
+    return 0;
   }
   if (command.scatter == Scatter::kNone) [[likely]] {
     command.handler(context, args, reply);
@@ -102,6 +109,27 @@ void Shard::RefreshTime() {
     RunMultiKey(context, args, reply);
   }
   return Count(command, reply.errors() - errors_before);
+}
+
+bool Shard::AdmitWrite(const CommandSpec& command, Args args, ReplyBuilder& reply) {
+  if (read_only_) {
+    reply.Error(kReadOnlyReplica);
+    Count(command, 1);
+    return false;
+  }
+  if (MakeRoom(command, args)) return true;
+  reply.Error(kOutOfMemory);
+  stats_.Reject(command.id);
+  return false;
+}
+
+bool Shard::MakeRoom(const CommandSpec& command, Args args) {
+  if (!limits_memory_ || (command.flags & kDenyOom) == 0 || memory_.excess_bytes() == 0) {
+    return true;
+  }
+  size_t bytes = 0;
+  for (const std::string_view arg : args) bytes += arg.size();
+  return memory_.MakeRoom(bytes);
 }
 
 uint64_t Shard::Run(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
@@ -358,6 +386,8 @@ bool Shard::RunSlices() {
   bool more = false;
   for (ShardHook* hook : hooks_) more |= hook->DoSlice();
   more |= keyspace_.Housekeeping(kHousekeepingEntries);
+  // Not under the eyes of whoever holds the whole shard: it is to stay as it is.
+  if (limits_memory_ && !locks_.whole_shard_wanted()) more |= memory_.Slice();
   if (expiry_due_ && !expiry_paused_ && !locks_.whole_shard_wanted()) {
     if (!time_is_fresh_) RefreshTime();
     expiry_due_ = keyspace_.ExpireSome(kExpiryVisits);
@@ -391,6 +421,7 @@ void Shard::Turn() {
   CloseBatches();
   mesh_.FlushSpills();
   for (ShardHook* hook : hooks_) hook->OnTurnEnd();
+  if (limits_memory_) memory_.Publish();
   WakePeers();
   found_work_ = work > 0 || mesh_.has_spills();
   // A peer does not say when its ring has room again, so we look; it may need this core to make

@@ -28,10 +28,12 @@
 #include "cache/command_stats.h"
 #include "cache/keyspace.h"
 #include "cache/lock_table.h"
+#include "cache/memory_budget.h"
 #include "cache/mesh.h"
 #include "cache/mutation_sink.h"
 #include "cache/reactor.h"
 #include "cache/reply_tape.h"
+#include "cache/shard_memory.h"
 #include "cache/slow_log.h"
 
 namespace tidemark::cache {
@@ -62,8 +64,9 @@ class Shard {
     std::unique_ptr<Reactor> reactor;
     MutationSink* sink = nullptr;  // Borrowed.
     bool effects_only = false;
-    const Clock* clock = nullptr;  // Borrowed.
-    int command_count = 0;         // CommandTable::size().
+    const Clock* clock = nullptr;           // Borrowed.
+    MemoryBudget* memory_budget = nullptr;  // Borrowed.
+    int command_count = 0;                  // CommandTable::size().
     int shard_count = 1;
     int spin_limit = 256;
     int park_timeout_ms = 50;
@@ -96,7 +99,17 @@ class Shard {
   // says so here, at the cut at which its stream ends: what other shards had under way to this one
   // must not change the keyspace after that.
   bool read_only() const { return read_only_; }
-  void set_read_only(bool read_only) { read_only_ = read_only; }
+  void set_read_only(bool read_only) {
+    read_only_ = read_only;
+    GuardWrites();
+  }
+
+  // What is to go when the engine's memory budget is spent. Tells the budget what there is; from
+  // here on, if options.limited, the shard keeps to it.
+  void SetEviction(const EvictionOptions& options);
+  // Before a command that brings these arguments. Evicts, if need be; false if the command must be
+  // refused for want of memory.
+  bool MakeRoom(const CommandSpec& command, Args args);
 
   // The time of the next command counts from here. Call it before the first command of a batch;
   // within the batch, the end of one command is the start of the next and one reading serves both.
@@ -211,6 +224,9 @@ class Shard {
   void RunMultiKey(CommandContext& context, Args args, ReplyBuilder& reply);
   void Scan(CommandContext& context, Args args, ReplyBuilder& reply);
   void RefreshTime();
+  // Whether a write may run; if not, it has been answered.
+  bool AdmitWrite(const CommandSpec& command, Args args, ReplyBuilder& reply);
+  void GuardWrites() { guards_writes_ = read_only_ || limits_memory_; }
 
   void SendBatch(ShardId peer);
   void CloseBatches();
@@ -241,6 +257,7 @@ class Shard {
 
   // Read by every command.
   Keyspace keyspace_;
+  ShardMemory memory_;
   LockTable locks_;
   CommandStats stats_;
   SlowLog slow_log_;
@@ -248,7 +265,9 @@ class Shard {
   uint64_t commands_ = 0;       // Published once a turn.
   uint64_t last_ticks_ = 0;     // When the latest command ended, or StartTiming.
   bool time_is_fresh_ = false;  // now_ms_ is of this turn.
+  bool guards_writes_ = false;  // AdmitWrite() has to be asked.
   bool read_only_ = false;
+  bool limits_memory_ = false;
   int64_t now_ms_ = 0;
   MutationSink* sink_;
   Counters counters_;

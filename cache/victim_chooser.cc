@@ -1,6 +1,7 @@
 #include "cache/victim_chooser.h"
 
 #include <algorithm>
+#include <span>
 
 namespace tidemark::cache {
 namespace {
@@ -19,13 +20,17 @@ VictimChooser::Victim VictimChooser::Choose(const KeyTable& keys, const KeyTable
   const KeyTable& table = OnlyVolatile(options_.policy) ? expiring : keys;
   const bool random = options_.policy == EvictionPolicy::kAllKeysRandom ||
                       options_.policy == EvictionPolicy::kVolatileRandom;
+  // Time has passed since they were ranked.
+  for (Candidate& candidate : std::span(begin(), end())) {
+    candidate.rank = Rank(candidate.seen, uses);
+  }
   for (int round = 0; round < kMaxSamples && table.size() > 0; ++round) {
     Victim victim;
     if (random) {
       victim = AtRandom(table, may_go);
     } else {
       Sample(table, uses, may_go);
-      victim = TakeBest(table, uses, may_go);
+      victim = TakeBest(table, may_go);
     }
     if (victim.entry != nullptr) return victim;
   }
@@ -77,34 +82,28 @@ void VictimChooser::Sample(const KeyTable& table, const UseTracker& uses,
 
 void VictimChooser::Offer(const Entry& entry, const UseTracker& uses) {
   const uint64_t seen = Seen(entry);
-  Candidate* place = nullptr;
-  if (candidates_ < kPool) {
-    place = &pool_[candidates_];
-  } else {
+  const uint64_t rank = Rank(seen, uses);
+  Candidate* place = end();
+  if (candidates_ == kPool) {
     // In the place of the worst one, if that is worse.
-    place = std::max_element(pool_.begin(), pool_.end(), [&](const auto& a, const auto& b) {
-      return Rank(a.seen, uses) < Rank(b.seen, uses);
-    });
-    if (Rank(place->seen, uses) <= Rank(seen, uses)) return;
+    place = std::max_element(begin(), end(), ByRank);
+    if (place->rank <= rank) return;
   }
   const uint64_t hash = hash_function_(entry.key());
-  const auto end = pool_.begin() + static_cast<ptrdiff_t>(candidates_);
-  if (const auto known =
-          std::find_if(pool_.begin(), end, [hash](const auto& c) { return c.hash == hash; });
-      known != end) {
-    known->seen = seen;
-    return;
+  Candidate* const known =
+      std::find_if(begin(), end(), [hash](const Candidate& c) { return c.hash == hash; });
+  if (known != end()) {
+    place = known;
+  } else if (candidates_ < kPool) {
+    ++candidates_;
   }
-  if (candidates_ < kPool) ++candidates_;
-  *place = {.hash = hash, .seen = seen};
+  *place = {.hash = hash, .seen = seen, .rank = rank};
 }
 
-VictimChooser::Victim VictimChooser::TakeBest(const KeyTable& table, const UseTracker& uses,
+VictimChooser::Victim VictimChooser::TakeBest(const KeyTable& table,
                                               absl::FunctionRef<bool(const Entry&)> may_go) {
   while (candidates_ > 0) {
-    const auto best = std::min_element(
-        pool_.begin(), pool_.begin() + static_cast<ptrdiff_t>(candidates_),
-        [&](const auto& a, const auto& b) { return Rank(a.seen, uses) < Rank(b.seen, uses); });
+    Candidate* const best = std::min_element(begin(), end(), ByRank);
     const Candidate candidate = *best;
     *best = pool_[--candidates_];
     Entry* entry = table.FindByHash(candidate.hash);

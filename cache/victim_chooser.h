@@ -60,18 +60,20 @@ class VictimChooser {
   struct Candidate {
     uint64_t hash;
     uint64_t seen;  // What the policy goes by: the use word, or the expiry.
+    uint64_t rank;  // As of the latest choice: lower goes first.
   };
 
+  static bool ByRank(const Candidate& a, const Candidate& b) { return a.rank < b.rank; }
   uint64_t Seen(const Entry& entry) const;
-  // Lower goes first.
   uint64_t Rank(uint64_t seen, const UseTracker& uses) const;
   Victim AtRandom(const KeyTable& table, absl::FunctionRef<bool(const Entry&)> may_go);
   void Sample(const KeyTable& table, const UseTracker& uses,
               absl::FunctionRef<bool(const Entry&)> may_go);
   void Offer(const Entry& entry, const UseTracker& uses);
+  Candidate* begin() { return pool_.data(); }
+  Candidate* end() { return pool_.data() + candidates_; }
   // The best candidate that is still there and unused, taken out of the pool.
-  Victim TakeBest(const KeyTable& table, const UseTracker& uses,
-                  absl::FunctionRef<bool(const Entry&)> may_go);
+  Victim TakeBest(const KeyTable& table, absl::FunctionRef<bool(const Entry&)> may_go);
   uint64_t Random();
 
   const KeyTable::HashFunction hash_function_;

@@ -16,6 +16,8 @@ inline constexpr std::string_view kValueTooLong =
     "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 inline constexpr std::string_view kReadOnlyReplica =
     "READONLY You can't write against a read only replica.";
+inline constexpr std::string_view kOutOfMemory =
+    "OOM command not allowed when used memory > 'maxmemory'.";
 inline constexpr std::string_view kNoSuchKey = "ERR no such key";
 
 }  // namespace tidemark::cache
