@@ -69,7 +69,8 @@ class PromotionPool {
 
  private:
   void Work();
-  void Execute(const PromotionRequest& request);
+  absl::Status Execute(const PromotionRequest& request);
+  void Warn(const PromotionRequest& request, const absl::Status& why);
 
   const Executor executor_;  // Empty: none.
   mutable std::mutex mutex_;

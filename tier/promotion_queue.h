@@ -76,9 +76,15 @@ class PromotionQueue {
   bool closed() const { return closed_; }
   bool empty() const { return requests_.empty(); }
   size_t capacity() const { return capacity_; }
+  size_t depth() const { return requests_.size(); }
   PromotionCounts counts() const;
 
  private:
+  // A small value keeps all of the buffer that it is a part of.
+  static size_t CarriedBytes(const PromotionRequest& request) {
+    return request.bytes ? request.bytes->size() : 0;
+  }
+
   const size_t capacity_;
   const size_t max_carried_bytes_;
   bool closed_ = false;
