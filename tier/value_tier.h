@@ -115,7 +115,7 @@ struct TierStats {
   uint64_t damaged = 0;       // bytes that are not what was written.
   uint64_t missing = 0;       // Reads of what had been freed.
 
-  LatencySnapshot read_latency;  // From a shard's Read() to the bytes; queueing included.
+  LatencySnapshot read_latency = {};  // From a shard's Read() to the bytes; queueing included.
 };
 
 // What a segment's file may take where nobody says otherwise: a 64th of the whole, between 1 MiB
