@@ -61,6 +61,10 @@ class ReadQueue {
     jobs_.pop_front();
     return job;
   }
+  size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return jobs_.size();
+  }
   // Returns what nobody will take any more.
   std::deque<ReadJob> Close() {
     std::deque<ReadJob> left;
@@ -74,7 +78,7 @@ class ReadQueue {
   }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable work_;
   std::deque<ReadJob> jobs_;
   bool closed_ = false;

@@ -12,7 +12,8 @@
 //   FailedPrecondition  Lock: another process holds it
 //   Internal            an I/O error, or anything else
 //
-// Threading: a Disk is thread-safe; a File belongs to one thread at a time.
+// Threading: a Disk is thread-safe; a File belongs to one thread at a time, but for ReadAt(), which
+// any number may call meanwhile for bytes that nobody is writing.
 // Implementations: PosixDisk (posix_disk.h), SimulatedDisk (simulated_disk.h, tests only); one set
 // of tests holds both to this page.
 
