@@ -146,6 +146,12 @@ size_t Keyspace::memory_bytes() const {
   return bytes + evicted_keys_.memory_bytes();
 }
 
+size_t Keyspace::table_bytes() const {
+  size_t bytes = contents_.memory_bytes() - contents_.entry_bytes;
+  for (const auto& contents : detached_) bytes += contents->memory_bytes() - contents->entry_bytes;
+  return bytes + evicted_keys_.memory_bytes();
+}
+
 size_t Keyspace::mapped_bytes() const {
   size_t bytes = contents_.keys.mapped_bytes() + contents_.expiring.mapped_bytes();
   for (const auto& contents : detached_) {

@@ -214,7 +214,8 @@ class Keyspace {
   }
   // Bytes of entries and tables, as the allocator rounds them.
   size_t memory_bytes() const;
-  // Of them, those that do not come from the allocator but are mapped.
+  // Of them, those of tables, and of them, those that are mapped instead of allocated.
+  size_t table_bytes() const;
   size_t mapped_bytes() const;
 
   // Verifies what must hold between tables, entries and counters, in time proportional to the

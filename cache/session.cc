@@ -6,7 +6,6 @@
 #include "base/check.h"
 #include "base/key_hash.h"
 #include "cache/argument_arena.h"
-#include "cache/commands/errors.h"
 #include "cache/commands/scan.h"
 #include "cache/lock_holder.h"
 #include "cache/mesh_batch.h"
@@ -152,8 +151,7 @@ void Session::RunAcrossShards(const CommandSpec& command, Args args) {
   const uint64_t slot = core_->OpenSlot();
   // By what this shard knows of the node's memory. Each participant makes room for its own part.
   if (!shard_.MakeRoom(command, args)) {
-    core_->Answer(slot).Error(kOutOfMemory);
-    shard_.command_stats().Reject(command.id);
+    shard_.RefuseForMemory(command, core_->Answer(slot));
     return core_->CloseSlot(slot);
   }
   ReplyTape errors;

@@ -118,9 +118,14 @@ bool Shard::AdmitWrite(const CommandSpec& command, Args args, ReplyBuilder& repl
     return false;
   }
   if (MakeRoom(command, args)) return true;
+  RefuseForMemory(command, reply);
+  return false;
+}
+
+void Shard::RefuseForMemory(const CommandSpec& command, ReplyBuilder& reply) {
   reply.Error(kOutOfMemory);
   stats_.Reject(command.id);
-  return false;
+  Bump(counters_.writes_refused_oom);
 }
 
 bool Shard::MakeRoom(const CommandSpec& command, Args args) {
@@ -294,6 +299,12 @@ int Shard::mesh_utilisation_percent() const {
   size_t most = 0;
   for (const Outbound& outbound : outbound_) most = std::max(most, outbound.bytes_under_way);
   return static_cast<int>(std::min<size_t>(100, most * 100 / options_.mesh_spill_bytes));
+}
+
+size_t Shard::mesh_bytes_under_way() const {
+  size_t bytes = 0;
+  for (const Outbound& outbound : outbound_) bytes += outbound.bytes_under_way;
+  return bytes;
 }
 
 std::unique_ptr<ReplyTape> Shard::TakeTape() {

@@ -110,6 +110,8 @@ class Shard {
   // Before a command that brings these arguments. Evicts, if need be; false if the command must be
   // refused for want of memory.
   bool MakeRoom(const CommandSpec& command, Args args);
+  // Answers and counts that.
+  void RefuseForMemory(const CommandSpec& command, ReplyBuilder& reply);
 
   // The time of the next command counts from here. Call it before the first command of a batch;
   // within the batch, the end of one command is the start of the next and one reading serves both.
@@ -148,6 +150,8 @@ class Shard {
   // a share of Engine::Options::mesh_spill_bytes: 0 to 100. Whoever reads clients reads less as it
   // rises (docs/architecture.md, "Backpressure").
   int mesh_utilisation_percent() const;
+  // The same in bytes, over all peers.
+  size_t mesh_bytes_under_way() const;
 
   // For INFO and metrics; any thread may read them.
   struct Counters {
@@ -159,6 +163,7 @@ class Shard {
     std::atomic<uint64_t> mesh_spills{0};
     std::atomic<uint64_t> lock_waits{0};
     std::atomic<uint64_t> transactions{0};
+    std::atomic<uint64_t> writes_refused_oom{0};
   };
   const Counters& counters() const { return counters_; }
 

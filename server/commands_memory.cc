@@ -31,7 +31,7 @@ void AnswerStats(const NodeReport& r, ReplyBuilder& reply) {
       {"startup.allocated", r.startup_bytes},
       {"replication.backlog", r.replication.backlog_bytes},
       {"clients.slaves", QueuedBytes(r.replication)},
-      {"clients.normal", r.total.client_output_bytes},
+      {"clients.normal", r.total.client_memory_bytes},
       {"overhead.total", p.allocated_bytes - std::min(p.allocated_bytes, r.total.keyspace_bytes)},
       {"keys.count", r.total.keys},
       {"keys.bytes-per-key", r.total.keys == 0 ? 0 : r.total.keyspace_bytes / r.total.keys},

@@ -141,6 +141,9 @@ class NodeDurability {
     return log == nullptr ? 0 : log->shard(shard).utilisation_percent();
   }
 
+  // What the log has taken and not yet written, over all shards. Any thread.
+  uint64_t queued_bytes() const;
+
   // --- Held replies. Require started(). ---
 
   // Has the shard run a turn when durable moves next or the log's state changes. The shard's

@@ -22,6 +22,16 @@ void AddLatency(const std::string& what, const LatencyHistogram& histogram, Dura
 
 }  // namespace
 
+uint64_t NodeDurability::queued_bytes() const {
+  wal::StreamKeeper* const keeper = published_keeper_.load(std::memory_order_acquire);
+  const std::shared_ptr<wal::Log> log = keeper == nullptr ? nullptr : keeper->log();
+  uint64_t queued = 0;
+  for (size_t i = 0; log != nullptr && i < log->shard_count(); ++i) {
+    queued += log->shard(ShardId(static_cast<uint16_t>(i))).queued_bytes();
+  }
+  return queued;
+}
+
 DurabilityView NodeDurability::View() const {
   DurabilityView view;
   view.enabled = true;
@@ -43,11 +53,8 @@ DurabilityView NodeDurability::View() const {
   view.recovered_records = recovered_.records;
   view.recovered_torn_bytes = recovered_.torn_bytes;
   view.durable = keeper->durable();
-  uint64_t queued = 0;
   for (size_t i = 0; i < log->shard_count(); ++i) {
-    const ShardId shard(static_cast<uint16_t>(i));
-    view.written.push_back(log->written(shard));
-    queued += log->shard(shard).queued_bytes();
+    view.written.push_back(log->written(ShardId(static_cast<uint16_t>(i))));
   }
   const wal::LogCounters& counters = log->counters();
   view.counters = {
@@ -62,7 +69,7 @@ DurabilityView NodeDurability::View() const {
       {"disk_full_total", counters.disk_full.value()},
       {"write_retries_total", counters.write_retries.value()},
       {"dropped_frames_total", counters.dropped_frames.value()},
-      {"queued_bytes", queued},
+      {"queued_bytes", queued_bytes()},
       {"queued_frames", static_cast<uint64_t>(counters.queued_frames.value())},
       {"current_segment", log->current_segment()},
       {"stream_restarts_total", keeper->restarts()},

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "base/text.h"
+#include "server/memory_account.h"
 #include "server/version.h"
 
 namespace tidemark::server {
@@ -95,28 +96,30 @@ void Clients(const NodeReport& r, Out& out) {
 }
 
 void Memory(const NodeReport& r, Out& out) {
-  SizeField(out, "used_memory", r.process.allocated_bytes);
+  const MemoryAccount account = MemoryAccount::Of(r);
+  const uint64_t allocated = account.used_bytes();
+  SizeField(out, "used_memory", allocated);
   SizeField(out, "used_memory_rss", r.process.rss_bytes);
   SizeField(out, "used_memory_peak", r.process.peak_rss_bytes);
-  const uint64_t allocated = r.process.allocated_bytes;
   Field(out, "used_memory_overhead", allocated - std::min(allocated, r.total.keyspace_bytes));
   Field(out, "used_memory_startup", r.startup_bytes);
   Field(out, "used_memory_dataset", r.total.keyspace_bytes);
   Field(out, "used_memory_dataset_perc",
         fmt::format("{:.2f}%", 100 * Ratio(r.total.keyspace_bytes, allocated)));
-  Field(out, "allocator_allocated", allocated);
+  Field(out, "allocator_allocated", r.process.allocated_bytes);
   Field(out, "allocator_active", r.process.allocator_active_bytes);
   Field(out, "allocator_resident", r.process.allocator_resident_bytes);
   SizeField(out, "total_system_memory", r.system_memory_bytes);
-  SizeField(out, "maxmemory", uint64_t{0});
-  Field(out, "maxmemory_policy", "noeviction");
-  RatioFields(out, "allocator_frag", r.process.allocator_active_bytes, allocated);
+  SizeField(out, "maxmemory", r.maxmemory_bytes);
+  Field(out, "maxmemory_policy", r.maxmemory_policy);
+  RatioFields(out, "allocator_frag", r.process.allocator_active_bytes, r.process.allocated_bytes);
   RatioFields(out, "allocator_rss", r.process.allocator_resident_bytes,
               r.process.allocator_active_bytes);
   RatioFields(out, "rss_overhead", r.process.rss_bytes, r.process.allocator_resident_bytes);
   RatioFields(out, "mem_fragmentation", r.process.rss_bytes, allocated);
+  Field(out, "mem_not_counted_for_evict", account.uncounted_bytes());
   Field(out, "mem_clients_slaves", QueuedBytes(r.replication));
-  Field(out, "mem_clients_normal", r.total.client_output_bytes);
+  Field(out, "mem_clients_normal", account.client_bytes);
   Field(out, "mem_replication_backlog", r.replication.backlog_bytes);
   Field(out, "mem_allocator", kAllocator);
   Field(out, "active_defrag_running", 0);
@@ -178,8 +181,9 @@ void Stats(const NodeReport& r, Out& out) {
   CounterField(out, "sync_partial_ok", r, "partial_syncs_total");
   CounterField(out, "sync_partial_err", r, "partial_syncs_refused_total");
   Field(out, "expired_keys", r.total.expired_keys);
-  Field(out, "evicted_keys", 0);
+  Field(out, "evicted_keys", r.total.evicted_keys);
   Field(out, "evicted_clients", 0);
+  Field(out, "evicted_scripts", 0);
   Field(out, "keyspace_hits", r.total.keyspace_hits);
   Field(out, "keyspace_misses", r.total.keyspace_misses);
   Field(out, "pubsub_channels", 0);
@@ -309,15 +313,28 @@ void Tidemark(const NodeReport& r, Out& out) {
           fmt::format("percent={},state={},throttled={},suspended={}", input.percent, input.state,
                       input.throttled_total, input.suspended_total));
   }
+  const MemoryAccount account = MemoryAccount::Of(r);
+  Field(out, "memory_entries_bytes", r.total.keyspace_bytes - r.total.table_bytes);
+  Field(out, "memory_tables_bytes", r.total.table_bytes);
+  Field(out, "memory_clients_bytes", account.client_bytes);
+  Field(out, "memory_mesh_bytes", account.mesh_bytes);
+  Field(out, "memory_backlog_bytes", account.backlog_bytes);
+  Field(out, "memory_replica_queues_bytes", account.subscriber_queue_bytes);
+  Field(out, "memory_log_queue_bytes", account.log_queue_bytes);
+  Field(out, "memory_other_bytes", account.other_bytes());
+  Field(out, "memory_keyspace_limit_bytes", r.keyspace_limit_bytes);
+  Field(out, "writes_refused_oom", r.total.writes_refused_oom);
   Field(out, "writes_delayed", r.total.writes_delayed);
   Field(out, "writes_refused_busy", r.total.writes_refused_busy);
   for (size_t i = 0; i < r.by_shard.size(); ++i) {
     const ShardReport& s = r.by_shard[i];
     Field(out, fmt::format("shard{}", i),
-          fmt::format("keys={},commands={},turns={},parks={},mesh_requests={},mesh_spills={},"
+          fmt::format("keys={},bytes={},table_bytes={},client_bytes={},mesh_bytes={},evicted={},"
+                      "commands={},turns={},parks={},mesh_requests={},mesh_spills={},"
                       "lock_waits={},transactions={}",
-                      s.keys, s.commands_processed, s.loop_turns, s.loop_parks, s.mesh_requests,
-                      s.mesh_spills, s.lock_waits, s.transactions));
+                      s.keys, s.keyspace_bytes, s.table_bytes, s.client_memory_bytes, s.mesh_bytes,
+                      s.evicted_keys, s.commands_processed, s.loop_turns, s.loop_parks,
+                      s.mesh_requests, s.mesh_spills, s.lock_waits, s.transactions));
   }
   for (const auto& [name, value] : r.replication.counters) {
     Field(out, fmt::format("replication_{}", name), value);

@@ -57,6 +57,7 @@ ProcessUsage MeasureProcess() {
   usage.cpu_children_system_s = Seconds(children.ru_stime);
 
   RefreshAllocatorFigures();
+  usage.has_allocator = mallctl != nullptr;
   usage.allocated_bytes = AllocatorFigure("stats.allocated", usage.rss_bytes);
   usage.allocator_active_bytes = AllocatorFigure("stats.active", usage.rss_bytes);
   usage.allocator_resident_bytes = AllocatorFigure("stats.resident", usage.rss_bytes);

@@ -13,6 +13,7 @@ struct ProcessUsage {
   uint64_t peak_rss_bytes = 0;
   // By the allocator's account: given out, in pages that hold any of that, and in pages that it has
   // not given back. The resident size where it keeps no account.
+  bool has_allocator = false;  // It keeps an account.
   uint64_t allocated_bytes = 0;
   uint64_t allocator_active_bytes = 0;
   uint64_t allocator_resident_bytes = 0;

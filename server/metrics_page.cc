@@ -45,13 +45,18 @@ constexpr ShardMetric kShardMetrics[] = {
     {"keys", "Keys held.", kGauge, &ShardReport::keys},
     {"keys_expiring", "Keys held that have an expiry.", kGauge, &ShardReport::expiring_keys},
     {"keyspace_bytes", "Bytes of entries and tables.", kGauge, &ShardReport::keyspace_bytes},
+    {"table_bytes", "Of them, those of tables.", kGauge, &ShardReport::table_bytes},
     {"keyspace_hits_total", "Reads that found their key.", kCounter, &ShardReport::keyspace_hits},
     {"keyspace_misses_total", "Reads that found no key.", kCounter, &ShardReport::keyspace_misses},
     {"expired_keys_total", "Keys deleted because their time was up.", kCounter,
      &ShardReport::expired_keys},
+    {"evicted_keys_total", "Keys deleted because memory was full.", kCounter,
+     &ShardReport::evicted_keys},
     {"clients", "Client connections.", kGauge, &ShardReport::clients},
     {"client_output_bytes", "Replies written and not yet sent.", kGauge,
      &ShardReport::client_output_bytes},
+    {"client_memory_bytes", "Of clients' buffers.", kGauge, &ShardReport::client_memory_bytes},
+    {"mesh_bytes", "Commands under way to other shards.", kGauge, &ShardReport::mesh_bytes},
     {"clients_held", "Clients whose replies wait for disks or replicas.", kGauge,
      &ShardReport::held_clients},
     {"clients_held_for_disk", "Of them, those that wait for this node's disk.", kGauge,
@@ -84,6 +89,8 @@ constexpr ShardMetric kShardMetrics[] = {
      &ShardReport::writes_delayed},
     {"writes_refused_busy_total", "Writes answered -BUSYTIDE.", kCounter,
      &ShardReport::writes_refused_busy},
+    {"writes_refused_oom_total", "Writes answered -OOM.", kCounter,
+     &ShardReport::writes_refused_oom},
     {"stale_reads_refused_total", "Reads refused because the replica was too far behind.", kCounter,
      &ShardReport::stale_reads_refused},
     {"token_waiters", "Clients that wait for a freshness token.", kGauge,
@@ -200,6 +207,10 @@ std::string MetricsText(const NodeReport& report) {
              static_cast<double>(report.process.rss_bytes));
   page.Gauge("allocated_bytes", "Memory that the allocator has given out.",
              static_cast<double>(report.process.allocated_bytes));
+  page.Gauge("maxmemory_bytes", "The limit on memory; 0 is none.",
+             static_cast<double>(report.maxmemory_bytes));
+  page.Gauge("keyspace_limit_bytes", "What of it is left for keys and values; 0 is no limit.",
+             static_cast<double>(report.keyspace_limit_bytes));
   page.Gauge("uptime_seconds", "Since the node started.",
              static_cast<double>(report.uptime_ms) / 1000);
 

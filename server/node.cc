@@ -9,11 +9,13 @@
 #include <future>
 #include <thread>
 
+#include "base/eviction_policy.h"
 #include "base/log/log.h"
 #include "base/random_id.h"
 #include "server/client_settings.h"
 #include "server/gather.h"
 #include "server/io_reactor.h"
+#include "server/memory_account.h"
 #include "server/memory_usage.h"
 #include "server/primary_replication.h"
 #include "server/replica_replication.h"
@@ -138,6 +140,12 @@ absl::Status Node::Start() {
   if (durability_ != nullptr) {
     if (const absl::Status started = StartDurability(); !started.ok()) return started;
   }
+  // Not before what was on disk is in place and the shards tell the log of each eviction.
+  {
+    const std::lock_guard lock(memory_mutex_);
+    limits_memory_ = true;
+  }
+  ApplyMemorySettings();
   const absl::Status started = replication_->Start([this] { StartServing(); });
   if (started.ok()) roles_->Start();
   return started;
@@ -250,6 +258,42 @@ void Node::FollowSettings() {
     settings_.OnChange(id, [this] { ApplyToShards(); });
   }
   ApplyToShards();
+  for (Setting id : {Setting::kMaxmemory, Setting::kMaxmemoryPolicy, Setting::kMaxmemorySamples,
+                     Setting::kLfuLogFactor, Setting::kLfuDecayTime}) {
+    settings_.OnChange(id, [this] { ApplyMemorySettings(); });
+  }
+}
+
+void Node::ApplyMemorySettings() {
+  const std::lock_guard lock(memory_mutex_);
+  if (!limits_memory_) return;
+  const auto maxmemory = static_cast<uint64_t>(settings_.Int(Setting::kMaxmemory));
+  cache::EvictionOptions options;
+  options.policy = settings_.Choice<EvictionPolicy>(Setting::kMaxmemoryPolicy);
+  options.samples = static_cast<int>(settings_.Int(Setting::kMaxmemorySamples));
+  options.lfu_log_factor = static_cast<int>(settings_.Int(Setting::kLfuLogFactor));
+  options.lfu_decay_minutes = static_cast<int>(settings_.Int(Setting::kLfuDecayTime));
+  // Until the next tick as if nothing but keyspaces counted.
+  engine_->LimitMemory(maxmemory == 0 ? cache::MemoryBudget::kUnlimited : maxmemory, options);
+}
+
+int Node::FollowMemory(const ReplicationView& view) {
+  const auto maxmemory = static_cast<uint64_t>(settings_.Int(Setting::kMaxmemory));
+  if (maxmemory == 0) return 0;
+  cache::MemoryBudget& budget = engine_->memory_budget();
+  const ProcessUsage process = MeasureProcess();
+  MemoryAccount account;
+  account.has_allocator = process.has_allocator;
+  account.allocated_bytes = process.allocated_bytes;
+  account.rss_bytes = process.rss_bytes;
+  account.keyspace_bytes = budget.used_bytes();
+  account.mapped_bytes = budget.mapped_bytes();
+  account.backlog_bytes = view.backlog_bytes;
+  account.subscriber_queue_bytes = QueuedBytes(view);
+  if (durability_ != nullptr) account.log_queue_bytes = durability_->queued_bytes();
+  budget.set_limit_bytes(KeyspaceLimit(maxmemory, account));
+  // A replica holds what its primary does: slowing its readers down would mend nothing.
+  return is_replica() ? 0 : OvershootPercent(maxmemory, account);
 }
 
 void Node::ApplyToShards() {
@@ -357,6 +401,11 @@ NodeReport Node::MakeReport(std::vector<ShardReport>& shards) const {
   report.max_clients = static_cast<uint64_t>(settings_.Int(Setting::kMaxclients));
   report.latency_tracking = settings_.Bool(Setting::kLatencyTracking);
   report.process = MeasureProcess();
+  report.maxmemory_bytes = static_cast<uint64_t>(settings_.Int(Setting::kMaxmemory));
+  report.maxmemory_policy = settings_.String(Setting::kMaxmemoryPolicy);
+  if (report.maxmemory_bytes != 0) {
+    report.keyspace_limit_bytes = engine_->memory_budget().limit_bytes();
+  }
   report.startup_bytes = startup_bytes_;
   report.system_memory_bytes = SystemMemoryBytes();
   report.ops_per_second = command_rate_.per_second();
@@ -381,8 +430,9 @@ void Node::FollowPressure(int64_t now_ns) {
     int& log = sample[PressureInput::kLogBytes];
     log = std::max(log, durability_->utilisation_percent(shard->id()));
   }
+  const ReplicationView view = replication().View();
+  sample[PressureInput::kMemory] = FollowMemory(view);
   if (!is_replica()) {
-    const ReplicationView view = replication().View();
     sample[PressureInput::kReplicaLag] = ReplicaLagPercent(
         view.replicas,
         {.records = settings_.Int(Setting::kThrottleOnReplicaLagRecords),

@@ -163,6 +163,11 @@ class Node {
   NodeReport MakeReport(std::vector<ShardReport>& shards) const;
   void DrainClients();
   void FollowPressure(int64_t now_ns);
+  // Hands maxmemory and what belongs to it to the engine.
+  void ApplyMemorySettings();
+  // What the keyspaces may hold now, by what else there is. Returns how much of the slack above the
+  // limit is in use, in percent.
+  int FollowMemory(const ReplicationView& view);
 
   Settings& settings_;
   wal::Disk& disk_;
@@ -181,6 +186,9 @@ class Node {
   std::atomic<NodeRole> role_;
   NodeIdentity identity_;
   std::optional<PortReservation> reserved_port_;  // While a replica has a port for later.
+
+  std::mutex memory_mutex_;
+  bool limits_memory_ = false;  // Guarded by memory_mutex_: the settings of memory hold by now.
 
   std::mutex cuts_mutex_;
   bool cuts_held_ = false;  // Guarded by cuts_mutex_, as is:

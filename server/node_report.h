@@ -33,12 +33,17 @@ struct ShardReport {
   uint64_t expiring_keys = 0;
   int64_t average_ttl_ms = 0;
   uint64_t keyspace_bytes = 0;
+  uint64_t table_bytes = 0;   // Of keyspace_bytes: of the tables, not of entries...
+  uint64_t mapped_bytes = 0;  // ...and what tables map beside the allocator.
   uint64_t keyspace_hits = 0;
   uint64_t keyspace_misses = 0;
   uint64_t expired_keys = 0;
+  uint64_t evicted_keys = 0;
   uint64_t clients = 0;
   uint64_t blocked_clients = 0;
   uint64_t client_output_bytes = 0;
+  uint64_t client_memory_bytes = 0;  // Of all their buffers.
+  uint64_t mesh_bytes = 0;           // Of commands under way to other shards.
   uint64_t held_clients = 0;   // That hold replies back until disks or replicas have the writes.
   uint64_t held_bytes = 0;     // Of those replies.
   uint64_t held_for_disk = 0;  // Of held_clients: the first reply waits for this node's disk...
@@ -65,6 +70,7 @@ struct ShardReport {
   uint64_t accept_failures = 0;
   uint64_t writes_delayed = 0;       // Times that writes began to wait because of pressure.
   uint64_t writes_refused_busy = 0;  // Answered -BUSYTIDE.
+  uint64_t writes_refused_oom = 0;   // Answered -OOM.
   uint64_t stale_reads_refused = 0;
   uint64_t token_waiters = 0;  // Clients that wait for a token now.
   uint64_t token_waits = 0;    // That came to an end.
@@ -222,7 +228,10 @@ struct NodeReport {
   uint64_t max_clients = 0;
   bool latency_tracking = true;
   ProcessUsage process;
-  uint64_t startup_bytes = 0;  // What the process had allocated when it began to serve.
+  uint64_t maxmemory_bytes = 0;  // 0: no limit.
+  std::string maxmemory_policy;
+  uint64_t keyspace_limit_bytes = 0;  // What of it is left for keyspaces; 0: no limit.
+  uint64_t startup_bytes = 0;         // What the process had allocated when it began to serve.
   uint64_t system_memory_bytes = 0;
   double ops_per_second = 0;
   double input_kbps = 0;

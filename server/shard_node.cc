@@ -285,19 +285,25 @@ ShardReport ShardNode::ReportSinceStart() {
   report.expiring_keys = keyspace.expiring_size();
   report.average_ttl_ms = keyspace.average_ttl_ms();
   report.keyspace_bytes = keyspace.memory_bytes();
+  report.table_bytes = keyspace.table_bytes();
+  report.mapped_bytes = keyspace.mapped_bytes();
   report.keyspace_hits = keyspace.stats().hits;
   report.keyspace_misses = keyspace.stats().misses;
   report.expired_keys = keyspace.stats().expired_lazily + keyspace.stats().expired_actively;
+  report.evicted_keys = keyspace.stats().evicted;
   report.clients = clients_.size();
   for (const auto& [id, client] : clients_) {
     net::ClientConnection& connection = client->connection();
     report.blocked_clients += client->blocked() ? 1 : 0;
     report.client_output_bytes += connection.output_bytes();
+    report.client_memory_bytes += connection.memory_bytes();
     report.largest_input_bytes =
         std::max<uint64_t>(report.largest_input_bytes, connection.input_memory_bytes());
     report.largest_output_bytes =
         std::max<uint64_t>(report.largest_output_bytes, connection.output_bytes());
   }
+  report.mesh_bytes = shard_.mesh_bytes_under_way();
+  report.writes_refused_oom = shard_.counters().writes_refused_oom.load(std::memory_order_relaxed);
   gate_.Report(report);
   report.net_input_bytes = sockets.bytes_in.value();
   report.net_output_bytes = sockets.bytes_out.value();

@@ -10,9 +10,7 @@ constexpr RedisConstant kConstants[] = {
     // Nothing is written to disk.
     {"save", ""},
     {"appendonly", "no"},
-    // No limit on memory, so nothing to evict.
-    {"maxmemory", "0"},
-    {"maxmemory-policy", "noeviction"},
+    // Clients' buffers count towards maxmemory; no client is cut for them.
     {"maxmemory-clients", "0"},
     {"cluster-enabled", "no"},
     // What INFO latencystats shows; LATENCY samples no events.

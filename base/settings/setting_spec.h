@@ -22,6 +22,12 @@ enum class Setting : uint8_t {
   kTcpBacklog,
   kShards,
   kLogLevel,
+  // Memory.
+  kMaxmemory,
+  kMaxmemoryPolicy,
+  kMaxmemorySamples,
+  kLfuLogFactor,
+  kLfuDecayTime,
   // Clients.
   kRequirepass,
   kMaxclients,
@@ -98,6 +104,7 @@ inline constexpr size_t kSettingCount =
     static_cast<size_t>(Setting::kThrottleOnReplicaLagReplicas) + 1;
 
 // The values of the settings that choose among words, in the order of their rows' choices.
+// (EvictionPolicy is in base/eviction_policy.h.)
 enum class LogLevelSetting : uint8_t { kDebug, kInfo, kWarning, kError };
 enum class ForeignHistory : uint8_t { kNever, kNonempty, kAlways };
 enum class SendPolicy : uint8_t { kBatch, kImmediate };

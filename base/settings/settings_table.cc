@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/eviction_policy.h"
 #include "base/settings/ack_policy.h"
 #include "base/settings/output_buffer_limits.h"
 #include "base/settings/setting_spec.h"
@@ -29,6 +30,7 @@ constexpr std::string_view kExportModes[] = {"off", "listen", "connect"};
 
 constexpr SettingSection kSections[] = {
     {"The node", Setting::kConfig},
+    {"Memory", Setting::kMaxmemory},
     {"Clients", Setting::kRequirepass},
     {"Seeing what happens", Setting::kSlowlogLogSlowerThan},
     {"The replication link", Setting::kReplicationPort},
@@ -83,6 +85,53 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .change = kLive,
      .choices = kLogLevels,
      .help = "The least level that is logged to stderr."},
+
+    // Memory.
+    {.id = Setting::kMaxmemory,
+     .name = "maxmemory",
+     .type = kBytes,
+     .default_text = "0",
+     .change = kLive,
+     .help = "What the node may take of the machine's memory; 0 is no limit. Keys and values, "
+             "tables, clients' buffers and the backlog count; what waits for replicas and for the "
+             "log does not. At the limit `maxmemory_policy` decides what goes. docs/memory.md says "
+             "by how much the resident size may be above it."},
+    {.id = Setting::kMaxmemoryPolicy,
+     .name = "maxmemory_policy",
+     .type = kChoice,
+     .default_text = "allkeys-tinylfu",
+     .change = kLive,
+     .choices = kEvictionPolicyNames,
+     .help = "Which keys go at the limit. `allkeys-`: any; `volatile-`: those with an expiry. "
+             "`lru`: the longest unused, `lfu`: the seldom used, `random`, `ttl`: those that end "
+             "soonest, as in Redis; `tinylfu`: the seldom used, counted by the traffic instead of "
+             "the clock, with a memory of what had to go. `noeviction`: none, and writes that need "
+             "memory are refused. A replica deletes only what its primary does."},
+    {.id = Setting::kMaxmemorySamples,
+     .name = "maxmemory_samples",
+     .type = kInt,
+     .default_text = "5",
+     .min = 1,
+     .max = 64,
+     .change = kLive,
+     .help = "How many keys are looked at for each that goes: more are nearer to the exact policy, "
+             "and slower."},
+    {.id = Setting::kLfuLogFactor,
+     .name = "lfu_log_factor",
+     .type = kInt,
+     .default_text = "10",
+     .max = kInt32Max,
+     .change = kLive,
+     .help = "Under `lfu`, how slowly a key's counter of uses grows towards 255; 0 counts each."},
+    {.id = Setting::kLfuDecayTime,
+     .name = "lfu_decay_time",
+     .type = kInt,
+     .default_text = "1",
+     .max = kInt32Max,
+     .unit = "minutes",
+     .change = kLive,
+     .help =
+         "Under `lfu`, how long a key stays unused before its counter loses one; 0 loses none."},
 
     // Clients.
     {.id = Setting::kRequirepass,

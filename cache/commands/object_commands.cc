@@ -36,8 +36,12 @@ void ObjectEncodingCommand(CommandContext& context, Args args, ReplyBuilder& rep
   reply.Bulk(embedded ? "embstr" : "raw");
 }
 
+// Redis answers these errors of keys that are there, and nil of others.
 void ObjectFreqCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
-  if (PeekObject(context, args) == nullptr) return reply.Null();
+  const Entry* entry = PeekObject(context, args);
+  if (entry == nullptr) return reply.Null();
+  const UseTracker& uses = context.keyspace.uses();
+  if (uses.mode() != UseMode::kClock) return reply.Integer(uses.Frequency(entry->use()));
   reply.Error(
       "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "
       "when switching between policies at runtime LRU and LFU data will take some time to adjust.");
@@ -46,7 +50,12 @@ void ObjectFreqCommand(CommandContext& context, Args args, ReplyBuilder& reply) 
 void ObjectIdletimeCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   const Entry* entry = PeekObject(context, args);
   if (entry == nullptr) return reply.Null();
-  reply.Integer(entry->IdleSeconds(context.keyspace.now_ms()));
+  if (context.keyspace.uses().mode() == UseMode::kClock) {
+    return reply.Integer(entry->IdleSeconds(context.keyspace.now_ms()));
+  }
+  reply.Error(
+      "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when "
+      "switching between policies at runtime LRU and LFU data will take some time to adjust.");
 }
 
 void ObjectRefcountCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
@@ -63,9 +72,9 @@ void ObjectHelpCommand(CommandContext& context, Args args, ReplyBuilder& reply) 
       "ENCODING <key>",
       "    How the value would be kept by Redis: int, embstr or raw.",
       "FREQ <key>",
-      "    How often the key was used lately. Answers an error: it is not tracked.",
+      "    How often the key was used lately, under a policy that counts it (lfu, tinylfu).",
       "IDLETIME <key>",
-      "    Seconds since the key was last used.",
+      "    Seconds since the key was last used, under any other.",
       "REFCOUNT <key>",
       "    How many references Redis would hold to the value.",
       "HELP",

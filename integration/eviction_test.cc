@@ -1,0 +1,151 @@
+// A node at its memory limit: what it holds, what it answers, what its replicas hold, and what the
+// kernel says it takes.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "integration/harness/convergence.h"
+#include "integration/harness/node.h"
+
+namespace tidemark::integration {
+namespace {
+
+constexpr int64_t kMb = 1 << 20;
+const std::string kOom = "OOM command not allowed when used memory > 'maxmemory'.";
+
+std::string Info(RedisClient& client, const std::string& name) {
+  const std::string text = client.Do({"INFO", "everything"}).text;
+  const size_t at = text.find("\n" + name + ":");
+  if (at == std::string::npos) return "";
+  const size_t begin = at + name.size() + 2;
+  return text.substr(begin, text.find('\r', begin) - begin);
+}
+int64_t Number(RedisClient& client, const std::string& name) {
+  const std::string text = Info(client, name);
+  return text.empty() ? -1 : std::strtoll(text.c_str(), nullptr, 10);
+}
+
+// Writes new keys in pipelines; counts the answers that are OK and those that are not.
+class Filler {
+ public:
+  explicit Filler(RedisClient& client) : client_(client) {}
+
+  void Fill(int64_t bytes, size_t value_bytes) {
+    constexpr int kPipeline = 100;
+    const std::string value(value_bytes, 'v');
+    for (int64_t done = 0; done < bytes; done += static_cast<int64_t>(value_bytes) * kPipeline) {
+      for (int i = 0; i < kPipeline; ++i) {
+        client_.Queue({"SET", fmt::format("fill:{}", next_++), value});
+      }
+      for (const Reply& reply : client_.Flush()) {
+        if (reply == Reply::Status("OK")) {
+          ++taken;
+        } else if (reply == Reply::Error(kOom)) {
+          ++refused;
+        } else {
+          FAIL() << testing::PrintToString(reply);
+        }
+      }
+      most_rss = std::max(most_rss, Number(client_, "used_memory_rss"));
+    }
+  }
+
+  int64_t taken = 0;
+  int64_t refused = 0;
+  int64_t most_rss = 0;
+
+ private:
+  RedisClient& client_;
+  int next_ = 0;
+};
+
+// docs/memory.md, "The limit". Sanitizers keep memory for themselves.
+void ExpectWithinLimit(RedisClient& client, int64_t maxmemory, int64_t most_rss) {
+  if (Number(client, "used_memory") == Number(client, "used_memory_rss") ||
+      Number(client, "allocator_allocated") == Number(client, "used_memory_rss")) {
+    return;
+  }
+  EXPECT_LE(most_rss, maxmemory * 11 / 10 + 32 * kMb);
+}
+
+TEST(EvictionTest, ResidentMemoryStaysWithinItsBoundHoweverMuchIsWritten) {
+  Node node = Node::Primary({"--shards=2", "--maxmemory=64mb", "--backlog_bytes=4mb"});
+  ASSERT_TRUE(node.AwaitReady());
+  RedisClient client = node.Connect();
+  Filler filler(client);
+  filler.Fill(160 * kMb, 1024);
+  filler.Fill(60 * kMb, 200);
+  filler.Fill(160 * kMb, 20'000);
+  EXPECT_EQ(filler.refused, 0);
+  EXPECT_GT(Number(client, "evicted_keys"), 100'000);
+  EXPECT_GT(Number(client, "used_memory_dataset"), 30 * kMb);
+  ExpectWithinLimit(client, 64 * kMb, filler.most_rss);
+  EXPECT_EQ(Info(client, "maxmemory"), std::to_string(64 * kMb));
+  EXPECT_EQ(Info(client, "maxmemory_policy"), "allkeys-tinylfu");
+  EXPECT_EQ(Info(client, "maxmemory_human"), "64.00M");
+}
+
+TEST(EvictionTest, NoEvictionRefusesWritesThatNeedMemoryAndNothingElse) {
+  Node node = Node::Primary(
+      {"--shards=2", "--maxmemory=40mb", "--backlog_bytes=4mb", "--maxmemory_policy=noeviction"});
+  Node replica = Node::Replica(node, {"--shards=2"});
+  ASSERT_TRUE(node.AwaitReady() && replica.AwaitReady());
+  RedisClient client = node.Connect();
+  Filler filler(client);
+  filler.Fill(80 * kMb, 1024);
+  EXPECT_GT(filler.refused, 10'000);
+  EXPECT_EQ(Number(client, "evicted_keys"), 0);
+  EXPECT_EQ(Number(client, "writes_refused_oom"), filler.refused);
+  ExpectWithinLimit(client, 40 * kMb, filler.most_rss);
+
+  EXPECT_EQ(client.Do({"APPEND", "fill:1", "x"}), Reply::Error(kOom));
+  EXPECT_EQ(client.Do({"MSET", "a", "1", "b", "2", "c", "3"}), Reply::Error(kOom));
+  EXPECT_EQ(client.Do({"STRLEN", "fill:1"}), Reply::Integer(1024));
+  EXPECT_EQ(client.Do({"CONFIG", "SET", "timeout", "0"}), Reply::Status("OK"));
+  EXPECT_EQ(client.Do({"DEL", "fill:0"}), Reply::Integer(1));
+  EXPECT_TRUE(AwaitConvergence(node, {&replica}));
+
+  ASSERT_EQ(client.Do({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"}), Reply::Status("OK"));
+  EXPECT_EQ(client.Do({"SET", "a", "1"}), Reply::Status("OK"));
+  EXPECT_GT(Number(client, "evicted_keys"), 0);
+}
+
+TEST(EvictionTest, AReplicaHoldsWhatItsPrimaryDoesWhateverItsOwnLimit) {
+  Node primary = Node::Primary(
+      {"--shards=2", "--maxmemory=40mb", "--backlog_bytes=4mb", "--maxmemory_policy=allkeys-lru"});
+  Node replica =
+      Node::Replica(primary, {"--shards=3", "--maxmemory=5mb", "--maxmemory_policy=allkeys-lru"});
+  ASSERT_TRUE(primary.AwaitReady() && replica.AwaitReady());
+  RedisClient client = primary.Connect();
+  Filler filler(client);
+  filler.Fill(120 * kMb, 1024);
+  EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
+  RedisClient reader = replica.Connect();
+  EXPECT_GT(Number(client, "evicted_keys"), 50'000);
+  EXPECT_EQ(Number(reader, "evicted_keys"), 0);
+  EXPECT_EQ(client.Do({"DBSIZE"}), reader.Do({"DBSIZE"}));
+}
+
+TEST(EvictionTest, ALimitSetWhileRunningIsReached) {
+  Node node = Node::Primary({"--shards=2", "--backlog_bytes=4mb"});
+  ASSERT_TRUE(node.AwaitReady());
+  RedisClient client = node.Connect();
+  Filler filler(client);
+  filler.Fill(60 * kMb, 1024);
+  ASSERT_EQ(Number(client, "evicted_keys"), 0);
+  ASSERT_EQ(client.Do({"CONFIG", "SET", "maxmemory", "40mb"}), Reply::Status("OK"));
+  EXPECT_TRUE(Eventually([&] {
+    return Number(client, "used_memory_dataset") <= 40 * kMb && Number(client, "evicted_keys") > 0;
+  }));
+  ASSERT_EQ(client.Do({"CONFIG", "SET", "maxmemory", "0"}), Reply::Status("OK"));
+  const int64_t evicted = Number(client, "evicted_keys");
+  filler.Fill(20 * kMb, 1024);
+  EXPECT_EQ(Number(client, "evicted_keys"), evicted);
+}
+
+}  // namespace
+}  // namespace tidemark::integration
