@@ -77,7 +77,6 @@ struct ReadValue {
 // `location`: where the value stands now, which differs from what was asked if it moved meanwhile:
 // compare the entry with this one.
 //   DataLoss           the bytes there are not that value's: damaged, cut, or another key's
-//   NotFound           the location was freed before the read began
 //   Internal, and others of wal::Disk: the disk's own
 //   Cancelled          the tier was stopped
 using ReadDone = std::function<void(ValueLocation location, absl::StatusOr<ReadValue> value)>;
@@ -116,12 +115,15 @@ class TierFront {
   virtual WriteResult Write(const WriteRequest& request) = 0;
 
   // Reads what stands at `location`; `done` follows. Reads of one location that overlap share one
-  // read of the disk. The location may be freed meanwhile.
-  //   ResourceExhausted  too many reads are under way: `done` is dropped
+  // read of the disk. The location may be freed meanwhile. Anything but OK took nothing: `done` is
+  // dropped.
+  //   ResourceExhausted  too many reads are under way
+  //   NotFound           the location was freed, and its segment is gone
+  //   Cancelled          the tier was stopped
   virtual absl::Status Read(std::string_view key, ValueLocation location, ReadDone done) = 0;
 
   // The same at once, on the caller's thread, which blocks on the disk and is not a shard's. Any
-  // thread. Errors as of ReadDone.
+  // thread. Errors as of Read() and ReadDone.
   virtual absl::StatusOr<ReadValue> ReadNow(std::string_view key, ValueLocation location) = 0;
 
   // While the pin lives, reads of the location work though it is freed: for a walk that has still

@@ -58,7 +58,7 @@ struct TierOptions {
   // values are still in RAM.
   bool sync_writes = true;
 
-  size_t readers = 4;
+  size_t readers = 8;  // Threads; docs/decisions/0009-cold-reads.md.
   size_t max_queued_reads = 16 * 1024;  // Of all shards together.
 
   uint64_t demote_bytes_per_second = uint64_t{64} << 20;   // 0: no limit.
