@@ -17,7 +17,7 @@ void EvictedKeys::Fit(size_t keys) {
 }
 
 void EvictedKeys::Add(uint64_t hash, uint32_t count) {
-  if (sets_ == 0) return;
+  if (sets_ == 0 || count == 0) return;  // Nothing is what an unknown key has, too.
   const uint64_t mixed = Mix(hash);
   Set& set = SetOf(mixed);
   std::copy_backward(set.slots, set.slots + kWays - 1, set.slots + kWays);

@@ -57,7 +57,7 @@ const Entry* Keyspace::Find(KeyRef key) {
   if (entry == nullptr || entry->ExpiredAt(now_ms_)) [[unlikely]]
     return Miss(key, entry);
   ++stats_.hits;
-  uses_.Touch(entry);
+  Touch(key.hash, entry);
   return entry;
 }
 
@@ -143,7 +143,7 @@ int64_t Keyspace::average_ttl_ms() const {
 size_t Keyspace::memory_bytes() const {
   size_t bytes = contents_.memory_bytes();
   for (const auto& contents : detached_) bytes += contents->memory_bytes();
-  return bytes + evicted_keys_.memory_bytes();
+  return bytes + evicted_keys_.memory_bytes() + duel_.memory_bytes();
 }
 
 size_t Keyspace::table_bytes() const {
@@ -242,7 +242,7 @@ Entry* Keyspace::Store(KeyRef key, Entry* present, std::string_view value, int64
     const size_t bytes_before = present->memory_bytes();
     if (present->TryAssign(value, expire_at_ms)) {
       contents_.entry_bytes += present->memory_bytes() - bytes_before;
-      uses_.Touch(present);
+      Touch(key.hash, present);
       return present;
     }
   }
@@ -263,7 +263,7 @@ Entry* Keyspace::StoreRange(KeyRef key, Entry* present, size_t offset, std::stri
   if (offset > before.size()) std::memset(value + before.size(), 0, offset - before.size());
   if (!bytes.empty()) std::memmove(value + offset, bytes.data(), bytes.size());
   if (entry != present) return Install(key.hash, present, entry);
-  uses_.Touch(entry);
+  Touch(key.hash, entry);
   return entry;
 }
 
@@ -280,7 +280,7 @@ Entry* Keyspace::StoreExpiry(uint64_t hash, Entry* present, int64_t expire_at_ms
 Entry* Keyspace::Install(uint64_t hash, Entry* present, Entry* fresh) {
   if (present != nullptr) {
     fresh->set_use(present->use());
-    uses_.Touch(fresh);
+    Touch(hash, fresh);
   } else {
     fresh->set_use(FirstUse(hash));
   }

@@ -28,6 +28,7 @@
 #include "cache/evicted_keys.h"
 #include "cache/key_table.h"
 #include "cache/mutation_sink.h"
+#include "cache/pace_duel.h"
 #include "cache/use_tracker.h"
 #include "cache/victim_chooser.h"
 
@@ -188,6 +189,7 @@ class Keyspace {
   // and the policy is not kNoEviction; none is deleted while effects_only.
   Eviction EvictOne();
   const UseTracker& uses() const { return uses_; }
+  const PaceDuel& pace_duel() const { return duel_; }
 
   // --- The walk: the exact state of this instant, seen while the keyspace goes on changing. ---
   // One at a time. An entry about to change that the walk has not reached is shown to the visitor
@@ -273,8 +275,14 @@ class Keyspace {
   // Deletes with a mutation.
   void Remove(uint64_t hash, Entry* entry, DeleteCause cause);
   void DetachContents();
-  // Tells uses_ how many requests there were.
+  // Tells uses_ how many requests there were, and at which pace to forget.
   void AdvanceUses();
+  // An entry is used that was there already.
+  void Touch(uint64_t hash, Entry* entry) {
+    uses_.Touch(entry);
+    if (duel_.Samples(hash)) [[unlikely]]
+      duel_.Access(hash, uses_.tick());
+  }
   // The use word of a key that is new here.
   uint32_t FirstUse(uint64_t hash);
 
@@ -307,7 +315,8 @@ class Keyspace {
   EvictionOptions eviction_;
   VictimTaker* taker_ = nullptr;
   VictimChooser chooser_;
-  EvictedKeys evicted_keys_;   // Under TinyLFU.
+  EvictedKeys evicted_keys_;  // Under TinyLFU, as is:
+  PaceDuel duel_;
   uint64_t keys_added_ = 0;    // Since uses_ was told, as are:
   uint64_t hits_of_tick_ = 0;  // stats_.hits then.
 };

@@ -35,17 +35,24 @@ void Keyspace::SetEviction(const EvictionOptions& options) {
                      .lfu_decay_minutes = options.lfu_decay_minutes});
   chooser_.set_options({.policy = ChoiceOf(options.policy), .samples = options.samples});
   AdvanceUses();
-  if (uses_.mode() != UseMode::kTinyLfu) evicted_keys_ = EvictedKeys();
+  if (uses_.mode() != UseMode::kTinyLfu) {
+    evicted_keys_ = EvictedKeys();
+    duel_.Fit(0);
+  }
 }
 
 void Keyspace::AdvanceUses() {
   uses_.Advance(stats_.hits - hits_of_tick_ + keys_added_, size());
   hits_of_tick_ = stats_.hits;
   keys_added_ = 0;
+  if (uses_.mode() != UseMode::kTinyLfu) return;
+  duel_.Fit(size());
+  uses_.set_pace(duel_.winner());
 }
 
 uint32_t Keyspace::FirstUse(uint64_t hash) {
   ++keys_added_;
+  if (duel_.Samples(hash)) duel_.Access(hash, uses_.tick());
   return uses_.Fresh(evicted_keys_.Take(hash));
 }
 

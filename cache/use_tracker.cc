@@ -8,10 +8,7 @@ constexpr uint32_t kWordMask = (1u << 24) - 1;
 }  // namespace
 
 uint32_t UseTracker::Touched(uint32_t word) {
-  if (options_.mode == UseMode::kTinyLfu) {
-    const uint32_t count = std::min(TinyLfuCount(word) + 1, kTinyLfuMaxCount);
-    return tick_ << 4 | count;
-  }
+  if (options_.mode == UseMode::kTinyLfu) return tiny_lfu::Touched(word, tick_, pace_);
   uint32_t count = Frequency(word);
   const double above = count > kLfuInitialCount ? count - kLfuInitialCount : 0;
   if (count < kMaxLfuCount && Chance(1 / (above * options_.lfu_log_factor + 1))) ++count;
@@ -25,7 +22,7 @@ uint32_t UseTracker::Fresh(uint32_t count) const {
     case UseMode::kLfu:
       return clock_ << 8 | kLfuInitialCount;
     case UseMode::kTinyLfu:
-      return tick_ << 4 | std::min(count + 1, kTinyLfuMaxCount);
+      return tiny_lfu::Word(count + 1, tick_);
   }
   return clock_;
 }
@@ -35,7 +32,7 @@ uint32_t UseTracker::Frequency(uint32_t word) const {
     case UseMode::kClock:
       return 0;
     case UseMode::kTinyLfu:
-      return TinyLfuCount(word);
+      return tiny_lfu::Count(word, tick_, pace_);
     case UseMode::kLfu:
       break;
   }
@@ -54,8 +51,7 @@ uint64_t UseTracker::Rank(uint32_t word) const {
     case UseMode::kTinyLfu:
       break;
   }
-  const uint32_t ticks_unused = (tick_ - (word >> 4)) & kTickMask;
-  return uint64_t{TinyLfuCount(word)} << 20 | ticks_unused;
+  return tiny_lfu::Rank(word, tick_, pace_);
 }
 
 bool UseTracker::Chance(double probability) {

@@ -6,11 +6,10 @@
 //   lfu      Redis' approximate counter (redis.io, "Using Redis as an LRU cache", "The new LFU
 //            mode"): the minute of the last access in 16 bits, and 8 bits that count
 //            logarithmically and lose one every `lfu_decay_minutes`.
-//   tinylfu  Accesses, counted up to 7 in 4 bits, and in 20 bits the tick of the latest. Time is
-//            counted in requests, so that it passes as fast as the traffic: a tick is as many
-//            requests as there are keys, and every kTicksPerAge ticks all counts halve (the "reset"
-//            of Einziger, Friedman and Manes, "TinyLFU", ACM ToS 2017), though nobody visits them:
-//            what a count has lost is worked out when it is looked at.
+//   tinylfu  Accesses, counted up to 7 in 4 bits, and in 20 bits the tick of the latest
+//            (cache/tiny_lfu_word.h). Time is counted in requests, so that it passes as fast as the
+//            traffic: a tick is as many requests as there are keys. How fast counts lose their
+//            worth is the pace, which others choose (PaceDuel).
 //
 // When the meaning changes, old words are misread until their entries are used again, as in Redis.
 //
@@ -23,6 +22,7 @@
 #include <cstdint>
 
 #include "cache/entry.h"
+#include "cache/tiny_lfu_word.h"
 
 namespace tidemark::cache {
 
@@ -38,8 +38,6 @@ class UseTracker {
   };
 
   static constexpr uint32_t kLfuInitialCount = 5;  // A new key is no worse than a rarely used one.
-  static constexpr uint32_t kTinyLfuMaxCount = 7;
-  static constexpr uint32_t kTicksPerAge = 16;
 
   void set_options(const Options& options) {
     options_ = options;
@@ -58,9 +56,12 @@ class UseTracker {
   void Advance(uint64_t requests, size_t keys) {
     requests_ += requests;
     const uint64_t per_tick = std::max<uint64_t>(keys, 1);
-    tick_ = (tick_ + static_cast<uint32_t>(requests_ / per_tick)) & kTickMask;
+    tick_ = (tick_ + static_cast<uint32_t>(requests_ / per_tick)) & tiny_lfu::kTickMask;
     requests_ %= per_tick;
   }
+  uint32_t tick() const { return tick_; }
+  void set_pace(Pace pace) { pace_ = pace; }
+  Pace pace() const { return pace_; }
 
   // The entry is used.
   void Touch(Entry* entry) {
@@ -74,28 +75,21 @@ class UseTracker {
   // How often it was used lately: LFU's counter, or TinyLFU's count; 0 in kClock.
   uint32_t Frequency(uint32_t word) const;
   // Of two entries the one with the lower rank is the better victim: the longest unused, or the
-  // least often used. Between equals kTinyLfu gives up the one used last: a scan or a loop then
-  // wears away itself and not what was there before.
+  // least often used.
   uint64_t Rank(uint32_t word) const;
 
  private:
   static constexpr uint32_t kMinuteMask = 0xffff;
-  static constexpr uint32_t kTickMask = (1u << 20) - 1;
   static constexpr uint32_t kMaxLfuCount = 255;
 
   uint32_t Touched(uint32_t word);
-  uint32_t TinyLfuCount(uint32_t word) const {
-    // Words are read at any time: a tick that seems to lie ahead is one from before the wrap.
-    const uint32_t age = (tick_ / kTicksPerAge - (word >> 4) / kTicksPerAge) & kAgeMask;
-    return age > 3 ? 0 : (word & 0xf) >> age;
-  }
-  static constexpr uint32_t kAgeMask = kTickMask / kTicksPerAge;
   bool Chance(double probability);
 
   Options options_;
   int64_t now_ms_ = 0;
   uint32_t clock_ = 0;  // Seconds, or LFU's minutes.
   uint32_t tick_ = 0;
+  Pace pace_ = Pace::kSteady;
   uint64_t requests_ = 0;  // Since the tick began.
   uint64_t random_ = 0x9e3779b97f4a7c15;
 };

@@ -99,7 +99,7 @@ TEST(UseTrackerTest, TinyLfuCountsUpToSeven) {
   const EntryPtr entry = NewEntry(uses);
   EXPECT_EQ(uses.Frequency(entry->use()), 1u);
   for (int i = 0; i < 20; ++i) uses.Touch(entry.get());
-  EXPECT_EQ(uses.Frequency(entry->use()), UseTracker::kTinyLfuMaxCount);
+  EXPECT_EQ(uses.Frequency(entry->use()), tiny_lfu::kMaxCount);
 }
 
 TEST(UseTrackerTest, TinyLfuHalvesAsRequestsPass) {
@@ -107,7 +107,7 @@ TEST(UseTrackerTest, TinyLfuHalvesAsRequestsPass) {
   const EntryPtr entry = NewEntry(uses, 5);
   EXPECT_EQ(uses.Frequency(entry->use()), 6u);
   const size_t keys = 100;
-  const uint64_t age = keys * UseTracker::kTicksPerAge;
+  const uint64_t age = keys * tiny_lfu::TicksPerAge(Pace::kSteady);
   uses.Advance(age - 1, keys);
   EXPECT_EQ(uses.Frequency(entry->use()), 6u);
   uses.Advance(1, keys);
@@ -118,7 +118,16 @@ TEST(UseTrackerTest, TinyLfuHalvesAsRequestsPass) {
   EXPECT_EQ(uses.Frequency(entry->use()), 1u);
 }
 
-TEST(UseTrackerTest, TinyLfuRanksByCountThenGivesUpTheNewest) {
+TEST(UseTrackerTest, TinyLfuForgetsFasterAtTheMovingPace) {
+  UseTracker uses = Tracker({.mode = UseMode::kTinyLfu});
+  const EntryPtr entry = NewEntry(uses, 5);
+  uses.Advance(100 * tiny_lfu::TicksPerAge(Pace::kMoving), 100);
+  EXPECT_EQ(uses.Frequency(entry->use()), 6u);
+  uses.set_pace(Pace::kMoving);
+  EXPECT_EQ(uses.Frequency(entry->use()), 3u);
+}
+
+TEST(UseTrackerTest, TinyLfuRanksByCountThenByThePace) {
   UseTracker uses = Tracker({.mode = UseMode::kTinyLfu});
   const EntryPtr old = NewEntry(uses);
   uses.Advance(300, 100);
@@ -127,6 +136,19 @@ TEST(UseTrackerTest, TinyLfuRanksByCountThenGivesUpTheNewest) {
   uses.Touch(used.get());
   EXPECT_LT(uses.Rank(fresh->use()), uses.Rank(old->use()));
   EXPECT_LT(uses.Rank(old->use()), uses.Rank(used->use()));
+  uses.set_pace(Pace::kMoving);
+  EXPECT_LT(uses.Rank(old->use()), uses.Rank(fresh->use()));
+  EXPECT_LT(uses.Rank(fresh->use()), uses.Rank(used->use()));
+}
+
+TEST(UseTrackerTest, TinyLfuAgesEvenlyAcrossTheWrap) {
+  for (const Pace pace : {Pace::kSteady, Pace::kMoving}) {
+    const uint32_t before = tiny_lfu::kTickMask;  // The last tick of an age.
+    const uint32_t word = tiny_lfu::Word(6, before);
+    EXPECT_EQ(tiny_lfu::Count(word, before, pace), 6u);
+    EXPECT_EQ(tiny_lfu::Count(word, 0, pace), 3u);
+    EXPECT_EQ(tiny_lfu::Count(word, tiny_lfu::TicksPerAge(pace), pace), 1u);
+  }
 }
 
 }  // namespace
