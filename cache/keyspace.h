@@ -205,6 +205,8 @@ class Keyspace {
   bool walking(const WalkVisitor* visitor) const { return visitor_ == visitor; }
   // Shows about `max_entries` more. True when the walk is complete (and thereby ended).
   bool WalkSome(size_t max_entries);
+  // Shows the key's entry now if the walk has not reached it, as if it were about to change.
+  void ShowUnseen(KeyRef key);
   // Ends the walk early. The next BeginWalk is correct all the same.
   void CancelWalk();
 

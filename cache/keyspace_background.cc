@@ -38,6 +38,11 @@ void Keyspace::CancelWalk() {
   walked_ = nullptr;
 }
 
+void Keyspace::ShowUnseen(KeyRef key) {
+  if (visitor_ == nullptr) return;
+  if (Entry* entry = Present(key)) ShowPreImage(entry);
+}
+
 void Keyspace::ShowEntry(const Contents& contents, Entry* entry) {
   if (visitor_ != nullptr) visitor_->OnEntry(*entry);
   entry->set_mark(contents.mark);

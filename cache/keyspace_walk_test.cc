@@ -121,6 +121,19 @@ TEST_F(WalkTest, ShowsWhatExpiresMeanwhile) {
   EXPECT_EQ(keyspace_.size(), 0u);
 }
 
+TEST_F(WalkTest, AnEntryIsShownAheadOnRequestAndOnlyOnce) {
+  keyspace_.ShowUnseen(KeyRef::Of(Name(1)));  // No walk: nobody to show it to.
+  WalkRecorder recorder;
+  keyspace_.BeginWalk(&recorder);
+  keyspace_.ShowUnseen(KeyRef::Of(Name(1)));
+  keyspace_.ShowUnseen(KeyRef::Of(Name(1)));
+  keyspace_.ShowUnseen(KeyRef::Of("absent"));
+  EXPECT_EQ(recorder.seen().size(), 1u);
+  FinishWalk();
+  EXPECT_EQ(recorder.seen().size(), size_t{kKeys});
+  EXPECT_EQ(recorder.repeats(), 0);
+}
+
 TEST_F(WalkTest, ReadsShowNothing) {
   WalkRecorder recorder;
   keyspace_.BeginWalk(&recorder);
