@@ -27,13 +27,22 @@ wal::Positions PositionsOf(const replication::StreamPlan& plan) {
 
 std::optional<Watermarks> DiscardedAfter(const replication::ReplicaPosition& held,
                                          const replication::StreamPlan& plan) {
-  // Where a foreign history left ours, if it did, the plan does not say.
+  const bool same_shards = plan.shards.size() == held.shards.size();
+  const bool same = same_shards && plan.history == held.history;
+  const std::optional<Watermarks> fork = plan.ForkFrom(held.history);
+  const bool forked = same_shards && fork.has_value() && fork->size() == held.shards.size();
   Watermarks after(held.shards.size());
   bool any = false;
-  const bool same = plan.history == held.history && plan.shards.size() == held.shards.size();
   for (size_t i = 0; i < held.shards.size(); ++i) {
-    if (same) after[i] = std::min(held.shards[i].sequence, plan.shards[i].at.sequence);
-    any |= held.shards[i].sequence > after[i];
+    const Sequence last = held.shards[i].sequence;
+    // Where a foreign history left ours, if it did, the plan does not say. Nor where within one
+    // history a shard's stream became another.
+    if (forked) {
+      after[i] = std::min(last, (*fork)[i]);
+    } else if (same && !plan.shards[i].diverged) {
+      after[i] = std::min(last, plan.shards[i].at.sequence);
+    }
+    any |= last > after[i];
   }
   return any ? std::optional(std::move(after)) : std::nullopt;
 }

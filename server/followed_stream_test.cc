@@ -193,5 +193,19 @@ TEST(DiscardedAfterTest, OfAForeignHistoryAllIsLost) {
   EXPECT_EQ(DiscardedAfter(Held(kHistory, {0, 0}), SnapshotAt(kChild, {7, 60})), std::nullopt);
 }
 
+TEST(DiscardedAfterTest, OfAnAncestorWhatIsBeyondTheForkIsLost) {
+  StreamPlan plan = SnapshotAt(kChild, {7, 60});
+  plan.ancestors = {{.history = kHistory, .fork = {Sequence(5), Sequence(8)}}};
+  EXPECT_EQ(DiscardedAfter(Held(kHistory, {5, 9}), plan), (Watermarks{Sequence(5), Sequence(8)}));
+  EXPECT_EQ(DiscardedAfter(Held(kHistory, {5, 8}), plan), std::nullopt);
+}
+
+TEST(DiscardedAfterTest, OfADivergedShardAllIsLostAndOfOthersNothing) {
+  StreamPlan plan = SnapshotAt(kHistory, {7, 60});
+  plan.shards[0] = {.source = CatchUpSource::kBacklog, .at = {Sequence(5), 0}};
+  plan.shards[1].diverged = true;
+  EXPECT_EQ(DiscardedAfter(Held(kHistory, {5, 9}), plan), (Watermarks{Sequence(5), Sequence(0)}));
+}
+
 }  // namespace
 }  // namespace tidemark::server

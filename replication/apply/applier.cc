@@ -48,16 +48,15 @@ class SliceBuilder {
   }
   size_t stream_phase() const { return stream_phase_; }
 
-  std::vector<Slice> Finish() {
+  // `flush`: what a Flush is to the shards.
+  std::vector<Slice> Finish(SlicePart::What flush) {
     std::vector<Slice> slices;
     for (size_t shard = 0; shard < own_shards_; ++shard) {
       Slice slice{.shard = ShardId(static_cast<uint16_t>(shard)), .parts = {}};
       for (size_t i = 0; i < phases_.size(); ++i) {
         if (i > 0)
-          slice.parts.push_back({.what = SlicePart::What::kFlush,
-                                 .frame = nullptr,
-                                 .skip_through = Sequence(),
-                                 .records = {}});
+          slice.parts.push_back(
+              {.what = flush, .frame = nullptr, .skip_through = Sequence(), .records = {}});
         std::move(phases_[i][shard].begin(), phases_[i][shard].end(),
                   std::back_inserter(slice.parts));
       }
@@ -127,10 +126,17 @@ void Applier::OnPlan(const StreamPlan& plan) {
   plan_ = plan;
   streams_ = std::vector<Stream>(plan.shards.size());
   staging_ = plan.is_snapshot();
-  if (!staging_) {
+  kept_.clear();
+  keeping_ = plan.is_mixed();
+  if (keeping_) {
+    for (const ShardPlan& shard : plan.shards) kept_.push_back(!shard.is_snapshot());
+  }
+  if (!staging_ || keeping_) {
     // What is held beyond what was told may lie beyond the point where the histories part.
     const bool beyond = !held_.empty() && !Covers(applied_, held_);
     if (beyond && plan.history != history_) position_void_ = fail_due_ = true;
+  }
+  if (!staging_) {
     synced_ = true;
     history_ = plan.history;  // Perhaps a descendant of what it was: all that is here is of both.
     ancestors_ = plan.ancestors;
@@ -151,10 +157,17 @@ absl::Status Applier::OnFrame(FrameRef frame, Sequence skip_through) {
         fmt::format("{} bytes wait for parts of transactions that do not come", queued_bytes_));
   }
   const size_t shard = frame->shard().value();
-  if (!staging_ && !held_.empty()) skip_through = std::max(skip_through, held_[shard]);
+  if (!held_.empty() && (!staging_ || Kept(shard))) {
+    skip_through = std::max(skip_through, held_[shard]);
+  }
   absl::StatusOr<RoutedFrame> routed =
       RouteFrame(std::move(frame), skip_through, options_.own_shards);
   if (!routed.ok()) return routed.status();
+  // The cut is a border of frames: the primary sealed what was open.
+  if (staging_ && Kept(shard) && routed->frame->last_sequence() <= plan_.shards[shard].cut) {
+    routed->below_cut = true;
+    DropCoveredParts(&*routed);
+  }
   Stream& stream = streams_[shard];
   if (absl::Status status = NoteTransactions(*routed, stream.end()); !status.ok()) return status;
   const size_t cost = CostOf(*routed);
@@ -162,6 +175,14 @@ absl::Status Applier::OnFrame(FrameRef frame, Sequence skip_through) {
   pending_bytes_ += cost;
   stream.frames.push_back(*std::move(routed));
   return absl::OkStatus();
+}
+
+void Applier::DropCoveredParts(RoutedFrame* routed) const {
+  for (TransactionPart& part : routed->transactions) {
+    std::erase_if(part.participants, [this](ShardId shard) { return !Kept(shard.value()); });
+  }
+  std::erase_if(routed->transactions,
+                [](const TransactionPart& part) { return part.participants.size() == 1; });
 }
 
 absl::Status Applier::NoteTransactions(const RoutedFrame& routed, uint64_t number) {
@@ -199,6 +220,7 @@ void Applier::DropQueued() {
   swap_due_ = false;
   if (!staging_ || swap_under_way_) return;
   staging_ = false;
+  keeping_ = false;
   if (!std::exchange(begin_staging_due_, false)) {
     drop_staging_due_ = true;
     ++counters_.snapshots_dropped;
@@ -215,9 +237,11 @@ void Applier::Take(uint64_t number, const Stream& stream, Choice* choice) const 
 }
 
 // Adds the next frame of a stream to the choice, and with it all that must not be apart from it.
-// False: something of that is not here yet, and the choice is unchanged.
+// False: something of that is not here yet or on the other side of the cut, and the choice is
+// unchanged.
 bool Applier::Extend(size_t shard, Choice* choice) const {
   const uint64_t next = choice->ends[shard];
+  if (streams_[shard].at(next).below_cut != choice->below_cut) return false;
   if (streams_[shard].at(next).transactions.empty()) {
     Take(next, streams_[shard], choice);
     ++choice->ends[shard];
@@ -231,6 +255,7 @@ bool Applier::Extend(size_t shard, Choice* choice) const {
     const Stream& stream = streams_[place.shard.value()];
     // A frame brings all before it.
     for (uint64_t& end = extended.ends[place.shard.value()]; end <= place.number; ++end) {
+      if (stream.at(end).below_cut != choice->below_cut) return false;
       Take(end, stream, &extended);
       for (const TransactionPart& part : stream.at(end).transactions) {
         const std::vector<PartPlace>& places = transactions_.at(part.id);
@@ -243,8 +268,8 @@ bool Applier::Extend(size_t shard, Choice* choice) const {
   return true;
 }
 
-Applier::Choice Applier::Choose() const {
-  Choice choice;
+Applier::Choice Applier::Choose(bool below_cut) const {
+  Choice choice{.below_cut = below_cut, .ends = {}};
   for (const Stream& stream : streams_) choice.ends.push_back(stream.first);
   std::vector<bool> stuck(streams_.size());
   bool any = true;
@@ -274,14 +299,20 @@ absl::StatusOr<std::optional<ApplyStep>> Applier::NextStep() {
     if (std::exchange(begin_staging_due_, false)) {
       return IssueForAll(ApplyStep::Kind::kBeginStaging);
     }
-    if (under_way_.size() >= options_.max_steps_under_way) return std::nullopt;
+    if (keeping_ && keep_steps_ == 0) {
+      keep_steps_ = 1;
+      keep_more_ = false;
+      return IssueForAll(ApplyStep::Kind::kKeepSome);
+    }
+    if (under_way_.size() - keep_steps_ >= options_.max_steps_under_way) return std::nullopt;
     if (swap_due_ && SwapBarrierReached()) {
-      if (!under_way_.empty()) return std::nullopt;
+      if (keeping_ || !under_way_.empty()) return std::nullopt;
       swap_due_ = false;
       swap_under_way_ = true;
       return IssueForAll(ApplyStep::Kind::kSwapIn);
     }
-    const Choice choice = Choose();
+    Choice choice = Choose(/*below_cut=*/!kept_.empty());
+    if (choice.empty && !kept_.empty()) choice = Choose(/*below_cut=*/false);
     if (choice.empty) {
       if (!link_lost_ || !under_way_.empty()) return std::nullopt;
       DropQueued();  // It waits for what the lost link would have brought.
@@ -317,7 +348,7 @@ bool Applier::SwapBarrierReached() const {
 
 absl::Status Applier::MoveFrames(const Choice& choice, ApplyStep* step, StepUnderWay* under_way) {
   SliceBuilder builder(options_.own_shards);
-  size_t flushes = 0;
+  std::optional<size_t> flushes;  // Of each stream that has a part in them.
   for (size_t shard = 0; shard < streams_.size(); ++shard) {
     Stream& stream = streams_[shard];
     builder.BeginStream();
@@ -332,13 +363,15 @@ absl::Status Applier::MoveFrames(const Choice& choice, ApplyStep* step, StepUnde
       builder.Add(std::move(routed));
     }
     if (reached) under_way->reaches.emplace_back(static_cast<uint16_t>(shard), *reached);
-    if (shard > 0 && builder.stream_phase() != flushes) {
+    if (choice.below_cut && !Kept(shard)) continue;
+    if (flushes.value_or(builder.stream_phase()) != builder.stream_phase()) {
       return absl::DataLossError("a Flush of some of the primary's shards only");
     }
     flushes = builder.stream_phase();
   }
   queued_bytes_ -= choice.bytes;
-  step->slices = builder.Finish();
+  step->slices =
+      builder.Finish(choice.below_cut ? SlicePart::What::kFlushKept : SlicePart::What::kFlush);
   return absl::OkStatus();
 }
 
@@ -354,6 +387,8 @@ ApplyStep Applier::IssueForAll(ApplyStep::Kind kind) {
   ApplyStep step;
   step.kind = kind;
   step.at_cut = kind == ApplyStep::Kind::kSwapIn;
+  if (kind == ApplyStep::Kind::kBeginStaging) step.kept = kept_;
+  step.keep_entries = options_.keep_entries;
   StepUnderWay under_way;
   under_way.kind = kind;
   under_way.at_cut = step.at_cut;
@@ -366,6 +401,7 @@ absl::Status Applier::OnShardDone(uint64_t step_id, ShardId shard, const StepRes
                                  [&](const StepUnderWay& s) { return s.id == step_id; });
   CHECK(step != under_way_.end() && step->shards_left > 0);
   keys_[shard.value()] = result.keys;
+  keep_more_ |= result.more;
   counters_.applied_records += result.records;
   if (!result.status.ok() && !step->to_staging) position_void_ = true;
   --step->shards_left;
@@ -405,10 +441,15 @@ void Applier::Finish(const StepUnderWay& step) {
       applied_digests_ = staged_digests_;
       staging_ = false;
       swap_under_way_ = false;
+      kept_.clear();
       position_void_ = false;
       synced_ = true;
       applied_moved_ = true;
       ++counters_.snapshots_swapped_in;
+      break;
+    case ApplyStep::Kind::kKeepSome:
+      keep_steps_ = 0;
+      keeping_ &= keep_more_;
       break;
     case ApplyStep::Kind::kBeginStaging:
     case ApplyStep::Kind::kDropStaging:

@@ -18,6 +18,14 @@
 //     a transaction is at or below it in all its shards or in none;
 //   - a snapshot becomes visible at one cut, when it is complete, or never.
 //
+// A mixed plan, with a snapshot of some of the primary's shards, fills staging as a snapshot of all
+// does; the keys of the other shards are copied there from what is served (kept_copy.h), and their
+// frames are applied to them. So all becomes visible at one cut, and a transaction is seen whole
+// whichever of its shards had a snapshot: up to the snapshots' cut, parts in those shards are in
+// the snapshot and are not waited for; after it they come as frames, and are. Frames of the two
+// sides of the cut are never in one step, for a flush among the first leaves alone what snapshots
+// brought.
+//
 // Threading: one thread at a time (the link thread).
 
 #ifndef TIDEMARK_REPLICATION_APPLY_APPLIER_H_
@@ -50,6 +58,7 @@ class Applier final : public FrameReceiver {
     size_t max_step_bytes =
         1 << 20;                     // Of frames; a step may exceed it to keep a transaction whole.
     size_t max_steps_under_way = 2;  // More would only lengthen a reader's wait.
+    size_t keep_entries = 512;       // Copied to staging at once: 100 us of a shard's time.
     // What the shards hold already: a primary's own stream, or an earlier link's. Empty: nothing.
     ReplicaPosition start = {};
     std::vector<Ancestor> start_ancestors = {};  // Of start.history.
@@ -84,7 +93,7 @@ class Applier final : public FrameReceiver {
   // if nothing is under way, for all that is pending then waits for what is still to be read. Ask
   // after NextStep().
   bool wants_input() const {
-    return pending_bytes_ < options_.max_pending_bytes || under_way_.empty();
+    return pending_bytes_ < options_.max_pending_bytes || under_way_.size() == keep_steps_;
   }
 
   // Of what is served; its history is position's.
@@ -138,6 +147,7 @@ class Applier final : public FrameReceiver {
   };
   // A choice of frames: of each stream those below `ends`.
   struct Choice {
+    bool below_cut = false;  // Of a mixed plan: on which side of the cut it is.
     std::vector<uint64_t> ends;
     size_t bytes = 0;
     bool needs_cut = false;
@@ -157,7 +167,10 @@ class Applier final : public FrameReceiver {
   absl::Status NoteTransactions(const RoutedFrame& routed, uint64_t number);
   void Take(uint64_t number, const Stream& stream, Choice* choice) const;
   bool Extend(size_t shard, Choice* choice) const;
-  Choice Choose() const;
+  Choice Choose(bool below_cut) const;
+  bool Kept(size_t shard) const { return !kept_.empty() && kept_[shard]; }
+  // Takes what is covered by the snapshots out of what the frame's transactions wait for.
+  void DropCoveredParts(RoutedFrame* routed) const;
   absl::Status MoveFrames(const Choice& choice, ApplyStep* step, StepUnderWay* under_way);
   bool SwapBarrierReached() const;
   void DropQueued();
@@ -183,7 +196,12 @@ class Applier final : public FrameReceiver {
   std::vector<Stream> streams_;  // Indexed by the primary's shard.
   absl::flat_hash_map<uint64_t, std::vector<PartPlace>> transactions_;  // Those in streams_, by id.
   bool staging_ = false;  // From OnPlan of a snapshot to its swap or loss.
-  Watermarks staged_;     // What staging holds.
+  // Of a mixed plan: by the primary's shard, whether it goes on from what is served. Else empty.
+  std::vector<bool> kept_;
+  bool keeping_ = false;    // Not all of them is copied to staging yet.
+  bool keep_more_ = false;  // The step of copying that is under way has found more on some shard.
+  size_t keep_steps_ = 0;   // Under way: one at most.
+  Watermarks staged_;       // What staging holds.
   std::vector<uint64_t> staged_digests_;
   bool begin_staging_due_ = false;
   bool swap_due_ = false;

@@ -21,6 +21,9 @@ struct SlicePart {
     kFrame,    // All of `frame` above `skip_through`.
     kRecords,  // `records`, which point into `frame`.
     kFlush,    // Delete every key of this shard.
+    // In staging: delete the keys of the primary's shards that are kept (ApplyStep::kept). Those of
+    // the others came with a snapshot that was taken later.
+    kFlushKept,
   };
   What what = What::kFrame;
   FrameRef frame;
@@ -37,6 +40,7 @@ struct ApplyStep {
   enum class Kind : uint8_t {
     kApply,         // Each slice, on its shard.
     kBeginStaging,  // Every shard: a new, empty staging keyspace.
+    kKeepSome,      // Every shard: a slice of copying into it the keys of the shards in `kept`.
     kSwapIn,        // Every shard: staging becomes what is served.
     kDropStaging,   // Every shard: forget it.
   };
@@ -45,6 +49,10 @@ struct ApplyStep {
   bool to_staging = false;    // kApply: instead of what is served.
   bool at_cut = false;        // On all shards at one cut. Nothing else is under way then.
   std::vector<Slice> slices;  // kApply; at most one a shard, shards without work left out.
+  // kBeginStaging, of a mixed plan: by the primary's shard, whether staging goes on from what is
+  // served. Otherwise empty.
+  std::vector<bool> kept;
+  size_t keep_entries = 0;  // kKeepSome: about so many.
 };
 
 // What a shard reports of its part of a step.
@@ -52,6 +60,7 @@ struct StepResult {
   absl::Status status;   // DataLoss: a record was damaged. What was before it is applied.
   uint64_t records = 0;  // Applied.
   uint64_t keys = 0;     // Held by the shard afterwards, in what is served.
+  bool more = false;     // kKeepSome: not all is copied yet.
 };
 
 }  // namespace tidemark::replication

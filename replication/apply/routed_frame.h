@@ -48,6 +48,8 @@ struct RoutedFrame {
   std::vector<TransactionPart> transactions;
   // A change that must be seen whole touches several of our shards: apply it at a cut.
   bool needs_cut = false;
+  // Of a mixed plan: the snapshots of other shards were taken after it (Applier).
+  bool below_cut = false;
 };
 
 // Requires: frame->shard() < frame->shard_count() and the frame is not compressed.

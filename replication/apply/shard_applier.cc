@@ -1,6 +1,7 @@
 #include "replication/apply/shard_applier.h"
 
 #include <algorithm>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -24,11 +25,26 @@ void ApplyRecord(RecordOp op, cache::KeyRef key, std::string_view value, int64_t
     case RecordOp::kSetRange:
       return keyspace.ApplySetRange(key, offset, value);
     case RecordOp::kFlush:
-      return keyspace.ApplyFlush();
     case RecordOp::kTransaction:
-      return;  // A marker: the Applier has seen to it.
+      return;  // These have no key.
   }
 }
+
+// What a slice changes.
+struct Target {
+  cache::Keyspace& keyspace;
+  KeptCopy* copy;  // Null: nothing is being copied to it.
+
+  void Apply(RecordOp op, cache::KeyRef key, std::string_view value, int64_t expire_at_ms,
+             uint64_t offset) {
+    if (copy != nullptr) copy->Before(key);
+    ApplyRecord(op, key, value, expire_at_ms, offset, keyspace);
+  }
+  void Flush() {
+    if (copy != nullptr) copy->Stop();
+    keyspace.ApplyFlush();
+  }
+};
 
 // So many records are looked at before the first of them is applied, so that their cache misses
 // overlap: a table of any size has every key somewhere else in memory.
@@ -39,12 +55,14 @@ void PrefetchEntries(std::span<const cache::KeyRef> keys, const cache::Keyspace&
   for (const cache::KeyRef& key : keys) keyspace.PrefetchEntry(key.hash);
 }
 
-absl::Status ApplyFrame(const SlicePart& part, cache::Keyspace& keyspace, uint64_t* records) {
+absl::Status ApplyFrame(const SlicePart& part, Target target, uint64_t* records) {
   const Frame& frame = *part.frame;
   RecordReader reader(frame);
   Record ahead[kAhead];
   cache::KeyRef keys[kAhead];
   Sequence sequence = frame.first_sequence();
+  // Chunks have keys of other shards than those that are copied.
+  if (frame.kind() == FrameKind::kSnapshotChunk) target.copy = nullptr;
   const bool skips = frame.kind() == FrameKind::kMutations && sequence <= part.skip_through;
   absl::StatusOr<bool> got = true;
   while (got.ok() && *got) {
@@ -58,55 +76,59 @@ absl::Status ApplyFrame(const SlicePart& part, cache::Keyspace& keyspace, uint64
         if (!fresh) continue;
       }
       keys[count] = cache::KeyRef::Of(ahead[count].key);
-      keyspace.PrefetchBucket(keys[count].hash);
+      target.keyspace.PrefetchBucket(keys[count].hash);
       ++count;
     }
-    PrefetchEntries(std::span(keys, count), keyspace);
+    PrefetchEntries(std::span(keys, count), target.keyspace);
     for (size_t i = 0; i < count; ++i) {
       const Record& record = ahead[i];
-      ApplyRecord(record.op, keys[i], record.value, record.expire_at_ms, record.offset, keyspace);
+      if (record.op == RecordOp::kFlush) {
+        target.Flush();
+      } else if (record.op != RecordOp::kTransaction) {  // A marker: the Applier has seen to it.
+        target.Apply(record.op, keys[i], record.value, record.expire_at_ms, record.offset);
+      }
     }
     *records += count;
   }
   return got.status();
 }
 
-void ApplyRecords(const SlicePart& part, cache::Keyspace& keyspace, uint64_t* records) {
+void ApplyRecords(const SlicePart& part, Target target, uint64_t* records) {
   *records += part.records.size();
+  if (part.frame->kind() == FrameKind::kSnapshotChunk) target.copy = nullptr;
   cache::KeyRef keys[kAhead];
   for (size_t begin = 0; begin < part.records.size(); begin += kAhead) {
     const size_t count = std::min(kAhead, part.records.size() - begin);
     const std::span ahead(&part.records[begin], count);
     for (size_t i = 0; i < count; ++i) {
       keys[i] = {ahead[i].key, ahead[i].key_hash};
-      keyspace.PrefetchBucket(keys[i].hash);
+      target.keyspace.PrefetchBucket(keys[i].hash);
     }
-    PrefetchEntries(std::span(keys, count), keyspace);
+    PrefetchEntries(std::span(keys, count), target.keyspace);
     for (size_t i = 0; i < count; ++i) {
-      ApplyRecord(ahead[i].op, keys[i], ahead[i].value,
-                  static_cast<int64_t>(ahead[i].expiry_or_offset), ahead[i].expiry_or_offset,
-                  keyspace);
+      target.Apply(ahead[i].op, keys[i], ahead[i].value,
+                   static_cast<int64_t>(ahead[i].expiry_or_offset), ahead[i].expiry_or_offset);
     }
   }
 }
 
-absl::Status ApplySlice(const Slice& slice, cache::Keyspace& keyspace, uint64_t* records) {
-  for (const SlicePart& part : slice.parts) {
-    switch (part.what) {
-      case SlicePart::What::kFrame: {
-        const absl::Status status = ApplyFrame(part, keyspace, records);
-        if (!status.ok()) return status;
-        break;
-      }
-      case SlicePart::What::kRecords:
-        ApplyRecords(part, keyspace, records);
-        break;
-      case SlicePart::What::kFlush:
-        keyspace.ApplyFlush();
-        break;
-    }
+// Collects into a keyspace of their own the keys that a flush of the kept shards spares.
+class SparedKeys final : public cache::WalkVisitor {
+ public:
+  SparedKeys(const KeptCopy& copy, cache::Keyspace* to) : copy_(copy), to_(to) {}
+  void OnEntry(const cache::Entry& entry) override {
+    const cache::KeyRef key = cache::KeyRef::Of(entry.key());
+    if (!copy_.IsKept(key.key, key.hash)) to_->ApplySet(key, entry.value(), entry.expire_at_ms());
   }
-  return absl::OkStatus();
+
+ private:
+  const KeptCopy& copy_;
+  cache::Keyspace* const to_;
+};
+
+std::unique_ptr<cache::Keyspace> NewStaging() {
+  return std::make_unique<cache::Keyspace>(
+      cache::Keyspace::Options{.sink = nullptr, .effects_only = true});
 }
 
 }  // namespace
@@ -115,15 +137,17 @@ StepResult ShardApplier::Run(const ApplyStep& step, const Slice* slice) {
   StepResult result;
   switch (step.kind) {
     case ApplyStep::Kind::kApply:
-      if (slice != nullptr) {
-        result.status = ApplySlice(*slice, step.to_staging ? *staging_ : *served_, &result.records);
-      }
+      if (slice != nullptr) result.status = ApplySlice(*slice, step.to_staging, &result.records);
       break;
     case ApplyStep::Kind::kBeginStaging:
-      staging_ = std::make_unique<cache::Keyspace>(
-          cache::Keyspace::Options{.sink = nullptr, .effects_only = true});
+      staging_ = NewStaging();
+      if (!step.kept.empty()) copy_.emplace(step.kept, served_, staging_.get());
+      break;
+    case ApplyStep::Kind::kKeepSome:
+      result.more = copy_->CopySome(step.keep_entries);
       break;
     case ApplyStep::Kind::kSwapIn:
+      copy_.reset();
       // A digest may be walking what is served: its owner sees that the walk has ended, and begins
       // anew.
       if (served_->walking()) served_->CancelWalk();
@@ -131,11 +155,48 @@ StepResult ShardApplier::Run(const ApplyStep& step, const Slice* slice) {
       Retire(std::move(staging_));
       break;
     case ApplyStep::Kind::kDropStaging:
+      copy_.reset();
       Retire(std::move(staging_));
       break;
   }
   result.keys = served_->size();
   return result;
+}
+
+absl::Status ShardApplier::ApplySlice(const Slice& slice, bool to_staging, uint64_t* records) {
+  for (const SlicePart& part : slice.parts) {
+    // Each time: FlushKept() makes another staging keyspace.
+    const Target target{.keyspace = to_staging ? *staging_ : *served_,
+                        .copy = to_staging && copy_.has_value() ? &*copy_ : nullptr};
+    switch (part.what) {
+      case SlicePart::What::kFrame: {
+        const absl::Status status = ApplyFrame(part, target, records);
+        if (!status.ok()) return status;
+        break;
+      }
+      case SlicePart::What::kRecords:
+        ApplyRecords(part, target, records);
+        break;
+      case SlicePart::What::kFlush:
+        Target(target).Flush();
+        break;
+      case SlicePart::What::kFlushKept:
+        FlushKept();
+        break;
+    }
+  }
+  return absl::OkStatus();
+}
+
+void ShardApplier::FlushKept() {
+  copy_->Stop();
+  std::unique_ptr<cache::Keyspace> spared = NewStaging();
+  SparedKeys visitor(*copy_, spared.get());
+  staging_->BeginWalk(&visitor);
+  // At once, however many: it is one FLUSHALL that lies in the stretch that a mixed plan makes up.
+  while (!staging_->WalkSome(std::numeric_limits<size_t>::max())) {
+  }
+  Retire(std::exchange(staging_, std::move(spared)));
 }
 
 void ShardApplier::Retire(std::unique_ptr<cache::Keyspace> keyspace) {

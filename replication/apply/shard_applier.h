@@ -7,10 +7,14 @@
 #define TIDEMARK_REPLICATION_APPLY_SHARD_APPLIER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 
+#include "absl/status/status.h"
 #include "cache/keyspace.h"
 #include "replication/apply/apply_step.h"
+#include "replication/apply/kept_copy.h"
 
 namespace tidemark::replication {
 
@@ -27,10 +31,13 @@ class ShardApplier {
   bool FreeSome(size_t max_entries);
 
  private:
+  absl::Status ApplySlice(const Slice& slice, bool to_staging, uint64_t* records);
+  void FlushKept();
   void Retire(std::unique_ptr<cache::Keyspace> keyspace);
 
   cache::Keyspace* const served_;
   std::unique_ptr<cache::Keyspace> staging_;
+  std::optional<KeptCopy> copy_;  // Of a mixed plan's staging.
   std::unique_ptr<cache::Keyspace> retired_;
 };
 

@@ -22,12 +22,50 @@ class CatchUp::Request {
   const LastRung last;
   const Subscriber::Options queue;
   Callback callback;                      // Empty once called or ended.
+  bool comparable = false;                // Its history is ours, and so is its number of shards.
   SubscriberRef subscriber;               // Of the attempt under way, or of the subscription.
   std::unique_ptr<ArchiveCursor> cursor;  // While its first frames are being read.
 
+  // Whether what the replica has of that shard can be gone on from at all.
+  bool GoesOnWith(ShardId shard) const {
+    return comparable && std::find(position.diverged.begin(), position.diverged.end(), shard) ==
+                             position.diverged.end();
+  }
+  StreamPosition PositionIn(ShardId shard) const {
+    const ShardPosition& at = position.shards[shard.value()];
+    return {.history = position.history, .applied = at.sequence, .digest = at.stream_digest};
+  }
   bool ended() const { return callback == nullptr; }
   void Answer(Feed feed) { std::exchange(callback, nullptr)(std::move(feed)); }
 };
+
+namespace {
+
+bool Joined(Join::Kind kind) {
+  return kind == Join::Kind::kUpToDate || kind == Join::Kind::kBacklog;
+}
+
+CatchUpSource SourceOf(Join::Kind kind) {
+  return kind == Join::Kind::kUpToDate ? CatchUpSource::kCurrent : CatchUpSource::kBacklog;
+}
+
+// On the shard's thread.
+Join::Kind ResumeOn(PublishingShard& shard, const CatchUp::Request& request,
+                    const SubscriberRef& subscriber) {
+  const ShardId id = shard.publisher.shard();
+  if (!request.GoesOnWith(id)) return Join::Kind::kNotOurs;
+  return shard.publisher.Resume(subscriber, request.PositionIn(id)).kind;
+}
+
+// What one shard did for those who wait, at the cut.
+struct SnapshotStart {
+  ShardPosition cut;
+  uint64_t entries = 0;
+  bool began = true;              // False: another's walk came in between.
+  std::vector<Join::Kind> joins;  // By request; kSnapshot: it gets one.
+};
+
+}  // namespace
 
 struct CatchUp::Core : std::enable_shared_from_this<Core> {
   Core(const Options& options, ShardAccess* shards, FrameArchive* archive, LinkWaker* waker)
@@ -38,6 +76,8 @@ struct CatchUp::Core : std::enable_shared_from_this<Core> {
   void TrySnapshot(const RequestRef& request);
   void LookForIdleShards();
   void BeginSnapshot();
+  StreamPlan PlanFrom(const std::vector<SnapshotStart>& starts, size_t index,
+                      const Request& request) const;
   void LetGo(SubscriberRef subscriber);
   StreamPlan EmptyPlan() const {
     StreamPlan plan;
@@ -68,13 +108,7 @@ void CatchUp::Core::TryBacklog(RequestRef request) {
   const auto joins = std::make_shared<std::vector<Join::Kind>>(EmptyPlan().shards.size());
   shards->OnEachShard(
       [request, subscriber, joins](PublishingShard& shard) {
-        const size_t index = shard.publisher.shard().value();
-        const ShardPosition& at = request->position.shards[index];
-        (*joins)[index] = shard.publisher
-                              .Resume(subscriber, {.history = request->position.history,
-                                                   .applied = at.sequence,
-                                                   .digest = at.stream_digest})
-                              .kind;
+        (*joins)[shard.publisher.shard().value()] = ResumeOn(shard, *request, subscriber);
       },
       [self = shared_from_this(), request, subscriber, joins] {
         if (request->ended()) return;
@@ -84,11 +118,10 @@ void CatchUp::Core::TryBacklog(RequestRef request) {
         bool ours = true;
         for (size_t i = 0; i < joins->size(); ++i) {
           const Join::Kind kind = (*joins)[i];
-          joined &= kind == Join::Kind::kUpToDate || kind == Join::Kind::kBacklog;
+          joined &= Joined(kind);
           ours &= kind != Join::Kind::kNotOurs;
           plan.shards[i].at = request->position.shards[i];
-          plan.shards[i].source =
-              kind == Join::Kind::kUpToDate ? CatchUpSource::kCurrent : CatchUpSource::kBacklog;
+          plan.shards[i].source = SourceOf(kind);
         }
         if (joined) return request->Answer(FeedOf(plan, subscriber));
         request->subscriber = nullptr;
@@ -119,7 +152,8 @@ void CatchUp::Core::TryArchive(const RequestRef& request, StreamPlan plan) {
 }
 
 void CatchUp::Core::TrySnapshot(const RequestRef& request) {
-  if (request->last < LastRung::kSnapshot) return request->Answer(FeedOf(EmptyPlan(), nullptr));
+  if (request->last < LastRung::kShardSnapshots)
+    return request->Answer(FeedOf(EmptyPlan(), nullptr));
   waiting.push_back(request);
   if (!attempt_under_way) retry_at_ms = now_ms;
 }
@@ -145,45 +179,80 @@ void CatchUp::Core::LookForIdleShards() {
 
 void CatchUp::Core::BeginSnapshot() {
   const auto requests = std::make_shared<std::vector<RequestRef>>(std::exchange(waiting, {}));
-  const auto subscribers = std::make_shared<std::vector<SubscriberRef>>();
   for (const RequestRef& request : *requests) {
     request->subscriber = std::make_shared<Subscriber>(request->queue, waker);
-    subscribers->push_back(request->subscriber);
   }
-  const auto plan = std::make_shared<StreamPlan>(EmptyPlan());
+  // A request that is ended meanwhile lets go of its own.
+  std::vector<SubscriberRef> subscribers;
+  for (const RequestRef& request : *requests) subscribers.push_back(request->subscriber);
+  const auto starts = std::make_shared<std::vector<SnapshotStart>>(EmptyPlan().shards.size());
   shards->AtCut(
-      [subscribers, plan](PublishingShard& shard) {
-        ShardPlan& decided = plan->shards[shard.publisher.shard().value()];
+      [requests, subscribers, starts](PublishingShard& shard) {
+        SnapshotStart& start = (*starts)[shard.publisher.shard().value()];
         shard.publisher.SealNow();
-        decided.entries = shard.keyspace.size();
-        decided.at = {shard.publisher.emitted(), shard.publisher.digest()};
-        for (const SubscriberRef& subscriber : *subscribers) {
-          shard.publisher.Subscribe(subscriber, {});
+        start.entries = shard.keyspace.size();
+        start.cut = {shard.publisher.emitted(), shard.publisher.digest()};
+        bool wanted = false;
+        for (size_t i = 0; i < requests->size(); ++i) {
+          const Request& request = *(*requests)[i];
+          Join::Kind kind = Join::Kind::kNotOurs;
+          if (request.last == LastRung::kShardSnapshots) {
+            kind = ResumeOn(shard, request, subscribers[i]);
+          }
+          if (!Joined(kind)) {
+            shard.publisher.Subscribe(subscribers[i], {});
+            wanted = true;
+          }
+          start.joins.push_back(kind);
         }
+        if (!wanted) return;
         shard.snapshots.DoSlice();
-        // A walk of someone else came in between: this shard's snapshot would begin elsewhere.
-        const bool began = shard.snapshots.waiting() == 0;
-        decided.source = began ? CatchUpSource::kSnapshot : CatchUpSource::kCurrent;
+        start.began = shard.snapshots.waiting() == 0;
       },
-      [self = shared_from_this(), requests, subscribers, plan] {
+      [self = shared_from_this(), requests, subscribers, starts] {
         self->attempt_under_way = false;
-        const bool began = std::all_of(
-            plan->shards.begin(), plan->shards.end(),
-            [](const ShardPlan& shard) { return shard.source == CatchUpSource::kSnapshot; });
+        const bool began = std::all_of(starts->begin(), starts->end(),
+                                       [](const SnapshotStart& start) { return start.began; });
         if (!self->waiting.empty()) self->retry_at_ms = self->now_ms + kBusyRetryMs;
         for (size_t i = 0; i < requests->size(); ++i) {
           const RequestRef& request = (*requests)[i];
           if (request->ended()) continue;
           if (began) {
-            request->Answer(FeedOf(*plan, (*subscribers)[i]));
+            request->Answer(FeedOf(self->PlanFrom(*starts, i, *request), subscribers[i]));
           } else {
             request->subscriber = nullptr;
-            self->LetGo((*subscribers)[i]);
+            self->LetGo(subscribers[i]);
             self->waiting.push_back(request);
             self->retry_at_ms = self->now_ms + kBusyRetryMs;
           }
         }
       });
+}
+
+StreamPlan CatchUp::Core::PlanFrom(const std::vector<SnapshotStart>& starts, size_t index,
+                                   const Request& request) const {
+  StreamPlan plan = EmptyPlan();
+  bool goes_on = false;
+  for (size_t i = 0; i < starts.size(); ++i) {
+    ShardPlan& shard = plan.shards[i];
+    const Join::Kind kind = starts[i].joins[index];
+    if (Joined(kind)) {
+      goes_on = true;
+      shard = {.source = SourceOf(kind), .at = request.position.shards[i]};
+      continue;
+    }
+    shard = {.source = CatchUpSource::kSnapshot,
+             .at = starts[i].cut,
+             .entries = starts[i].entries,
+             .diverged = request.comparable && kind == Join::Kind::kNotOurs &&
+                         request.last == LastRung::kShardSnapshots};
+  }
+  if (goes_on) plan.continues = request.position.history;
+  if (!plan.is_mixed()) return plan;
+  for (size_t i = 0; i < starts.size(); ++i) {
+    if (!plan.shards[i].is_snapshot()) plan.shards[i].cut = starts[i].cut.sequence;
+  }
+  return plan;
 }
 
 void CatchUp::Core::LetGo(SubscriberRef subscriber) {
@@ -209,10 +278,9 @@ CatchUp::RequestRef CatchUp::Begin(const ReplicaPosition& position, LastRung las
   queue.max_frames *= static_cast<size_t>(queue_growth);
   queue.max_bytes *= static_cast<size_t>(queue_growth);
   auto request = std::make_shared<Request>(position, last, queue, std::move(callback));
-  const bool comparable =
-      core_->shards->Knows(position.history) &&
-      position.shards.size() == static_cast<size_t>(core_->shards->shard_count());
-  if (comparable && last != LastRung::kNothingButSnapshot) {
+  request->comparable = core_->shards->Knows(position.history) &&
+                        position.shards.size() == static_cast<size_t>(core_->shards->shard_count());
+  if (request->comparable && last != LastRung::kNothingButSnapshot) {
     core_->TryBacklog(request);
   } else {
     core_->TrySnapshot(request);

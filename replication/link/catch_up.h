@@ -5,11 +5,13 @@
 // First every shard subscribes the replica from its position, in one step with deciding whether its
 // backlog reaches back so far. If one does not, all let go again, and the replica reads the log
 // (FrameArchive) until its backlogs do reach: while it reads there is no subscription whose queue
-// could grow. What neither has takes a snapshot of all shards.
+// could grow. What neither has takes a snapshot: of the shards that the replica cannot go on with,
+// while the others are fed from the backlog; of all shards if it does not know such plans.
 //
-// Snapshots of all shards begin at one cut, so that no transaction is in one shard's watermark and
-// not in another's; those who wait when one begins share it, and the next begins when it is
-// complete. So there is one at a time, however many replicas come.
+// Snapshots begin at one cut of all shards, so that no transaction is in one shard's watermark and
+// not in another's, and at that cut each shard decides for each replica. Those who wait when one
+// begins share it, and the next begins when it is complete. So there is one at a time, however many
+// replicas come.
 //
 // Threading: the link thread, except what it hands to ShardAccess.
 
@@ -32,7 +34,8 @@ namespace tidemark::replication {
 enum class LastRung : uint8_t {
   kBacklog,
   kArchive,
-  kSnapshot,
+  kShardSnapshots,      // Of the shards that need one; the others go on from the backlog.
+  kSnapshot,            // Of all shards as soon as one needs it.
   kNothingButSnapshot,  // Not even if what it lacks were there: what it has is not to be built on.
 };
 

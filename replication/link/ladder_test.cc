@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/key_hash.h"
 #include "fmt/format.h"
 #include "replication/link/simulated_network.h"
 #include "replication/link/simulated_primary.h"
@@ -43,8 +44,10 @@ class LadderTest : public testing::Test {
     options.link.backoff = {.first_ms = 5, .longest_ms = 50};
     options.link.accept_timeout_ms = 60'000;
     options.link.silence_timeout_ms = 60'000;
-    options.applier.own_shards = 2;
+    options.applier.own_shards = own_shards_;
+    options.applier.start = start_;
     replicas_.push_back(std::make_unique<SimulatedReplica>(&sim_, options, [this] {
+      if (unreachable_) return std::shared_ptr<SimulatedConnection>();
       auto connection = std::make_shared<SimulatedConnection>(&sim_);
       primary_->Accept(connection);
       return connection;
@@ -72,6 +75,12 @@ class LadderTest : public testing::Test {
     }
     return false;
   }
+  static std::string KeyOn(int shard, int which) {
+    for (int i = 0;; ++i) {
+      const std::string key = fmt::format("on{}:{}:{}", shard, which, i);
+      if (ShardOf(key, KeyHash(key), 2).value() == shard) return key;
+    }
+  }
   static uint64_t Snapshots(SimulatedReplica& replica) {
     return replica.link().counters().plans_with_snapshot;
   }
@@ -82,6 +91,9 @@ class LadderTest : public testing::Test {
   std::unique_ptr<SimulatedPrimary> primary_;
   std::vector<std::unique_ptr<SimulatedReplica>> replicas_;
   int next_ = 0;
+  int own_shards_ = 2;
+  ReplicaPosition start_;  // Of replicas that are started.
+  bool unreachable_ = false;
 };
 
 TEST_F(LadderTest, ReplicaThatWasAwayForLongerThanTheBacklogIsFedFromTheLog) {
@@ -152,6 +164,52 @@ TEST_F(LadderTest, WhereNeitherReachesThereIsOneSnapshot) {
   EXPECT_TRUE(Converges());
   EXPECT_EQ(feeds().out_of_reach, 1u);
   EXPECT_EQ(Snapshots(slow), before + 1);
+}
+
+TEST_F(LadderTest, OneHotShardTakesASnapshotOfThatShardAlone) {
+  for (const int own_shards : {1, 2, 3}) {
+    SCOPED_TRACE(own_shards);
+    replicas_.clear();
+    own_shards_ = own_shards;
+    StartPrimary();
+    for (int i = 0; i < 200; ++i) primary_->Set(KeyOn(0, i), "quiet", 0);
+    Write(10'000);
+    SimulatedReplica& replica = StartReplica();
+    ASSERT_TRUE(Converges());
+    const uint64_t chunks = primary_->hub().sent().sent_chunks;
+    replica.connection()->Cut();
+    unreachable_ = true;
+    for (int i = 0; i < 400; ++i) {
+      primary_->Set(KeyOn(1, i % 40), std::string(500, 'v'), 0);
+      if (i % 50 == 0) primary_->Set(KeyOn(0, i), "a little", 0);
+      // Over both, before the cut and after it.
+      if (i % 100 == 0) primary_->SetAll({KeyOn(0, 999), KeyOn(1, 999)}, fmt::format("{}", i));
+      Run(200);
+    }
+    unreachable_ = false;
+    EXPECT_TRUE(Converges());
+    EXPECT_EQ(replica.link().counters().plans_mixed, 1u);
+    EXPECT_EQ(Snapshots(replica), 2u);
+    EXPECT_EQ(replica.link().plan().shards[0].source, CatchUpSource::kBacklog);
+    EXPECT_EQ(replica.link().plan().shards[1].source, CatchUpSource::kSnapshot);
+    EXPECT_GT(primary_->hub().sent().sent_chunks, chunks);
+    Write(10'000);
+    EXPECT_TRUE(Converges());
+  }
+}
+
+TEST_F(LadderTest, ShardOfAnotherStreamIsHealedByASnapshotOfThatShard) {
+  StartPrimary();
+  for (int i = 0; i < 20; ++i) primary_->Set(KeyOn(1, i), "the primary's", 0);
+  Run(50'000);
+  // What a replica has of shard 0 is right: nothing. Its shard 1 is as long as the primary's, and
+  // another.
+  start_ = {.history = HistoryId(7), .shards = {{}, {primary_->Emitted()[1], 0xbad}}};
+  SimulatedReplica& replica = StartReplica();
+  Run(200'000);
+  EXPECT_EQ(replica.link().counters().plans_mixed, 1u);
+  EXPECT_TRUE(replica.link().plan().shards[1].diverged);
+  EXPECT_EQ(replica.Contents(), primary_->Contents());
 }
 
 TEST_F(LadderTest, LogThatGaveUpWhatAReplicaLacksLeavesItTheSnapshot) {

@@ -49,6 +49,11 @@ std::string HelloFault(const wire::Hello& hello) {
   if (hello.node_id().empty() || hello.node_id().size() > kMaxNodeIdBytes) {
     return fmt::format("a node id of {} bytes", hello.node_id().size());
   }
+  if (hello.diverged_size() > hello.applied_size() ||
+      std::any_of(hello.diverged().begin(), hello.diverged().end(),
+                  [&](uint32_t shard) { return shard >= hello.shard_count(); })) {
+    return "divergence of shards that it does not have";
+  }
   if (hello.client_port() > std::numeric_limits<uint16_t>::max()) {
     return fmt::format("client port {}", hello.client_port());
   }
@@ -66,6 +71,9 @@ ReplicaPosition PositionOf(const wire::Hello& hello) {
   position.history = HistoryId(hello.history());
   for (int i = 0; i < hello.applied_size(); ++i) {
     position.shards.push_back({Sequence(hello.applied(i)), hello.stream_digests(i)});
+  }
+  for (const uint32_t shard : hello.diverged()) {
+    position.diverged.push_back(ShardId(static_cast<uint16_t>(shard)));
   }
   return position;
 }
@@ -130,7 +138,8 @@ void PrimaryLink::HandleHello(const wire::Hello& hello, int64_t now_ms) {
   identity_ = {.node_id = hello.node_id(),
                .client_port = static_cast<uint16_t>(hello.client_port()),
                .wants_zstd = hello.want_zstd(),
-               .takes_promotion = hello.takes_promotion()};
+               .takes_promotion = hello.takes_promotion(),
+               .takes_mixed_plans = hello.takes_mixed_plans()};
   token_ = hello.token();
   if (const std::optional<wire::Refuse> refusal = source_->Admit(identity_)) {
     return Refuse(*refusal);
@@ -143,22 +152,24 @@ void PrimaryLink::HandleHello(const wire::Hello& hello, int64_t now_ms) {
 
 void PrimaryLink::OnPlan(const StreamPlan& plan, int64_t now_ms) {
   CHECK(state_ == State::kDeciding);
+  CHECK(!plan.is_mixed() || identity_.takes_mixed_plans);
   plan_ = plan;
   wire::Accept accept;
   accept.set_version(kProtocolVersion);
   accept.set_history(plan.history.value());
-  if (!plan.is_snapshot() && plan.continues != plan.history) {
+  const bool goes_on = plan.snapshots() < plan.shards.size();
+  if (goes_on && plan.continues != plan.history) {
     accept.set_continues(plan.continues.value());
   }
   accept.set_heartbeat_interval_ms(static_cast<uint32_t>(options_.heartbeat_interval_ms));
   for (const ShardPlan& shard : plan.shards) {
-    // A replica swaps all shards in as one, so a mixed plan is not one it could carry out.
-    CHECK((shard.source == CatchUpSource::kSnapshot) == plan.is_snapshot());
     wire::ShardPlan* out = accept.add_shards();
     out->set_source(static_cast<wire::ShardPlan::Source>(shard.source));
     out->set_watermark(shard.at.sequence.value());
     out->set_stream_digest(shard.at.stream_digest);
     out->set_entries(shard.entries);
+    out->set_cut(shard.cut.value());
+    out->set_diverged(shard.diverged);
     sent_.push_back(shard.at.sequence);
   }
   AddAncestors(options_.ancestors, plan.shards.size(), &accept);
@@ -166,9 +177,10 @@ void PrimaryLink::OnPlan(const StreamPlan& plan, int64_t now_ms) {
   applied_.assign(plan.shards.size(), Sequence());
   if (plan.is_snapshot()) {
     ++counters_.plans_with_snapshot;
+    if (plan.is_mixed()) ++counters_.plans_mixed;
     if (asked_to_resume_) ++counters_.positions_refused;
     snapshot_.resize(plan.shards.size());
-    snapshot_shards_left_ = plan.shards.size();
+    snapshot_shards_left_ = plan.snapshots();
     state_ = State::kSnapshot;
   } else {
     ++counters_.plans_without_snapshot;

@@ -38,6 +38,7 @@ struct ReplicaIdentity {
   uint16_t client_port = 0;
   bool wants_zstd = false;
   bool takes_promotion = false;
+  bool takes_mixed_plans = false;
 };
 
 // What PrimaryLink asks of the node. Calls come from within PrimaryLink's own calls.
@@ -135,6 +136,7 @@ class PrimaryLink {
     uint64_t sent_bytes_uncompressed = 0;
     uint64_t sent_chunks = 0;
     uint64_t plans_with_snapshot = 0;
+    uint64_t plans_mixed = 0;  // Of those: of some shards only.
     uint64_t plans_without_snapshot = 0;
     uint64_t positions_refused =
         0;  // Of plans_with_snapshot: the replica had something to build on.

@@ -39,7 +39,7 @@ void ReplicaFeed::OnDecided(Feed feed, const OnPlan& on_plan) {
   if (feed.cursor != nullptr) {
     ++counters_->began_in_log;
   } else if (feed.plan.is_snapshot()) {
-    snapshot_shards_left_ = feed.plan.shards.size();
+    snapshot_shards_left_ = feed.plan.snapshots();
   }
   const StreamPlan plan = feed.plan;
   OnReturned(std::move(feed));

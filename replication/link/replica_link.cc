@@ -32,7 +32,9 @@ StreamPlan PlanOf(const wire::Accept& accept) {
   for (const wire::ShardPlan& shard : accept.shards()) {
     plan.shards.push_back({.source = static_cast<CatchUpSource>(shard.source()),
                            .at = {Sequence(shard.watermark()), shard.stream_digest()},
-                           .entries = shard.entries()});
+                           .entries = shard.entries(),
+                           .cut = Sequence(shard.cut()),
+                           .diverged = shard.diverged()});
   }
   for (const wire::Ancestor& ancestor : accept.ancestors()) {
     plan.ancestors.push_back(
@@ -42,7 +44,8 @@ StreamPlan PlanOf(const wire::Accept& accept) {
 }
 
 // Why an Accept cannot be an answer to a Hello with `position`; empty: it can.
-std::string AcceptFault(const wire::Accept& accept, const ReplicaPosition& position) {
+std::string AcceptFault(const wire::Accept& accept, const ReplicaPosition& position,
+                        bool takes_mixed_plans) {
   if (accept.version() != kProtocolVersion) {
     return fmt::format("protocol version {}, which was not offered", accept.version());
   }
@@ -58,22 +61,23 @@ std::string AcceptFault(const wire::Accept& accept, const ReplicaPosition& posit
       return "an ancestor that is none";
     }
   }
-  const bool is_snapshot = accept.shards(0).source() == wire::ShardPlan::SOURCE_SNAPSHOT;
+  int snapshots = 0;
   for (const wire::ShardPlan& shard : accept.shards()) {
     if (!IsSource(shard.source())) return "a source that is not known";
-    if ((shard.source() == wire::ShardPlan::SOURCE_SNAPSHOT) != is_snapshot) {
-      return "a snapshot of some shards only";
-    }
+    snapshots += shard.source() == wire::ShardPlan::SOURCE_SNAPSHOT ? 1 : 0;
   }
-  if (is_snapshot) return "";
+  if (snapshots == accept.shards_size()) return "";
+  if (snapshots > 0 && !takes_mixed_plans) return "a snapshot of some shards only";
   const uint64_t continues = accept.continues() != 0 ? accept.continues() : accept.history();
   const bool same_stream = HistoryId(continues) == position.history &&
                            static_cast<size_t>(accept.shards_size()) == position.shards.size();
   if (!same_stream) return "the continuation of a stream that this replica does not have";
   for (int i = 0; i < accept.shards_size(); ++i) {
-    const ShardPosition at{Sequence(accept.shards(i).watermark()),
-                           accept.shards(i).stream_digest()};
+    const wire::ShardPlan& shard = accept.shards(i);
+    if (shard.source() == wire::ShardPlan::SOURCE_SNAPSHOT) continue;
+    const ShardPosition at{Sequence(shard.watermark()), shard.stream_digest()};
     if (at != position.shards[static_cast<size_t>(i)]) return "another position than was asked for";
+    if (snapshots > 0 && Sequence(shard.cut()) < at.sequence) return "a cut below its position";
   }
   return "";
 }
@@ -95,9 +99,18 @@ void ReplicaLink::Attempt(int64_t now_ms) {
     return;
   }
   hello_position_ = *std::move(position);
+  NameDiverged();
   state_ = State::kConnecting;
   deadline_ms_ = now_ms + options_.connect_timeout_ms;
   ++counters_.attempts;
+}
+
+void ReplicaLink::NameDiverged() {
+  // Known of one stream. Data of another, or none, is judged by what it is.
+  if (hello_position_.history != diverged_history_) diverged_.clear();
+  for (const ShardId shard : diverged_) {
+    if (shard.value() < hello_position_.shards.size()) hello_position_.diverged.push_back(shard);
+  }
 }
 
 void ReplicaLink::OnConnected(int64_t now_ms) {
@@ -123,6 +136,8 @@ void ReplicaLink::OnConnected(int64_t now_ms) {
   hello.set_want_zstd(options_.want_zstd);
   hello.set_client_port(options_.client_port);
   hello.set_takes_promotion(true);
+  hello.set_takes_mixed_plans(takes_mixed_plans_);
+  for (const ShardId shard : hello_position_.diverged) hello.add_diverged(shard.value());
   output_.Push(EncodeControl(hello));
   state_ = State::kHandshake;
   deadline_ms_ = now_ms + options_.accept_timeout_ms;
@@ -157,6 +172,8 @@ void ReplicaLink::Fail(wire::Goodbye::Code code, const absl::Status& why, int64_
   if (state_ == State::kConnecting) return Drop(why, now_ms);
   if (state_ != State::kHandshake && !accepted()) return;
   if (accepted() && now_ms - accepted_ms_ >= options_.stable_after_ms) backoff_.Reset();
+  // A plan that could not be carried out is not asked for again and again.
+  if (state_ == State::kSnapshot && plan_.is_mixed()) takes_mixed_plans_ = false;
   LoseStream();
   wire::Goodbye goodbye;
   goodbye.set_code(code);
@@ -271,7 +288,8 @@ void ReplicaLink::HandleRefuse(const wire::Refuse& refusal, int64_t now_ms) {
 }
 
 ReplicaLink::MaybeFault ReplicaLink::HandleAccept(const wire::Accept& accept, int64_t now_ms) {
-  if (std::string fault = AcceptFault(accept, hello_position_); !fault.empty()) {
+  if (std::string fault = AcceptFault(accept, hello_position_, takes_mixed_plans_);
+      !fault.empty()) {
     return Fault{wire::Goodbye::PROTOCOL, fmt::format("Accept with {}", fault)};
   }
   StreamPlan plan = PlanOf(accept);
@@ -300,8 +318,12 @@ ReplicaLink::MaybeFault ReplicaLink::HandleAccept(const wire::Accept& accept, in
   ++counters_.connections;
   if (plan_.is_snapshot()) {
     ++counters_.plans_with_snapshot;
-    snapshot_.assign(plan_.shards.size(), {});
-    snapshot_shards_left_ = plan_.shards.size();
+    if (plan_.is_mixed()) ++counters_.plans_mixed;
+    snapshot_.clear();
+    for (const ShardPlan& shard : plan_.shards) {
+      snapshot_.push_back({.chunks = 0, .entries = 0, .ended = !shard.is_snapshot()});
+    }
+    snapshot_shards_left_ = plan_.snapshots();
     state_ = State::kSnapshot;
   } else {
     ++counters_.plans_without_snapshot;
@@ -317,13 +339,8 @@ ReplicaLink::MaybeFault ReplicaLink::HandleAccept(const wire::Accept& accept, in
 void ReplicaLink::NoteDiscarded() {
   discarded_.clear();
   if (!plan_.is_snapshot()) return;
-  // What is beyond the least of the forks from our history to the primary's is in no stream of its.
-  std::optional<Watermarks> fork;
-  for (const Ancestor& ancestor : plan_.ancestors) {
-    if (!fork && ancestor.history != hello_position_.history) continue;
-    if (!fork) fork = ancestor.fork;
-    for (size_t i = 0; i < fork->size(); ++i) (*fork)[i] = std::min((*fork)[i], ancestor.fork[i]);
-  }
+  // What is beyond is in no stream of the primary's.
+  const std::optional<Watermarks> fork = plan_.ForkFrom(hello_position_.history);
   if (!fork || fork->size() != hello_position_.shards.size()) return;
   for (size_t i = 0; i < fork->size(); ++i) {
     const Sequence held = hello_position_.shards[i].sequence;
@@ -335,7 +352,9 @@ void ReplicaLink::NoteDiscarded() {
 
 ReplicaLink::MaybeFault ReplicaLink::CheckForeignHistory(const StreamPlan& plan) {
   using enum AcceptForeignHistory;
-  if (!plan.is_snapshot() || plan.history == hello_position_.history) return std::nullopt;
+  // A mixed plan goes on with what is here: that history is not foreign.
+  if (plan.snapshots() < plan.shards.size()) return std::nullopt;
+  if (plan.history == hello_position_.history) return std::nullopt;
   if (options_.accept_foreign_history == kAlways || !receiver_->HoldsKeys()) return std::nullopt;
   uint64_t entries = 0;
   for (const ShardPlan& shard : plan.shards) entries += shard.entries;
@@ -407,6 +426,7 @@ ReplicaLink::MaybeFault ReplicaLink::HandleMutations(FrameRef frame) {
   if (frame->first_sequence() == Next(received)) {
     if (StreamDigest(digests_[shard], frame->payload()) != frame->stream_digest()) {
       ++counters_.digest_mismatches;
+      NoteDivergence(frame->shard());
       return Fault{wire::Goodbye::DIGEST,
                    fmt::format("shard {} from sequence {} on does not continue what is here", shard,
                                frame->first_sequence().value())};
@@ -418,7 +438,17 @@ ReplicaLink::MaybeFault ReplicaLink::HandleMutations(FrameRef frame) {
   }
   digests_[shard] = frame->stream_digest();
   received_[shard] = frame->last_sequence();
-  return Give(std::move(frame), received);
+  const MaybeFault fault = Give(std::move(frame), received);
+  if (!fault) EndSnapshotIfWhole();
+  return fault;
+}
+
+void ReplicaLink::NoteDivergence(ShardId shard) {
+  if (diverged_history_ != plan_.history) diverged_.clear();
+  diverged_history_ = plan_.history;
+  if (std::find(diverged_.begin(), diverged_.end(), shard) == diverged_.end()) {
+    diverged_.push_back(shard);
+  }
 }
 
 ReplicaLink::MaybeFault ReplicaLink::Give(FrameRef frame, Sequence skip_through) {
@@ -440,11 +470,23 @@ ReplicaLink::MaybeFault ReplicaLink::HandleSnapshotEnd(const wire::SnapshotEnd& 
                     end.chunks(), end.entries(), progress.chunks, progress.entries)};
   }
   progress.ended = true;
-  if (--snapshot_shards_left_ == 0) {
-    state_ = State::kStreaming;
-    receiver_->OnSnapshotEnd();
-  }
+  --snapshot_shards_left_;
+  EndSnapshotIfWhole();
   return std::nullopt;
+}
+
+void ReplicaLink::EndSnapshotIfWhole() {
+  if (state_ != State::kSnapshot || snapshot_shards_left_ > 0) return;
+  // Up to the cut transactions may have parts in a snapshot and in a shard that goes on.
+  for (size_t i = 0; i < plan_.shards.size(); ++i) {
+    if (received_[i] < plan_.shards[i].cut) return;
+  }
+  state_ = State::kStreaming;
+  for (size_t i = 0; i < plan_.shards.size(); ++i) {
+    if (plan_.shards[i].is_snapshot()) std::erase(diverged_, ShardId(static_cast<uint16_t>(i)));
+  }
+  takes_mixed_plans_ = true;
+  receiver_->OnSnapshotEnd();
 }
 
 // --- Acks and heartbeats ---

@@ -166,6 +166,7 @@ class ReplicaLink {
     uint64_t connections = 0;  // Accepted.
     uint64_t plans_without_snapshot = 0;
     uint64_t plans_with_snapshot = 0;
+    uint64_t plans_mixed = 0;  // Of those: of some shards only.
     uint64_t received_frames = 0;
     uint64_t received_bytes = 0;
     uint64_t skipped_records = 0;  // Received before.
@@ -202,6 +203,9 @@ class ReplicaLink {
   MaybeFault HandleChunk(FrameRef frame);
   MaybeFault HandleMutations(FrameRef frame);
   MaybeFault HandleSnapshotEnd(const wire::SnapshotEnd& end);
+  void EndSnapshotIfWhole();
+  void NoteDivergence(ShardId shard);
+  void NameDiverged();
   MaybeFault HandlePromote(const wire::Promote& promote);
   void HandleGoodbye(const wire::Goodbye& goodbye, int64_t now_ms);
   bool BelongsToStream(const Frame& frame) const;
@@ -228,6 +232,11 @@ class ReplicaLink {
   bool stopping_ = false;
   absl::Status last_failure_;
   std::optional<NewPrimary> new_primary_;
+  // Shards of that history's stream of which a frame did not continue what is here, until a
+  // snapshot has replaced it. Named in every Hello.
+  HistoryId diverged_history_;
+  std::vector<ShardId> diverged_;
+  bool takes_mixed_plans_ = true;  // Not after one that we had to end, until a snapshot is whole.
 
   // Of this connection.
   std::optional<MessageReader> reader_;

@@ -119,10 +119,11 @@ std::optional<wire::Refuse> ReplicaSession::Admit(const ReplicaIdentity& replica
 void ReplicaSession::Subscribe(const ReplicaPosition& position) {
   const std::string& node_id = link_.identity().node_id;
   const ReplicaRegistry::Terms terms = hub_->registry_.TermsFor(node_id);
+  const bool each_shard = terms.last == LastRung::kSnapshot && link_.identity().takes_mixed_plans;
   known_ = true;
   hub_->registry_.OnConnected(node_id, fmt::format("{}:{}", host_, link_.identity().client_port));
   feed_.Begin(
-      position, terms.last, terms.queue_growth,
+      position, each_shard ? LastRung::kShardSnapshots : terms.last, terms.queue_growth,
       [this](const StreamPlan& plan) {
         joined_ms_ = hub_->now_ms_;
         hub_->registry_.OnPlan(link_.identity().node_id, plan);

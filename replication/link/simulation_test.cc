@@ -33,6 +33,7 @@ struct Coverage {
   uint64_t refused_or_broken = 0;
   uint64_t backlog_plans = 0;
   uint64_t snapshot_plans = 0;
+  uint64_t mixed_plans = 0;
   uint64_t snapshots_swapped_in = 0;
   uint64_t snapshots_dropped = 0;
   uint64_t damaged_messages = 0;
@@ -56,6 +57,7 @@ struct Coverage {
     refused_or_broken += link.attempts - 1;
     backlog_plans += link.plans_without_snapshot;
     snapshot_plans += link.plans_with_snapshot;
+    mixed_plans += link.plans_mixed;
     damaged_messages += link.damaged_messages;
     snapshots_swapped_in += applier.snapshots_swapped_in;
     snapshots_dropped += applier.snapshots_dropped;
@@ -376,19 +378,22 @@ TEST(SimulationTest, EveryReplicaConvergesAndNoReaderSeesHalfATransaction) {
     ASSERT_EQ(fault, "") << "TIDEMARK_SIMULATION_SEED=" << seed;
   }
   fmt::print(
-      "broken {}, without snapshot {}, snapshots {} (swapped in {}, dropped {}), damaged {}, steps "
+      "broken {}, without snapshot {}, snapshots {} (mixed {}, swapped in {}, dropped {}), damaged "
+      "{}, steps "
       "at a cut {}, records {}; left live {}, returned {}, from the log {} + {}, frames from it "
       "{}, "
       "out of reach {}, overflowed in a snapshot {}\n",
       coverage.refused_or_broken, coverage.backlog_plans, coverage.snapshot_plans,
-      coverage.snapshots_swapped_in, coverage.snapshots_dropped, coverage.damaged_messages,
-      coverage.steps_at_cut, coverage.applied_records, coverage.feeds.left_live,
-      coverage.feeds.returned, coverage.feeds.began_in_log, coverage.feeds.fell_to_log,
-      coverage.feeds.log_frames, coverage.feeds.out_of_reach, coverage.feeds.snapshot_overflows);
+      coverage.mixed_plans, coverage.snapshots_swapped_in, coverage.snapshots_dropped,
+      coverage.damaged_messages, coverage.steps_at_cut, coverage.applied_records,
+      coverage.feeds.left_live, coverage.feeds.returned, coverage.feeds.began_in_log,
+      coverage.feeds.fell_to_log, coverage.feeds.log_frames, coverage.feeds.out_of_reach,
+      coverage.feeds.snapshot_overflows);
   if (only != 0 || runs < 100) return;
   EXPECT_GT(coverage.backlog_plans, 0u);
   EXPECT_GT(coverage.snapshots_swapped_in, 0u);
   EXPECT_GT(coverage.snapshots_dropped, 0u);
+  EXPECT_GT(coverage.mixed_plans, 0u);
   EXPECT_GT(coverage.damaged_messages, 0u);
   EXPECT_GT(coverage.feeds.left_live, 0u);
   EXPECT_GT(coverage.feeds.returned, 0u);

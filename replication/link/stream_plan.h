@@ -4,7 +4,9 @@
 #define TIDEMARK_REPLICATION_LINK_STREAM_PLAN_H_
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/ids.h"
@@ -24,6 +26,8 @@ struct ShardPosition {
 struct ReplicaPosition {
   HistoryId history;
   std::vector<ShardPosition> shards;  // Indexed by the primary's shard.
+  // Shards of which a frame has shown that what is here is of another stream; mostly none.
+  std::vector<ShardId> diverged = {};
 };
 
 enum class CatchUpSource : uint8_t {
@@ -37,20 +41,39 @@ struct ShardPlan {
   CatchUpSource source = CatchUpSource::kCurrent;
   ShardPosition at;      // kSnapshot: what the chunks describe. Otherwise where the replica is.
   uint64_t entries = 0;  // kSnapshot: keys at that position.
+  // Not kSnapshot, in a mixed plan: how far this shard was when the others' snapshots began.
+  Sequence cut = {};
+  bool diverged = false;  // kSnapshot: what the replica had is of another stream.
+
+  bool is_snapshot() const { return source == CatchUpSource::kSnapshot; }
 };
 
-// What follows Accept. Either every shard is kSnapshot or none: a transaction may span a shard with
-// a snapshot and one that goes on from its frames, and until the snapshot is swapped in a reader
-// would see it half.
+// What follows Accept. In a mixed plan some shards get a snapshot and the others go on with what
+// the replica has; nobody sees anything of either before all of it is there.
 struct StreamPlan {
   HistoryId history;
   std::vector<ShardPlan> shards;
-  // Without a snapshot: the history that the replica's data is of, `history` or an ancestor of it.
+  // Where a shard goes on: the history that the replica's data is of, `history` or an ancestor.
   HistoryId continues = {};
   std::vector<Ancestor> ancestors = {};  // Of `history`, oldest first: the newest of them.
 
-  bool is_snapshot() const {
-    return !shards.empty() && shards.front().source == CatchUpSource::kSnapshot;
+  // Up to where the stream of `from`, an ancestor, is this one's: the least of the forks on the way
+  // from there. None: it is not among `ancestors`.
+  std::optional<Watermarks> ForkFrom(HistoryId from) const {
+    std::optional<Watermarks> fork;
+    for (const Ancestor& ancestor : ancestors) {
+      if (!fork && ancestor.history != from) continue;
+      if (!fork) fork = ancestor.fork;
+      for (size_t i = 0; i < fork->size(); ++i) (*fork)[i] = std::min((*fork)[i], ancestor.fork[i]);
+    }
+    return fork;
+  }
+  // Of one shard at least.
+  bool is_snapshot() const { return snapshots() > 0; }
+  bool is_mixed() const { return is_snapshot() && snapshots() < shards.size(); }
+  size_t snapshots() const {
+    return static_cast<size_t>(std::count_if(
+        shards.begin(), shards.end(), [](const ShardPlan& shard) { return shard.is_snapshot(); }));
   }
   bool uses_segments() const {
     return std::any_of(shards.begin(), shards.end(), [](const ShardPlan& shard) {
