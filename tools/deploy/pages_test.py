@@ -17,6 +17,8 @@ del sys.argv[1:6]
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Shorter pieces are found by chance, and compilers turn short texts into code.
 LEAST_PIECE = 9
+# Errors that tell of a node rather than of the command begin with these.
+STATE_CODES = b"BUSYTIDE|LOADING|MISCONF|NOREPLICAS|READONLY|STALE|TIMEOUT|UNBLOCKED"
 
 
 def read(path):
@@ -49,6 +51,22 @@ class PagesTest(unittest.TestCase):
             f"{RUNBOOK}:{number}: no program says '{piece}'"
             for number, piece in pieces
             if not any(piece.encode() in program for program in programs)
+        ]
+        self.assertEqual(missing, [])
+
+    def test_every_error_about_a_nodes_state_is_in_the_runbook(self):
+        pattern = rb"\0((?:%s) [ -~]{10,})" % STATE_CODES
+        errors = {match.decode() for match in re.findall(pattern, read(PRIMARY))}
+        self.assertGreater(len(errors), 10)
+        rows = []
+        for _, text in documented_texts():
+            pieces = [piece.strip() for piece in text.split("…")]
+            pieces = [piece for piece in pieces if len(piece) >= LEAST_PIECE]
+            rows += [pieces] if pieces else []
+        missing = [
+            error
+            for error in sorted(errors)
+            if not any(all(piece in error for piece in pieces) for pieces in rows)
         ]
         self.assertEqual(missing, [])
 
