@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "base/key_hash.h"
 #include "integration/harness/convergence.h"
 #include "integration/harness/node.h"
 #include "integration/harness/scratch.h"
@@ -64,6 +65,14 @@ int64_t Counter(RedisClient& client, const std::string& name) {
   const std::string line = "\ntidemark_replication_" + name + " ";
   const size_t at = text.find(line);
   return at == std::string::npos ? -1 : std::stoll(text.substr(at + line.size()));
+}
+
+// A key of one of two shards.
+std::string KeyOn(int shard, int which) {
+  for (int i = 0;; ++i) {
+    const std::string key = "on" + std::to_string(which) + ":" + std::to_string(i);
+    if (ShardOf(key, KeyHash(key), 2).value() == shard) return key;
+  }
 }
 
 struct Return {
@@ -141,6 +150,55 @@ TEST(KilledPrimaryTest, FeedsAReplicaThatFellBehindFromItsLog) {
   const absl::StatusOr<WatermarksReport> now = Watermarks(after);
   ASSERT_TRUE(old.ok() && now.ok());
   EXPECT_NE(now->history, old->history);
+}
+
+// The backlog has lost the frames of one shard only.
+TEST(HotShardTest, AReplicaThatMissedMuchOfOneShardGetsASnapshotOfThatShardAlone) {
+  for (const std::string own_shards : {"--shards=2", "--shards=3"}) {
+    const Scratch scratch;
+    Node primary = Node::Primary({"--shards=2", "--backlog_bytes=2mb"});
+    ASSERT_TRUE(primary.AwaitReady());
+    Node replica = Node::Replica(primary, {own_shards, scratch.data_dir()});
+    ASSERT_TRUE(replica.AwaitReady());
+    RedisClient client = primary.Connect();
+    const auto write = [&](int shard, int keys, size_t bytes) {
+      for (int i = 0; i < keys; ++i) {
+        client.Queue({"SET", KeyOn(shard, i % 500), std::string(bytes, 'v')});
+        if (i % 100 == 99) {
+          for (const Reply& reply : client.Flush()) ASSERT_EQ(reply, Reply::Status("OK"));
+        }
+      }
+    };
+    write(0, 500, 100);
+    write(1, 500, 100);
+    ASSERT_TRUE(AwaitConvergence(primary, {&replica}));
+    const int64_t full = Counter(client, "full_syncs_total");
+    ASSERT_EQ(Counter(client, "mixed_syncs_total"), 0);
+
+    replica.Stop();
+    write(0, 100, 120);
+    write(1, 3'000, 4'000);
+    client.Do({"MSET", KeyOn(0, 1), "both", KeyOn(1, 1), "both"});
+    replica.Restart();
+    ASSERT_TRUE(replica.AwaitReady());
+    EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
+    EXPECT_EQ(Counter(client, "full_syncs_total"), full);
+    EXPECT_EQ(Counter(client, "mixed_syncs_total"), 1);
+
+    // What it wrote to its own disk meanwhile is whole: it goes on from there.
+    RedisClient at_replica = replica.Connect();
+    ASSERT_TRUE(Eventually(kPatience, [&] {
+      return at_replica.Do({"TIDE", "METRICS"}).text.find("stream_restarting 0") !=
+             std::string::npos;
+    }));
+    replica.Stop();
+    write(0, 100, 130);
+    replica.Restart();
+    ASSERT_TRUE(replica.AwaitReady());
+    EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
+    EXPECT_EQ(Counter(client, "full_syncs_total"), full);
+    EXPECT_EQ(Counter(client, "mixed_syncs_total"), 1);
+  }
 }
 
 // Values that neither the backlog nor a batch can hold.

@@ -15,10 +15,15 @@ namespace {
 constexpr int kPausePercent = 100;
 constexpr int kResumePercent = 50;
 
+// Where the log of what a plan brings begins. In a mixed plan, at the cut on every shard: what is
+// below it comes into the snapshot that makes such a log whole, and a transaction there may have
+// parts that no frame brings.
 wal::Positions PositionsOf(const replication::StreamPlan& plan) {
   wal::Positions positions;
   for (const replication::ShardPlan& shard : plan.shards) {
-    positions.push_back({.sequence = shard.at.sequence, .digest = shard.at.stream_digest});
+    const bool below_cut = plan.is_mixed() && !shard.is_snapshot();
+    const replication::ShardPosition& at = below_cut ? shard.cut : shard.at;
+    positions.push_back({.sequence = at.sequence, .digest = at.stream_digest});
   }
   return positions;
 }

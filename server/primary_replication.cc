@@ -305,7 +305,8 @@ void PrimaryReplication::AddCounters(const replication::ReplicationServer::Statu
   }
   view.counters["sent_bytes_compressed_total"] = status.sent.sent_bytes;
   view.counters["sent_chunks_total"] = status.sent.sent_chunks;
-  view.counters["full_syncs_total"] = status.sent.plans_with_snapshot;
+  view.counters["full_syncs_total"] = status.sent.plans_with_snapshot - status.sent.plans_mixed;
+  view.counters["mixed_syncs_total"] = status.sent.plans_mixed;
   view.counters["partial_syncs_total"] = status.sent.plans_without_snapshot;
   view.counters["partial_syncs_refused_total"] = status.sent.positions_refused;
   view.counters["compression_ns_total"] = status.compression.nanos;

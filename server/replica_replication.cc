@@ -153,6 +153,7 @@ ReplicationView ReplicaReplication::View() const {
       {"digest_mismatches_total", status.link.digest_mismatches},
       {"damaged_messages_total", status.link.damaged_messages},
       {"catch_up_snapshot_total", status.link.plans_with_snapshot},
+      {"catch_up_mixed_total", status.link.plans_mixed},
       {"catch_up_backlog_total", status.link.plans_without_snapshot},
   };
   return view;

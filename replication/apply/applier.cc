@@ -164,7 +164,8 @@ absl::Status Applier::OnFrame(FrameRef frame, Sequence skip_through) {
       RouteFrame(std::move(frame), skip_through, options_.own_shards);
   if (!routed.ok()) return routed.status();
   // The cut is a border of frames: the primary sealed what was open.
-  if (staging_ && Kept(shard) && routed->frame->last_sequence() <= plan_.shards[shard].cut) {
+  if (staging_ && Kept(shard) &&
+      routed->frame->last_sequence() <= plan_.shards[shard].cut.sequence) {
     routed->below_cut = true;
     DropCoveredParts(&*routed);
   }

@@ -174,7 +174,7 @@ void RunMixed(int own, int shards, unsigned snapshots, uint64_t seed) {
       plan.shards[i].at = node.writers[i].position();
       next[i] = primary.frames()[i].size();
     } else {
-      plan.shards[i].cut = node.writers[i].position().sequence;
+      plan.shards[i].cut = node.writers[i].position();
     }
   }
   node.applier.OnPlan(plan);
@@ -203,8 +203,9 @@ void RunMixed(int own, int shards, unsigned snapshots, uint64_t seed) {
     for (size_t i = 0; i < node.writers.size(); ++i) {
       if (!ended[i]) return false;
       if (next[i] == 0) {
-        if (plan.shards[i].cut > Sequence()) return false;
-      } else if (primary.frames()[i][next[i] - 1].frame->last_sequence() < plan.shards[i].cut) {
+        if (plan.shards[i].cut.sequence > Sequence()) return false;
+      } else if (primary.frames()[i][next[i] - 1].frame->last_sequence() <
+                 plan.shards[i].cut.sequence) {
         return false;
       }
     }
@@ -298,7 +299,7 @@ class SecondShardTest : public testing::Test {
   void MissTransaction() {
     missed_ = node_.writers[0].Transaction(9, 1, {0, 1}).Set(zero_, "new").Mutations();
     node_.writers[1].Transaction(9, 1, {0, 1}).Set(one_, "new").Mutations();
-    plan_.shards[0].cut = node_.writers[0].position().sequence;
+    plan_.shards[0].cut = node_.writers[0].position();
     plan_.shards.push_back({.source = CatchUpSource::kSnapshot, .at = node_.writers[1].position()});
     node_.applier.OnPlan(plan_);
   }
@@ -387,7 +388,7 @@ TEST_F(SecondShardTest, RecordsHeldBeyondAFramesBorderAreNotAppliedTwice) {
   const FrameRef frame = writer.Set(zero_, "2").Set(KeyOn(0, 2, 1), "3").Mutations();
   node.applier.OnPlan(
       {.history = kHistory,
-       .shards = {{.source = CatchUpSource::kBacklog, .at = border, .cut = Sequence(3)},
+       .shards = {{.source = CatchUpSource::kBacklog, .at = border, .cut = {Sequence(3), 0}},
                   {.source = CatchUpSource::kSnapshot, .at = {}}},
        .continues = kHistory});
   node.Give(frame);

@@ -250,7 +250,7 @@ StreamPlan CatchUp::Core::PlanFrom(const std::vector<SnapshotStart>& starts, siz
   if (goes_on) plan.continues = request.position.history;
   if (!plan.is_mixed()) return plan;
   for (size_t i = 0; i < starts.size(); ++i) {
-    if (!plan.shards[i].is_snapshot()) plan.shards[i].cut = starts[i].cut.sequence;
+    if (!plan.shards[i].is_snapshot()) plan.shards[i].cut = starts[i].cut;
   }
   return plan;
 }

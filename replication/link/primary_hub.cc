@@ -28,6 +28,7 @@ void Accumulate(const PrimaryLink::Counters& from, PrimaryLink::Counters* to) {
   to->sent_bytes_uncompressed += from.sent_bytes_uncompressed;
   to->sent_chunks += from.sent_chunks;
   to->plans_with_snapshot += from.plans_with_snapshot;
+  to->plans_mixed += from.plans_mixed;
   to->plans_without_snapshot += from.plans_without_snapshot;
   to->positions_refused += from.positions_refused;
 }

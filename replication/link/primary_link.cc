@@ -168,7 +168,8 @@ void PrimaryLink::OnPlan(const StreamPlan& plan, int64_t now_ms) {
     out->set_watermark(shard.at.sequence.value());
     out->set_stream_digest(shard.at.stream_digest);
     out->set_entries(shard.entries);
-    out->set_cut(shard.cut.value());
+    out->set_cut(shard.cut.sequence.value());
+    out->set_cut_digest(shard.cut.stream_digest);
     out->set_diverged(shard.diverged);
     sent_.push_back(shard.at.sequence);
   }

@@ -126,6 +126,43 @@ TEST_F(PrimaryLinkTest, AcceptNamesTheAncestorsThatHadAsManyShards) {
   EXPECT_EQ(accept.ancestors(0).fork(1), 4u);
 }
 
+TEST_F(PrimaryLinkTest, AMixedPlanSaysWhereTheCutIsAndEndsWithTheSnapshotsOfSomeShards) {
+  wire::Hello hello = GoodHello();
+  hello.set_takes_mixed_plans(true);
+  hello.add_diverged(1);
+  Say(hello);
+  EXPECT_EQ(source_.asked[0].diverged, std::vector<ShardId>{ShardId(1)});
+  StreamPlan plan{.history = HistoryId(5), .shards = {}, .continues = HistoryId(5)};
+  plan.shards.push_back(
+      {.source = CatchUpSource::kBacklog, .at = {Sequence(3), 33}, .cut = {Sequence(9), 99}});
+  plan.shards.push_back(
+      {.source = CatchUpSource::kSnapshot, .at = {Sequence(7), 77}, .diverged = true});
+  link_.OnPlan(plan, now_ms_);
+  const wire::Accept accept = std::get<wire::Accept>(Heard().at(0));
+  EXPECT_EQ(accept.shards(0).cut(), 9u);
+  EXPECT_EQ(accept.shards(0).cut_digest(), 99u);
+  EXPECT_TRUE(accept.shards(1).diverged());
+  EXPECT_EQ(link_.state(), State::kSnapshot);
+  EXPECT_EQ(link_.counters().plans_mixed, 1u);
+  OpenFrame open;
+  FrameHeader header;
+  header.history = HistoryId(5);
+  header.kind = FrameKind::kSnapshotChunk;
+  header.flags = kFrameFirst | kFrameLast;
+  header.shard = ShardId(1);
+  header.shard_count = 2;
+  const FrameRef chunk = open.Seal(header);
+  link_.Send(chunk, chunk.get());
+  EXPECT_EQ(link_.state(), State::kStreaming);
+}
+
+TEST_F(PrimaryLinkTest, DivergenceOfAShardThatThereIsNotIsRefused) {
+  wire::Hello hello = GoodHello();
+  hello.add_diverged(2);
+  Say(hello);
+  EXPECT_EQ(Refusal(), wire::Refuse::BAD_HELLO);
+}
+
 TEST_F(PrimaryLinkTest, AStreamFromWhereTheReplicaStoodIsCountedApart) {
   Stream();
   EXPECT_EQ(link_.counters().plans_without_snapshot, 1);

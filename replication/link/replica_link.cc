@@ -33,7 +33,7 @@ StreamPlan PlanOf(const wire::Accept& accept) {
     plan.shards.push_back({.source = static_cast<CatchUpSource>(shard.source()),
                            .at = {Sequence(shard.watermark()), shard.stream_digest()},
                            .entries = shard.entries(),
-                           .cut = Sequence(shard.cut()),
+                           .cut = {Sequence(shard.cut()), shard.cut_digest()},
                            .diverged = shard.diverged()});
   }
   for (const wire::Ancestor& ancestor : accept.ancestors()) {
@@ -438,6 +438,11 @@ ReplicaLink::MaybeFault ReplicaLink::HandleMutations(FrameRef frame) {
   }
   digests_[shard] = frame->stream_digest();
   received_[shard] = frame->last_sequence();
+  const ShardPosition& cut = plan_.shards[shard].cut;
+  if (state_ == State::kSnapshot && received_[shard] == cut.sequence &&
+      digests_[shard] != cut.stream_digest) {
+    return Fault{wire::Goodbye::PROTOCOL, fmt::format("shard {} is another at the cut", shard)};
+  }
   const MaybeFault fault = Give(std::move(frame), received);
   if (!fault) EndSnapshotIfWhole();
   return fault;
@@ -479,7 +484,7 @@ void ReplicaLink::EndSnapshotIfWhole() {
   if (state_ != State::kSnapshot || snapshot_shards_left_ > 0) return;
   // Up to the cut transactions may have parts in a snapshot and in a shard that goes on.
   for (size_t i = 0; i < plan_.shards.size(); ++i) {
-    if (received_[i] < plan_.shards[i].cut) return;
+    if (received_[i] < plan_.shards[i].cut.sequence) return;
   }
   state_ = State::kStreaming;
   for (size_t i = 0; i < plan_.shards.size(); ++i) {

@@ -51,6 +51,7 @@ class Stream {
     digest_ = StreamDigest(digest_, open.payload());
     FrameHeader header;
     header.history = kHistory;
+    header.shard_count = shard_count;
     header.record_count = static_cast<uint32_t>(records);
     header.first_sequence = Sequence(sequence_ + 1);
     header.last_sequence = Sequence(sequence_ += static_cast<uint64_t>(records));
@@ -58,6 +59,8 @@ class Stream {
     return open.Seal(header);
   }
   ShardPosition position() const { return {Sequence(sequence_), digest_}; }
+
+  uint16_t shard_count = 1;
 
  private:
   uint64_t sequence_ = 0;
@@ -221,6 +224,141 @@ TEST_F(ReplicaLinkTest, AnotherStreamIsKnownByItsDigest) {
   EXPECT_TRUE(receiver_.frames.empty());
   EXPECT_EQ(link_->counters().digest_mismatches, 1u);
   EXPECT_EQ(GoodbyeCode(), wire::Goodbye::DIGEST);
+}
+
+// --- Mixed plans ---
+
+// Two shards, of which the second gets a snapshot.
+class MixedPlanLinkTest : public ReplicaLinkTest {
+ protected:
+  // The cut is where stream_ will be after so many records more.
+  wire::Accept MixedAccept(int more) {
+    Stream at_cut = stream_;
+    if (more > 0) at_cut.Next(more);
+    return MixedAccept(at_cut.position());
+  }
+  wire::Accept MixedAccept(const ShardPosition& cut) {
+    wire::Accept accept = AcceptOf(wire::ShardPlan::SOURCE_BACKLOG, stream_.position());
+    accept.mutable_shards(0)->set_cut(cut.sequence.value());
+    accept.mutable_shards(0)->set_cut_digest(cut.stream_digest);
+    wire::ShardPlan* snapshot = accept.add_shards();
+    snapshot->set_source(wire::ShardPlan::SOURCE_SNAPSHOT);
+    snapshot->set_watermark(30);
+    return accept;
+  }
+  wire::Hello HelloNow() {
+    link_->Tick(now_ms_ = link_->NextDeadlineMs());
+    link_->OnConnected(now_ms_);
+    return std::get<wire::Hello>(Heard().back());
+  }
+  void Begin(int more) {
+    receiver_.position = ReplicaPosition{kHistory, {stream_.position(), {Sequence(9), 90}}};
+    Connect();
+    Say(MixedAccept(more));
+    ASSERT_EQ(link_->state(), State::kSnapshot);
+  }
+  static FrameRef EmptyChunk() {
+    OpenFrame open;
+    FrameHeader header;
+    header.history = kHistory;
+    header.kind = FrameKind::kSnapshotChunk;
+    header.flags = kFrameFirst | kFrameLast;
+    header.shard = ShardId(1);
+    header.shard_count = 2;
+    header.first_sequence = header.last_sequence = Sequence(30);
+    return open.Seal(header);
+  }
+  void EndSnapshot() {
+    Send(EmptyChunk());
+    wire::SnapshotEnd end;
+    end.set_shard(1);
+    end.set_chunks(1);
+    Say(end);
+  }
+};
+
+TEST_F(MixedPlanLinkTest, EndsOnceTheSnapshotIsWholeAndTheOthersAreAtTheCut) {
+  stream_.shard_count = 2;
+  Begin(5);
+  EXPECT_EQ(link_->counters().plans_mixed, 1u);
+  EndSnapshot();
+  EXPECT_EQ(receiver_.snapshot_ends, 0) << "shard 0 is not at the cut";
+  Send(stream_.Next(5));
+  EXPECT_EQ(receiver_.snapshot_ends, 1);
+  EXPECT_EQ(link_->state(), State::kStreaming);
+}
+
+TEST_F(MixedPlanLinkTest, WaitsForTheSnapshotWhereTheOthersAreAtTheCut) {
+  stream_.shard_count = 2;
+  Begin(5);
+  Send(stream_.Next(5));
+  EXPECT_EQ(receiver_.snapshot_ends, 0);
+  EndSnapshot();
+  EXPECT_EQ(receiver_.snapshot_ends, 1);
+}
+
+TEST_F(MixedPlanLinkTest, AnotherDigestAtTheCutEndsTheLink) {
+  stream_.shard_count = 2;
+  receiver_.position = ReplicaPosition{kHistory, {stream_.position(), {Sequence(9), 90}}};
+  Connect();
+  Say(MixedAccept(ShardPosition{Sequence(5), 0xbad}));
+  Send(stream_.Next(5));
+  EXPECT_EQ(GoodbyeCode(), wire::Goodbye::PROTOCOL);
+}
+
+TEST_F(MixedPlanLinkTest, AChunkOfAShardThatGoesOnEndsTheLink) {
+  Begin(0);
+  wire::SnapshotEnd end;
+  end.set_shard(0);
+  Say(end);
+  EXPECT_EQ(GoodbyeCode(), wire::Goodbye::PROTOCOL);
+}
+
+TEST_F(MixedPlanLinkTest, ACutBelowThePositionEndsTheLink) {
+  stream_.Next(3);
+  receiver_.position = ReplicaPosition{kHistory, {stream_.position(), {Sequence(9), 90}}};
+  Connect();
+  Say(MixedAccept(ShardPosition{Sequence(2), 0}));
+  EXPECT_EQ(GoodbyeCode(), wire::Goodbye::PROTOCOL);
+}
+
+TEST_F(MixedPlanLinkTest, WhatCouldNotBeCarriedOutIsNotAskedForAgainUntilASnapshotIsWhole) {
+  stream_.shard_count = 2;
+  Begin(5);
+  link_->Fail(wire::Goodbye::PROTOCOL, absl::DataLossError("it cannot be applied"), now_ms_);
+  Heard();
+  EXPECT_FALSE(HelloNow().takes_mixed_plans());
+  Say(MixedAccept(5));
+  EXPECT_EQ(GoodbyeCode(), wire::Goodbye::PROTOCOL);
+}
+
+TEST_F(MixedPlanLinkTest, AShardThatDivergedIsNamedUntilASnapshotHasReplacedIt) {
+  stream_.Next(2);
+  Continue();
+  Stream other;
+  other.Next(1);
+  other.Next(1);
+  Send(other.Next(1));
+  Heard();
+  const wire::Hello hello = HelloNow();
+  ASSERT_EQ(hello.diverged_size(), 1);
+  EXPECT_EQ(hello.diverged(0), 0u);
+  Say(AcceptOf(wire::ShardPlan::SOURCE_SNAPSHOT, {}));
+  link_->OnDisconnected(absl::UnavailableError("cut"), now_ms_);
+  EXPECT_EQ(HelloNow().diverged_size(), 1) << "the snapshot did not become whole";
+  Say(AcceptOf(wire::ShardPlan::SOURCE_SNAPSHOT, {}));
+  OpenFrame open;
+  FrameHeader header;
+  header.history = kHistory;
+  header.kind = FrameKind::kSnapshotChunk;
+  header.flags = kFrameFirst | kFrameLast;
+  Send(open.Seal(header));
+  wire::SnapshotEnd end;
+  end.set_chunks(1);
+  Say(end);
+  ASSERT_EQ(link_->state(), State::kStreaming);
+  link_->OnDisconnected(absl::UnavailableError("cut"), now_ms_);
+  EXPECT_EQ(HelloNow().diverged_size(), 0);
 }
 
 TEST_F(ReplicaLinkTest, WhatWasReceivedBeforeIsSkippedAndCounted) {

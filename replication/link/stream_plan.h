@@ -42,7 +42,7 @@ struct ShardPlan {
   ShardPosition at;      // kSnapshot: what the chunks describe. Otherwise where the replica is.
   uint64_t entries = 0;  // kSnapshot: keys at that position.
   // Not kSnapshot, in a mixed plan: how far this shard was when the others' snapshots began.
-  Sequence cut = {};
+  ShardPosition cut = {};
   bool diverged = false;  // kSnapshot: what the replica had is of another stream.
 
   bool is_snapshot() const { return source == CatchUpSource::kSnapshot; }

@@ -197,7 +197,8 @@ void ReplicationServer::Core::Announce(Connection* connection) {
   Log(LogLevel::kInfo,
       fmt::format("replica {} (node {}) joined: {}", connection->session->id(),
                   link.identity().node_id,
-                  link.plan().is_snapshot()     ? "it gets a snapshot"
+                  link.plan().is_mixed()        ? "it gets a snapshot of some shards"
+                  : link.plan().is_snapshot()   ? "it gets a snapshot"
                   : link.plan().uses_segments() ? "it continues its stream from the log"
                                                 : "it continues its stream"));
 }
