@@ -24,12 +24,7 @@ bool SegmentLedger::MayCreate(Lane lane) const {
   if (next_segment_ == std::numeric_limits<uint32_t>::max()) return false;
   const uint64_t reserved =
       lane == Lane::kDemotions ? kSurvivorSegments * options_.segment_bytes : 0;
-  // The survivors' open segment is a part of what is kept for them.
-  const uint64_t used =
-      FileBytes() - (lane == Lane::kDemotions && open_[Index(Lane::kSurvivors)] != 0
-                         ? options_.segment_bytes
-                         : 0);
-  return used + options_.segment_bytes + reserved <= options_.max_bytes;
+  return FileBytes() + options_.segment_bytes + reserved <= options_.max_bytes;
 }
 
 uint32_t SegmentLedger::Create(Lane lane, uint64_t header_bytes) {
@@ -96,7 +91,8 @@ uint64_t SegmentLedger::Remove(uint32_t segment) {
 }
 
 uint64_t SegmentLedger::FillPercent() const {
-  const uint64_t usable = options_.max_bytes - kSurvivorSegments * options_.segment_bytes;
+  // Full is where demotions are refused.
+  const uint64_t usable = options_.max_bytes - (kSurvivorSegments + 1) * options_.segment_bytes;
   return FileBytes() * 100 / usable;
 }
 

@@ -6,11 +6,14 @@
 // their own. A survivor has proved to live long; kept apart, survivors fill segments that stay
 // dense, and are not copied again and again together with values that die young.
 //
-// The bound. All files together never exceed max_bytes; an open segment counts with its full
-// length. The last two segments' worth is kept for survivors: reclaim needs room before it makes
-// some. Each segment full of survivors frees more than a segment of those it empties, and at any
-// moment one survivors' segment and one half-moved victim are open, so two are enough for reclaim
-// never to be stuck.
+// The bound. All files together never exceed max_bytes; an open segment counts with its full length
+// S. A demotion may open a segment only if two more fit behind it, beside the survivors' open one,
+// for reclaim needs room before it makes some. Two are enough, whatever the sizes of records:
+// counting without the survivors' open segment, reclaim adds what that one held when demotions last
+// opened one (at most S, and only if it was open), and the part of the present victim that has been
+// moved (at most S); every earlier victim gave back more than was moved out of it. So there is
+// always a third S left to open the next. Victims that cannot be emptied, and files that readers
+// hold, take from this.
 //
 // What to reclaim. The sealed segment with the smallest live share, if that is at most
 // MaxLivePercent(fill): with much room left only what is nearly all garbage is worth its copying;
@@ -49,7 +52,9 @@ class SegmentLedger {
     uint64_t max_bytes = 0;
     uint64_t segment_bytes = 0;  // Below 2^32.
   };
-  // Requires: segment_bytes > kValueSegmentHeaderBytes, max_bytes >= 4 * segment_bytes.
+  // Requires: segment_bytes > kValueSegmentHeaderBytes, max_bytes >= kLeastSegments *
+  // segment_bytes.
+  static constexpr uint64_t kLeastSegments = 8;
   explicit SegmentLedger(const Options& options) : options_(options) {}
 
   // --- Writing. ---

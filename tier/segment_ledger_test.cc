@@ -140,8 +140,8 @@ TEST(SegmentLedgerDeathTest, FreeingWhatIsNotLiveIsABug) {
 }
 
 // A log that is written for ever under random deaths of its values, with reclaim carried out as the
-// ledger says: the bound holds at every step, no live value is lost, and reclaim is never stuck:
-// whenever a tenth of what demotions may use is garbage, there is room in the end.
+// ledger says: the bound holds at every step, and there is always room for the survivors of
+// whatever segment is to be reclaimed.
 class SegmentLedgerRunTest : public testing::TestWithParam<uint64_t> {};
 
 TEST_P(SegmentLedgerRunTest, ReclaimIsNeverStuck) {
@@ -174,8 +174,8 @@ TEST_P(SegmentLedgerRunTest, ReclaimIsNeverStuck) {
   };
 
   for (int step = 0; step < 20'000; ++step) {
-    // Up to 85 % of what demotions may use is live.
-    if (live_bytes < (kSegments - 2) * 850) {
+    // Up to 97 % of what demotions may use is live.
+    if (live_bytes < (kSegments - 2) * 970) {
       if (put(Lane::kDemotions, 50 + static_cast<uint32_t>(random() % 200))) ++demoted;
     }
     if (!live.empty() && random() % 2 == 0) {

@@ -366,6 +366,20 @@ INSTANTIATE_TEST_SUITE_P(
                                  [](SimulatedDisk& d) { d.set_capacity_bytes(1 << 20); }, 0, 1}),
     [](const auto& info) { return std::string(info.param.name); });
 
+// Neither is the place written again, nor anything behind it.
+TEST_F(ValueLogTest, AfterAFailedWriteTheNextGoesToAnotherFile) {
+  Start();
+  PutCold("before", "value");
+  disk_.FailSync(1);
+  PutCold("k", "value");
+  ASSERT_FALSE(owner().IsCold("k"));
+  rig_->clock().AdvanceMillis(1000);
+  rig_->Settle();
+  PutCold("k", "value");
+  EXPECT_EQ(owner().LocationOf("before").segment, 1u);
+  EXPECT_EQ(owner().LocationOf("k").segment, 2u);
+}
+
 TEST_F(ValueLogTest, ADirectoryThatIsRemovedUnderItIsMadeAgain) {
   Start();
   PutCold("k", "value");

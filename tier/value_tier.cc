@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/thread_name.h"
 #include "tier/read_queue.h"
+#include "tier/segment_ledger.h"
 #include "tier/segment_store.h"
 #include "tier/shard_front.h"
 #include "tier/tier_state.h"
@@ -23,7 +24,6 @@ namespace {
 
 constexpr uint64_t kLeastSegmentBytes = uint64_t{1} << 20;
 constexpr uint64_t kMostSegmentBytes = uint64_t{1} << 30;
-constexpr uint64_t kLeastSegments = 4;
 
 class ThreadedTier final : public ValueTier {
  public:
@@ -187,10 +187,10 @@ absl::StatusOr<std::unique_ptr<ValueTier>> ValueTier::Open(wal::Disk& disk,
   CHECK(options.shards >= 1 && options.shards <= kMaxShards && options.readers >= 1);
   const uint64_t segment_bytes =
       options.segment_bytes != 0 ? options.segment_bytes : SegmentBytesFor(options.max_bytes);
-  if (options.max_bytes / kLeastSegments < segment_bytes) {
+  if (options.max_bytes / SegmentLedger::kLeastSegments < segment_bytes) {
     return absl::InvalidArgumentError(
         fmt::format("the tier's {} bytes must hold at least {} segments of {} bytes",
-                    options.max_bytes, kLeastSegments, segment_bytes));
+                    options.max_bytes, SegmentLedger::kLeastSegments, segment_bytes));
   }
   auto store = SegmentStore::Open(disk, directory,
                                   {.max_bytes = options.max_bytes,

@@ -58,7 +58,7 @@ struct TierOptions {
   // values are still in RAM.
   bool sync_writes = true;
 
-  size_t readers = 8;  // Threads; docs/decisions/0009-cold-reads.md.
+  size_t readers = 8;                   // Threads; docs/decisions/0009-cold-reads.md.
   size_t max_queued_reads = 16 * 1024;  // Of all shards together.
 
   uint64_t demote_bytes_per_second = uint64_t{64} << 20;   // 0: no limit.
@@ -127,7 +127,7 @@ class ValueTier {
   // Makes the directory if it is absent (the one above must exist), takes its lock, deletes the
   // segments that are there, and starts the threads.
   //   FailedPrecondition  another process holds the directory
-  //   InvalidArgument     max_bytes has no room for four segments
+  //   InvalidArgument     max_bytes has no room for eight segments
   // and the errors of wal::Disk.
   static absl::StatusOr<std::unique_ptr<ValueTier>> Open(wal::Disk& disk,
                                                          const std::string& directory,

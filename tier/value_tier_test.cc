@@ -197,6 +197,28 @@ TEST_F(ValueTierTest, StopWithEverythingUnderWay) {
   }
 }
 
+TEST_F(ValueTierTest, ReclaimWorksWhileNobodyElseDoes) {
+  Start({.shards = 2, .max_bytes = 128 << 10, .segment_bytes = 16 << 10});
+  const auto key = [](int i) { return "key:" + std::to_string(i); };
+  for (int i = 0; i < 80; ++i) {
+    shards_[0]->Call([&] {
+      owners_[0]->Set(key(i), std::string(1000, 'v'));
+      ASSERT_EQ(owners_[0]->Demote(key(i), /*urgent=*/true), WriteOutcome::kQueued);
+    });
+    ASSERT_TRUE(WaitFor([&] { return IsCold(0, key(i)); }));
+  }
+  shards_[0]->Call([&] {
+    for (int i = 0; i < 80; ++i) {
+      if (i % 5 != 0) owners_[0]->Delete(key(i));
+    }
+  });
+  // 16 values of 1 KiB fit two segments; five were full.
+  ASSERT_TRUE(WaitFor([&] { return tier_->stats().segments <= 3; }));
+  const TierStats stats = tier_->stats();
+  EXPECT_EQ(stats.live_values, 16u);
+  EXPECT_GT(stats.reclaimed_segments, 0u);
+}
+
 TEST_F(ValueTierTest, ATierThatHoldsNothingIsRefused) {
   const auto tier = ValueTier::Open(disk_, "/tier", {.max_bytes = 1000, .segment_bytes = 300},
                                     [](ShardId, std::function<void()>) {});
