@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "tier/tier_test_util.h"
+#include "tier/unreadable_disk.h"
 #include "wal/disk/simulated_disk.h"
 
 namespace tidemark::tier {
@@ -26,7 +27,7 @@ std::string Value(int i) { return std::string(1200, static_cast<char>('a' + i % 
 class ReclaimTest : public testing::Test {
  protected:
   void Start(const TierRig::Options& options = {}) {
-    rig_ = std::make_unique<TierRig>(disk_, options);
+    rig_ = std::make_unique<TierRig>(unreadable_, options);
   }
   ModelOwner& owner() { return rig_->owner(); }
 
@@ -58,6 +59,7 @@ class ReclaimTest : public testing::Test {
   }
 
   SimulatedDisk disk_{1};
+  UnreadableDisk unreadable_{disk_};  // What the tier sees.
   std::unique_ptr<TierRig> rig_;
 };
 
@@ -227,6 +229,23 @@ TEST_F(ReclaimTest, AFailedWriteLeavesTheValueWhereItIsAndIsTriedAgain) {
   EXPECT_EQ(owner().LocationOf("1").segment, 1u);
   EXPECT_EQ(*rig_->Get("1"), Value(1));
   EXPECT_EQ(rig_->state().write_errors.value(), 1u);
+  rig_->clock().AdvanceMillis(10'000);
+  rig_->Settle();
+  EXPECT_NE(owner().LocationOf("1").segment, 1u);
+  EXPECT_EQ(*rig_->Get("1"), Value(1));
+}
+
+TEST_F(ReclaimTest, ASegmentThatCannotBeReadNowIsTriedAgain) {
+  Start();
+  FillFirstSegment();
+  FillUp();
+  unreadable_.set_unreadable(true);
+  MakeGarbageOfFirst();
+  rig_->Settle();
+  EXPECT_EQ(owner().LocationOf("1").segment, 1u);
+  EXPECT_EQ(rig_->state().reclaim_read_errors.value(), 1u);
+  EXPECT_EQ(rig_->store().totals().damaged_segments, 0u);
+  unreadable_.set_unreadable(false);
   rig_->clock().AdvanceMillis(10'000);
   rig_->Settle();
   EXPECT_NE(owner().LocationOf("1").segment, 1u);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tier/tier_test_util.h"
+#include "tier/unreadable_disk.h"
 #include "wal/disk/simulated_disk.h"
 
 namespace tidemark::tier {
@@ -24,7 +25,7 @@ class ValueLogTest : public testing::Test {
  protected:
   void Start(const TierRig::Options& options = {}) {
     rig_ = nullptr;
-    rig_ = std::make_unique<TierRig>(disk_, options);
+    rig_ = std::make_unique<TierRig>(unreadable_, options);
   }
   ModelOwner& owner() { return rig_->owner(); }
   const ShardFront::Counters& counters() { return rig_->front().counters(); }
@@ -37,6 +38,7 @@ class ValueLogTest : public testing::Test {
   }
 
   SimulatedDisk disk_{1};
+  UnreadableDisk unreadable_{disk_};  // What the tier sees.
   std::unique_ptr<TierRig> rig_;
 };
 
@@ -389,6 +391,19 @@ TEST_F(ValueLogTest, ADirectoryThatIsRemovedUnderItIsMadeAgain) {
   EXPECT_EQ(owner().cold(), 7u);
   EXPECT_EQ(*rig_->Get("5"), std::string(1500, 'v'));
   EXPECT_EQ(rig_->state().write_errors.value(), 0u);
+}
+
+TEST_F(ValueLogTest, AReadThatFailsIsThatReadsErrorAlone) {
+  Start();
+  PutCold("k", "value");
+  unreadable_.set_unreadable(true);
+  EXPECT_TRUE(absl::IsInternal(rig_->Get("k").status()));
+  EXPECT_TRUE(absl::IsInternal(rig_->front().ReadNow("k", owner().LocationOf("k")).status()));
+  EXPECT_EQ(counters().read_errors.value(), 1u);
+  EXPECT_EQ(counters().reads_now_failed.load(), 1u);
+  EXPECT_EQ(counters().damaged.value(), 0u);
+  unreadable_.set_unreadable(false);
+  EXPECT_EQ(*rig_->Get("k"), "value");
 }
 
 TEST_F(ValueLogTest, ADamagedValueIsLostAloneAndHealedByOverwriting) {
