@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <string_view>
+#include <utility>
 
 #include "base/settings/redis_constants.h"
 #include "base/settings/setting_value.h"
@@ -11,6 +12,7 @@ namespace tidemark {
 namespace {
 
 constexpr size_t kHelpColumns = 100;
+constexpr size_t kFlagIndent = 2;
 constexpr size_t kHelpIndent = 6;
 
 // The settings of one section.
@@ -23,14 +25,16 @@ std::span<const SettingSpec> RowsOf(size_t section) {
   return SettingTable().subspan(begin, end - begin);
 }
 
-void AppendWrapped(std::string& out, std::string_view text) {
+// Lines after the first are indented as help is.
+void AppendWrapped(std::string& out, size_t first_indent, std::string_view text) {
   size_t column = 0;
+  size_t indent = first_indent;
   while (!text.empty()) {
     const size_t end = std::min(text.find(' '), text.size());
     if (column == 0 || column + 1 + end > kHelpColumns) {
       if (column != 0) out += '\n';
-      out.append(kHelpIndent, ' ');
-      column = kHelpIndent;
+      out.append(indent, ' ');
+      column = std::exchange(indent, kHelpIndent);
     } else {
       out += ' ';
       ++column;
@@ -108,11 +112,12 @@ std::string HelpText(NodeRole role) {
     out += fmt::format("\n{}:\n", SettingSections()[i].title);
     for (const SettingSpec& spec : RowsOf(i)) {
       if (!AppliesTo(spec, role)) continue;
-      out += fmt::format("  --{} ({}; {})\n", spec.name,
-                         spec.required ? std::string("required")
-                                       : "default " + DefaultShown(DefaultText(spec, role)),
-                         Expectation(spec));
-      AppendWrapped(out, spec.help);
+      AppendWrapped(out, kFlagIndent,
+                    fmt::format("--{} ({}; {})", spec.name,
+                                spec.required ? std::string("required")
+                                              : "default " + DefaultShown(DefaultText(spec, role)),
+                                Expectation(spec)));
+      AppendWrapped(out, kHelpIndent, spec.help);
     }
   }
   return out + fmt::format("\n  --help\n      Prints this page, of a {}.\n", name);

@@ -112,10 +112,10 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .type = kInt,
      .default_text = "5",
      .min = 1,
-     .max = 64,
+     .max = kInt32Max,
      .change = kLive,
-     .help = "How many keys are looked at for each that goes: more are nearer to the exact policy, "
-             "and slower."},
+     .help = "How many keys are looked at for each that goes, to 64 at most: more are nearer to "
+             "the exact policy, and slower."},
     {.id = Setting::kLfuLogFactor,
      .name = "lfu_log_factor",
      .type = kInt,
