@@ -9,7 +9,7 @@ namespace {
 // How far one sample, or one look for a random key, goes through a table that has lost its keys.
 constexpr int kMaxBuckets = 64;
 // Samples that one choice may take, if what they find may not go.
-constexpr int kMaxSamples = 16;
+constexpr int kMaxRounds = 16;
 
 }  // namespace
 
@@ -24,7 +24,7 @@ VictimChooser::Victim VictimChooser::Choose(const KeyTable& keys, const KeyTable
   for (Candidate& candidate : std::span(begin(), end())) {
     candidate.rank = Rank(candidate.seen, uses);
   }
-  for (int round = 0; round < kMaxSamples && table.size() > 0; ++round) {
+  for (int round = 0; round < kMaxRounds && table.size() > 0; ++round) {
     Victim victim;
     if (random) {
       victim = AtRandom(table, may_go);
@@ -67,9 +67,10 @@ void VictimChooser::Sample(const KeyTable& table, const UseTracker& uses,
                            absl::FunctionRef<bool(const Entry&)> may_go) {
   // As many as have about as many cache lines as a core can wait for at once.
   constexpr int kPrefetchedBuckets = 4;
-  const int expected_buckets = options_.samples / 5 + 1;
+  const int samples = std::min(options_.samples, kMaxSamples);
+  const int expected_buckets = samples / 5 + 1;
   int seen = 0;
-  for (int bucket = 0; bucket < kMaxBuckets && seen < options_.samples; ++bucket) {
+  for (int bucket = 0; bucket < kMaxBuckets && seen < samples; ++bucket) {
     if (bucket % kPrefetchedBuckets == 0) {
       table.PrefetchBuckets(hand_, std::min(expected_buckets, kPrefetchedBuckets));
     }

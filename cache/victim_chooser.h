@@ -28,9 +28,11 @@ namespace tidemark::cache {
 
 class VictimChooser {
  public:
+  static constexpr int kMaxSamples = 64;
+
   struct Options {
     EvictionPolicy policy = EvictionPolicy::kNoEviction;
-    int samples = 5;
+    int samples = 5;  // More than kMaxSamples are as many as that.
   };
   struct Victim {
     Entry* entry = nullptr;  // Null: nothing may go, or nothing was found within bounds.

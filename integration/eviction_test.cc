@@ -9,6 +9,7 @@
 #include <string>
 
 #include "integration/harness/convergence.h"
+#include "integration/harness/eventually.h"
 #include "integration/harness/node.h"
 
 namespace tidemark::integration {
@@ -92,8 +93,9 @@ TEST(EvictionTest, ResidentMemoryStaysWithinItsBoundHoweverMuchIsWritten) {
 TEST(EvictionTest, NoEvictionRefusesWritesThatNeedMemoryAndNothingElse) {
   Node node = Node::Primary(
       {"--shards=2", "--maxmemory=40mb", "--backlog_bytes=4mb", "--maxmemory_policy=noeviction"});
+  ASSERT_TRUE(node.AwaitReady());
   Node replica = Node::Replica(node, {"--shards=2"});
-  ASSERT_TRUE(node.AwaitReady() && replica.AwaitReady());
+  ASSERT_TRUE(replica.AwaitReady());
   RedisClient client = node.Connect();
   Filler filler(client);
   filler.Fill(80 * kMb, 1024);
@@ -117,9 +119,10 @@ TEST(EvictionTest, NoEvictionRefusesWritesThatNeedMemoryAndNothingElse) {
 TEST(EvictionTest, AReplicaHoldsWhatItsPrimaryDoesWhateverItsOwnLimit) {
   Node primary = Node::Primary(
       {"--shards=2", "--maxmemory=40mb", "--backlog_bytes=4mb", "--maxmemory_policy=allkeys-lru"});
+  ASSERT_TRUE(primary.AwaitReady());
   Node replica =
       Node::Replica(primary, {"--shards=3", "--maxmemory=5mb", "--maxmemory_policy=allkeys-lru"});
-  ASSERT_TRUE(primary.AwaitReady() && replica.AwaitReady());
+  ASSERT_TRUE(replica.AwaitReady());
   RedisClient client = primary.Connect();
   Filler filler(client);
   filler.Fill(120 * kMb, 1024);
@@ -138,7 +141,7 @@ TEST(EvictionTest, ALimitSetWhileRunningIsReached) {
   filler.Fill(60 * kMb, 1024);
   ASSERT_EQ(Number(client, "evicted_keys"), 0);
   ASSERT_EQ(client.Do({"CONFIG", "SET", "maxmemory", "40mb"}), Reply::Status("OK"));
-  EXPECT_TRUE(Eventually([&] {
+  EXPECT_TRUE(Eventually(kPatience, [&] {
     return Number(client, "used_memory_dataset") <= 40 * kMb && Number(client, "evicted_keys") > 0;
   }));
   ASSERT_EQ(client.Do({"CONFIG", "SET", "maxmemory", "0"}), Reply::Status("OK"));

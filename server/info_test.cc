@@ -132,6 +132,7 @@ TEST(InfoTest, WhatARoleDoesNotCountIsNotShown) {
 TEST(InfoTest, MemoryIsAccountedFromTheAllocatorUpwards) {
   NodeReport report;
   report.total.keyspace_bytes = 250;
+  report.process.has_allocator = true;
   report.process.allocated_bytes = 1000;
   report.process.allocator_active_bytes = 1100;
   report.process.allocator_resident_bytes = 2200;

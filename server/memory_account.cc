@@ -36,6 +36,12 @@ uint64_t KeyspaceLimit(uint64_t maxmemory_bytes, const MemoryAccount& account) {
   return std::max(Excess(limit, unusable), std::min(limit, maxmemory_bytes / 2));
 }
 
+bool WantsPurge(uint64_t maxmemory_bytes, const MemoryAccount& account) {
+  return account.has_allocator && account.rss_bytes > maxmemory_bytes +
+                                                          SlackBytes(maxmemory_bytes) / 2 +
+                                                          account.uncounted_bytes();
+}
+
 int OvershootPercent(uint64_t maxmemory_bytes, const MemoryAccount& account) {
   if (maxmemory_bytes == 0) return 0;
   const uint64_t over = Excess(account.counted_bytes(), maxmemory_bytes);

@@ -62,6 +62,10 @@ struct MemoryAccount {
 // `maxmemory_bytes` is left.
 uint64_t KeyspaceLimit(uint64_t maxmemory_bytes, const MemoryAccount& account);
 
+// Whether resident memory is so near its bound that pages which the allocator keeps for later use
+// should go back at once.
+bool WantsPurge(uint64_t maxmemory_bytes, const MemoryAccount& account);
+
 // How much of the slack above the limit is in use, in percent: PressureInput::kMemory.
 int OvershootPercent(uint64_t maxmemory_bytes, const MemoryAccount& account);
 

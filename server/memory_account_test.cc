@@ -57,6 +57,14 @@ TEST(MemoryAccountTest, WithoutAnAllocatorsFiguresTheClassesAreSummed) {
   EXPECT_EQ(KeyspaceLimit(200 * kMb, account), 154 * kMb);
 }
 
+TEST(MemoryAccountTest, PagesGoBackOnceHalfOfTheSlackIsGone) {
+  MemoryAccount account = Account();
+  account.rss_bytes = 210 * kMb + MemoryAccount::kRssConstantBytes / 2;
+  EXPECT_FALSE(WantsPurge(200 * kMb, account));
+  account.rss_bytes += kMb;
+  EXPECT_TRUE(WantsPurge(200 * kMb, account));
+}
+
 TEST(MemoryAccountTest, OvershootIsAShareOfTheSlack) {
   MemoryAccount account = Account();
   EXPECT_EQ(OvershootPercent(0, account), 0);

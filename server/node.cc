@@ -24,6 +24,9 @@
 namespace tidemark::server {
 namespace {
 
+// Between two requests that the allocator give pages back: each takes a while.
+constexpr int64_t kPurgeIntervalNs = 500'000'000;
+
 constexpr auto kDrainDeadline = std::chrono::seconds(3);
 
 int CoresAllowed() {
@@ -277,7 +280,7 @@ void Node::ApplyMemorySettings() {
   engine_->LimitMemory(maxmemory == 0 ? cache::MemoryBudget::kUnlimited : maxmemory, options);
 }
 
-int Node::FollowMemory(const ReplicationView& view) {
+int Node::FollowMemory(const ReplicationView& view, int64_t now_ns) {
   const auto maxmemory = static_cast<uint64_t>(settings_.Int(Setting::kMaxmemory));
   if (maxmemory == 0) return 0;
   cache::MemoryBudget& budget = engine_->memory_budget();
@@ -292,6 +295,10 @@ int Node::FollowMemory(const ReplicationView& view) {
   account.subscriber_queue_bytes = QueuedBytes(view);
   if (durability_ != nullptr) account.log_queue_bytes = durability_->queued_bytes();
   budget.set_limit_bytes(KeyspaceLimit(maxmemory, account));
+  if (WantsPurge(maxmemory, account) && now_ns >= next_purge_ns_) {
+    next_purge_ns_ = now_ns + kPurgeIntervalNs;
+    PurgeAllocator();
+  }
   // A replica holds what its primary does: slowing its readers down would mend nothing.
   return is_replica() ? 0 : OvershootPercent(maxmemory, account);
 }
@@ -431,7 +438,7 @@ void Node::FollowPressure(int64_t now_ns) {
     log = std::max(log, durability_->utilisation_percent(shard->id()));
   }
   const ReplicationView view = replication().View();
-  sample[PressureInput::kMemory] = FollowMemory(view);
+  sample[PressureInput::kMemory] = FollowMemory(view, now_ns);
   if (!is_replica()) {
     sample[PressureInput::kReplicaLag] = ReplicaLagPercent(
         view.replicas,

@@ -167,7 +167,7 @@ class Node {
   void ApplyMemorySettings();
   // What the keyspaces may hold now, by what else there is. Returns how much of the slack above the
   // limit is in use, in percent.
-  int FollowMemory(const ReplicationView& view);
+  int FollowMemory(const ReplicationView& view, int64_t now_ns);
 
   Settings& settings_;
   wal::Disk& disk_;
@@ -193,6 +193,7 @@ class Node {
   std::mutex cuts_mutex_;
   bool cuts_held_ = false;  // Guarded by cuts_mutex_, as is:
   std::vector<std::pair<CutTask, CutDone>> held_cuts_;
+  int64_t next_purge_ns_ = 0;   // Shard 0's.
   uint64_t startup_bytes_ = 0;  // From Start() on.
   RateMeter command_rate_, input_rate_, output_rate_;
 
