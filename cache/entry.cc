@@ -26,11 +26,11 @@ Entry* Entry::Allocate(std::string_view key, size_t payload_bytes, int64_t expir
 
 Entry* Entry::Create(std::string_view key, std::string_view value, int64_t expire_at_ms) {
   CHECK(value.size() <= kMaxValueBytes);
-  const bool in_buffer = value.size() >= kLargeValueBytes;
-  Entry* entry = Allocate(key, in_buffer ? sizeof(const Buffer*) : value.size(), expire_at_ms);
+  const bool outside = value.size() >= kLargeValueBytes;
+  Entry* entry = Allocate(key, outside ? sizeof(const Buffer*) : value.size(), expire_at_ms);
   entry->value_size_ = static_cast<uint32_t>(value.size());
-  if (in_buffer) {
-    entry->in_buffer_ = 1;
+  if (outside) {
+    entry->outside_ = 1;
     entry->set_buffer(Buffer::Copy(value).Detach());
   } else if (!value.empty()) {
     std::memcpy(entry->payload(), value.data(), value.size());
@@ -52,14 +52,42 @@ Entry* Entry::CloneWithExpiry(const Entry& other, int64_t expire_at_ms) {
   entry->value_size_ = other.value_size_;
   entry->type_ = other.type_;
   entry->appended_ = other.appended_;
-  entry->in_buffer_ = other.in_buffer_;
+  entry->outside_ = other.outside_;
+  entry->cold_ = other.cold_;
   std::memcpy(entry->payload(), other.payload(), payload_bytes);
-  if (entry->in_buffer_) entry->buffer()->AddRef();
+  if (entry->outside_ && !entry->cold_) entry->buffer()->AddRef();
   return entry;
 }
 
+Entry* Entry::CloneCold(const Entry& other, const tier::ValueLocation& at) {
+  Entry* entry = Allocate(other.key(), sizeof(at), other.expire_at_ms());
+  entry->CopyTraits(other);
+  entry->value_size_ = other.value_size_;
+  entry->outside_ = 1;
+  entry->cold_ = 1;
+  entry->Relocate(at);
+  return entry;
+}
+
+Entry* Entry::CloneWarm(const Entry& other, std::string_view value) {
+  CHECK(value.size() == other.value_bytes());
+  // What APPEND built stays inline, as it was.
+  Entry* entry = other.appended_ ? CreateAppended(other.key(), value.size(), other.expire_at_ms())
+                                 : Create(other.key(), value, other.expire_at_ms());
+  if (other.appended_) std::memcpy(entry->payload(), value.data(), value.size());
+  entry->CopyTraits(other);
+  return entry;
+}
+
+void Entry::CopyTraits(const Entry& other) {
+  use_ = other.use_;
+  mark_ = other.mark_;
+  type_ = other.type_;
+  appended_ = other.appended_;
+}
+
 void Entry::Destroy(Entry* entry) {
-  if (entry->in_buffer_) entry->buffer()->Release();
+  if (entry->outside_ && !entry->cold_) entry->buffer()->Release();
   const size_t bytes = AllocatedBytes(entry->inline_bytes());
   entry->~Entry();
   // The size saves the allocator looking it up.
@@ -68,9 +96,10 @@ void Entry::Destroy(Entry* entry) {
 
 bool Entry::TryAssign(std::string_view value, int64_t expire_at_ms) {
   if (has_expiry_ != (expire_at_ms != kNoExpiry)) return false;
-  // A value moves between inline and Buffer only with a new allocation.
-  if (in_buffer_ != (value.size() >= kLargeValueBytes)) return false;
-  if (in_buffer_) {
+  // A value moves between inline, Buffer and disk only with a new allocation.
+  if (outside_ != (value.size() >= kLargeValueBytes)) return false;
+  if (outside_) {
+    if (cold_) return false;
     CHECK(value.size() <= kMaxValueBytes);
     // Readers may hold the present buffer, so it is replaced, never written.
     const Buffer* previous = buffer();
@@ -88,7 +117,7 @@ bool Entry::TryAssign(std::string_view value, int64_t expire_at_ms) {
 }
 
 bool Entry::TryResize(size_t value_bytes) {
-  if (in_buffer_) return false;
+  if (outside_) return false;
   const size_t bytes = InlineBytes(key_size_, value_bytes, has_expiry_);
   if (AllocatedBytes(bytes) != AllocatedBytes(inline_bytes())) return false;
   value_size_ = static_cast<uint32_t>(value_bytes);

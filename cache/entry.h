@@ -1,5 +1,7 @@
 // Entry is one key with its value and expiry in one allocation; a large value is a Buffer beside
-// it. Layout and cost per key: docs/memory.md.
+// it. Of a cold entry the value is on disk, and memory holds its length and its location.
+//
+// Layout and cost per key: docs/memory.md.
 //
 // Readers get `const Entry`. The part for owners is for Keyspace, which makes, changes and frees
 // entries.
@@ -15,8 +17,10 @@
 #include <string_view>
 
 #include "base/buffer.h"
+#include "base/check.h"
 #include "cache/mutation_sink.h"
 #include "cache/size_class.h"
+#include "tier/value_location.h"
 
 namespace tidemark::cache {
 
@@ -38,12 +42,24 @@ class Entry {
   Entry& operator=(const Entry&) = delete;
 
   std::string_view key() const { return {bytes() + expiry_bytes(), key_size_}; }
+  // Requires: !cold().
   std::string_view value() const {
-    if (in_buffer_) return buffer()->view();
+    if (outside_) return buffer()->view();
     return {payload(), value_size_};
   }
-  // The buffer that holds a large value; null if the value is stored inline.
-  BufferRef value_buffer() const { return in_buffer_ ? BufferRef::Share(buffer()) : BufferRef(); }
+  // The buffer that holds a large value; null if the value is stored inline. Requires: !cold().
+  BufferRef value_buffer() const { return outside_ ? BufferRef::Share(buffer()) : BufferRef(); }
+  // The value's length, wherever it is.
+  size_t value_bytes() const { return value_size_; }
+  // Whether the value is on disk, at location().
+  bool cold() const { return cold_; }
+  tier::ValueLocation location() const {
+    DCHECK(cold_);
+    tier::ValueLocation result;
+    std::memcpy(&result, payload(), sizeof(result));
+    return result;
+  }
+  bool ColdAt(const tier::ValueLocation& at) const { return cold_ && location() == at; }
   ValueType type() const { return static_cast<ValueType>(type_); }
   bool has_expiry() const { return has_expiry_; }
   // kNoExpiry if there is none.
@@ -64,31 +80,38 @@ class Entry {
   // What the allocator holds for this entry (MEMORY USAGE).
   size_t memory_bytes() const {
     return AllocatedBytes(inline_bytes()) +
-           (in_buffer_ ? AllocatedBytes(sizeof(Buffer) + value_size_) : 0);
+           (outside_ && !cold_ ? AllocatedBytes(sizeof(Buffer) + value_size_) : 0);
   }
 
   // --- For owners. ---
 
   // Marks tell a walk which entries it has seen; see Keyspace.
-  static constexpr unsigned kMarks = 16;
+  static constexpr unsigned kMarks = 8;
 
   // A new entry, accessed at 0 and with mark 0. Requires: sizes within the limits above.
   static Entry* Create(std::string_view key, std::string_view value, int64_t expire_at_ms);
   // The same with `value_bytes` bytes of inline value for the caller to fill; appended() holds.
   static Entry* CreateAppended(std::string_view key, size_t value_bytes, int64_t expire_at_ms);
-  // The same key and value with another expiry; shares the buffer of a large value.
+  // The same key and value with another expiry; shares the buffer of a large value, or the location
+  // of a cold one.
   static Entry* CloneWithExpiry(const Entry& other, int64_t expire_at_ms);
+  // The same entry in all but where its value is: on disk, or, being `value`, in memory.
+  static Entry* CloneCold(const Entry& other, const tier::ValueLocation& at);
+  static Entry* CloneWarm(const Entry& other, std::string_view value);
   static void Destroy(Entry* entry);
 
   // Replaces value and expiry without moving the entry. False, with nothing changed, if what is to
-  // be stored is not of the present allocation's size class. `value` may be a part of this entry.
+  // be stored is not of the present allocation's size class, or if the entry is cold. `value` may
+  // be a part of this entry.
   bool TryAssign(std::string_view value, int64_t expire_at_ms);
   // Makes the value `value_bytes` long, keeping what fits of it; the caller fills what is new.
-  // False, with nothing changed, if the value is in a Buffer or the allocation is not of the right
+  // False, with nothing changed, if the value is not inline or the allocation is not of the right
   // size class.
   bool TryResize(size_t value_bytes);
   // Requires: the value is inline, as after TryResize() or CreateAppended().
   char* mutable_value() { return payload(); }
+  // Requires: cold().
+  void Relocate(const tier::ValueLocation& at) { std::memcpy(payload(), &at, sizeof(at)); }
   // Requires: has_expiry(), expire_at_ms != kNoExpiry.
   void ChangeExpiry(int64_t expire_at_ms) {
     std::memcpy(bytes(), &expire_at_ms, sizeof(expire_at_ms));
@@ -109,19 +132,29 @@ class Entry {
   ~Entry() = default;
 
   static Entry* Allocate(std::string_view key, size_t payload_bytes, int64_t expire_at_ms);
+  // What an entry keeps, wherever its value goes.
+  void CopyTraits(const Entry& other);
   static constexpr size_t InlineBytes(size_t key_bytes, size_t payload_bytes, bool has_expiry);
 
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
   size_t expiry_bytes() const { return has_expiry_ ? sizeof(int64_t) : 0; }
-  // After the key: the value, or a pointer to the buffer that holds it.
+  // After the key: the value; or, if that is outside, a pointer to the buffer that holds it or its
+  // location on disk.
   char* payload() { return bytes() + expiry_bytes() + key_size_; }
   const char* payload() const { return bytes() + expiry_bytes() + key_size_; }
-  size_t payload_bytes() const { return in_buffer_ ? sizeof(const Buffer*) : value_size_; }
+  size_t payload_bytes() const { return outside_ ? pointer_bytes() : value_size_; }
+  size_t pointer_bytes() const {
+    return cold_ ? sizeof(tier::ValueLocation) : sizeof(const Buffer*);
+  }
   size_t inline_bytes() const {
     return sizeof(Entry) + expiry_bytes() + key_size_ + payload_bytes();
   }
+  // Requires: outside_.
   const Buffer* buffer() const {
+    // Bytes of a location are no pointer: whoever asks a cold entry for its value has a bug that
+    // would answer nonsense.
+    CHECK(!cold_);
     const Buffer* result;
     std::memcpy(&result, payload(), sizeof(result));
     return result;
@@ -131,9 +164,10 @@ class Entry {
   uint32_t value_size_ = 0;
   uint32_t key_size_ : 30 = 0;
   uint32_t has_expiry_ : 1 = 0;
-  uint32_t in_buffer_ : 1 = 0;
+  uint32_t outside_ : 1 = 0;  // The payload tells where the value is.
   uint32_t use_ : 24 = 0;
-  uint32_t mark_ : 4 = 0;
+  uint32_t mark_ : 3 = 0;
+  uint32_t cold_ : 1 = 0;  // Only with outside_, so that a look at a value in memory costs no more.
   uint32_t type_ : 3 = 0;
   uint32_t appended_ : 1 = 0;
 };

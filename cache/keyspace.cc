@@ -17,7 +17,7 @@ bool IsViewOf(const Entry* entry, std::string_view bytes) {
     const auto begin = reinterpret_cast<uintptr_t>(whole.data());
     return at >= begin && at <= begin + whole.size();
   };
-  return entry != nullptr && (within(entry->key()) || within(entry->value()));
+  return entry != nullptr && (within(entry->key()) || (!entry->cold() && within(entry->value())));
 }
 
 // What a flush frees on the spot: below this, handing over to Housekeeping() costs more than it
@@ -30,6 +30,8 @@ void Keyspace::Contents::Swap(Contents& other) {
   keys.Swap(other.keys);
   expiring.Swap(other.expiring);
   std::swap(entry_bytes, other.entry_bytes);
+  std::swap(cold_entries, other.cold_entries);
+  std::swap(cold_bytes, other.cold_bytes);
   std::swap(mark, other.mark);
   std::swap(pass_running, other.pass_running);
   std::swap(pass_cursor, other.pass_cursor);
@@ -103,6 +105,13 @@ uint64_t Keyspace::Scan(uint64_t cursor, size_t count,
     ++buckets;
   } while (cursor != 0 && entries < count && buckets / kBucketsPerEntry < count);
   return cursor;
+}
+
+void Keyspace::VisitAll(const std::function<void(const Entry&)>& visit) const {
+  uint64_t cursor = 0;
+  do {
+    cursor = contents_.keys.VisitBucket(cursor, [&](const Entry* entry) { visit(*entry); });
+  } while (cursor != 0);
 }
 
 std::string Keyspace::RandomKey() {
@@ -229,6 +238,8 @@ void Keyspace::ApplyExpiry(KeyRef key, int64_t expire_at_ms) {
 }
 
 void Keyspace::ApplySetRange(KeyRef key, size_t offset, std::string_view bytes) {
+  const Entry* entry = Present(key);
+  if (entry != nullptr && entry->cold() && !WarmNow(key, entry->location())) return;
   StoreRange(key, Present(key), offset, bytes);
 }
 
@@ -285,12 +296,20 @@ Entry* Keyspace::Install(uint64_t hash, Entry* present, Entry* fresh) {
     fresh->set_use(FirstUse(hash));
   }
   fresh->set_mark(contents_.mark);  // Born seen; what it replaces has been shown.
-  contents_.entry_bytes += fresh->memory_bytes();
   if (present == nullptr) {
+    contents_.entry_bytes += fresh->memory_bytes();
     contents_.keys.Insert(hash, fresh);
     if (fresh->has_expiry()) contents_.expiring.Insert(hash, fresh);
     return fresh;
   }
+  // With another expiry it is the same value still, at the same place.
+  if (present->cold() && !fresh->cold()) LeaveLocation(contents_, *present);
+  Exchange(hash, present, fresh);
+  return fresh;
+}
+
+void Keyspace::Exchange(uint64_t hash, Entry* present, Entry* fresh) {
+  contents_.entry_bytes += fresh->memory_bytes();
   contents_.keys.Replace(hash, present, fresh);
   if (present->has_expiry() && fresh->has_expiry()) {
     contents_.expiring.Replace(hash, present, fresh);
@@ -301,7 +320,6 @@ Entry* Keyspace::Install(uint64_t hash, Entry* present, Entry* fresh) {
   }
   contents_.entry_bytes -= present->memory_bytes();
   Entry::Destroy(present);
-  return fresh;
 }
 
 void Keyspace::Unlink(uint64_t hash, Entry* entry) {
@@ -309,6 +327,7 @@ void Keyspace::Unlink(uint64_t hash, Entry* entry) {
   contents_.keys.Erase(hash, entry);
   if (entry->has_expiry()) contents_.expiring.Erase(hash, entry);
   contents_.entry_bytes -= entry->memory_bytes();
+  if (entry->cold()) LeaveLocation(contents_, *entry);
 }
 
 void Keyspace::Remove(uint64_t hash, Entry* entry, DeleteCause cause) {

@@ -8,6 +8,10 @@
 // changes only when told, through the Apply functions. It holds on a primary, too, while the log
 // cannot write; the first write may come a moment before it ends, and deletes what has expired.
 //
+// An entry may be cold: its value is then in the disk tier, and moves between there and memory
+// without anybody being told, since the contents stay the same. Whoever needs a cold value reads it
+// first (cache/cold_access.h); the functions below that need one say so.
+//
 // Threading: confined to the shard's thread. Nothing here is locked or atomic.
 
 #ifndef TIDEMARK_CACHE_KEYSPACE_H_
@@ -22,6 +26,8 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/eviction_policy.h"
 #include "base/key_hash.h"
 #include "cache/entry.h"
@@ -31,6 +37,8 @@
 #include "cache/pace_duel.h"
 #include "cache/use_tracker.h"
 #include "cache/victim_chooser.h"
+#include "cache/walk_reads.h"
+#include "tier/tier_front.h"
 
 namespace tidemark::cache {
 
@@ -42,11 +50,19 @@ struct KeyRef {
   static KeyRef Of(std::string_view key) { return {key, KeyHash(key)}; }
 };
 
-// Sees every entry of a keyspace exactly once, as it was when the walk began.
+// Sees every entry of a keyspace exactly once, as it was when the walk began. Entries die with the
+// call. None is cold: what is on disk is read first, and shown from a task some time after its
+// turn.
 class WalkVisitor {
  public:
   virtual ~WalkVisitor() = default;
-  virtual void OnEntry(const Entry& entry) = 0;  // Dies with the call.
+  virtual void OnEntry(const Entry& entry) = 0;
+  // Instead of OnEntry for an entry that was on disk and has changed before it could be shown.
+  // `entry` is as it was when the walk began; `now` is what its key holds by now, null if nothing.
+  // For whom only the beginning counts it is an entry like any other.
+  virtual void OnLateEntry(const Entry& entry, const Entry* now) { OnEntry(entry); }
+  // Instead of OnEntry for an entry whose value cannot be read. `entry` is cold.
+  virtual void OnUnreadable(const Entry& entry, const absl::Status& why) = 0;
 };
 
 // Where the values of victims may go instead of being deleted with their keys: a slower tier.
@@ -85,6 +101,8 @@ struct KeyspaceStats {
   uint64_t expired_lazily = 0;
   uint64_t expired_actively = 0;
   uint64_t evicted = 0;
+  uint64_t cold_lost = 0;  // A value was to be changed in part, and could not be read.
+  uint64_t cold_unreadable_in_walks = 0;
 };
 
 class Keyspace {
@@ -113,6 +131,10 @@ class Keyspace {
   void set_effects_only(bool effects_only) { effects_only_ = effects_only; }
   bool effects_only() const { return effects_only_; }
   void set_sink(MutationSink* sink) { sink_ = sink; }
+
+  // Where cold values are. Borrowed for the keyspace's life; set while nothing is cold.
+  void set_tier(tier::TierFront* front) { front_ = front; }
+  bool has_tier() const { return front_ != nullptr; }
 
   // --- Reading. A pointer is good until the next call that is not const; Find() and Peek() of
   // another key leave it good. ---
@@ -147,7 +169,7 @@ class Keyspace {
   // As Set, keeping the present expiry (SET KEEPTTL, INCR, GETSET's siblings).
   void SetKeepExpiry(KeyRef key, std::string_view value);
   // Overwrites from `offset`, padding with zeros (APPEND, SETRANGE). Creates the key if absent.
-  // Keeps the expiry. Returns the new length.
+  // Keeps the expiry. Returns the new length. Requires: the entry is not cold; see MakeWarm().
   size_t SetRange(KeyRef key, size_t offset, std::string_view bytes);
   // False if there was no live entry.
   bool Delete(KeyRef key, DeleteCause cause = DeleteCause::kCommand);
@@ -161,11 +183,35 @@ class Keyspace {
   void ApplySet(KeyRef key, std::string_view value, int64_t expire_at_ms);
   void ApplyDelete(KeyRef key);
   void ApplyExpiry(KeyRef key, int64_t expire_at_ms);
+  // If the entry is cold, waits for the disk. If its value is lost, it stays lost.
   void ApplySetRange(KeyRef key, size_t offset, std::string_view bytes);
   void ApplyFlush();
   // Before many keys are applied to an empty keyspace: makes room, see KeyTable::Reserve(), which
   // Housekeeping() leaves alone until Reserve(0).
   void Reserve(size_t keys) { contents_.keys.Reserve(keys); }
+
+  // Every entry that is physically present, expired and cold ones included; `visit` must not change
+  // anything. In time proportional to the keyspace.
+  void VisitAll(const std::function<void(const Entry&)>& visit) const;
+
+  // --- Where values are. Contents stay as they are: no mutation is minted, no access marked. ---
+
+  // The entry, expired or not; null if there is none. Changes nothing.
+  const Entry* Look(KeyRef key) const { return Present(key); }
+  // Entries whose values are on disk, and the length of those.
+  size_t cold_size() const { return contents_.cold_entries; }
+  uint64_t cold_bytes() const { return contents_.cold_bytes; }
+  // `value` has been written to `at`: lets go of it in memory. False if it is not the key's value
+  // any more, or is on disk already; then nothing refers to `at`.
+  bool MakeCold(KeyRef key, std::string_view value, const tier::ValueLocation& at);
+  // `value` was read from `at`: takes it back into memory and frees the location. False if the
+  // entry is not there any more.
+  bool MakeWarm(KeyRef key, const tier::ValueLocation& at, std::string_view value);
+  // Whether the key's entry is cold, at exactly this location.
+  bool IsAt(KeyRef key, const tier::ValueLocation& at) const;
+  // What is at `from` is at `to` as well: the entry is there from now on. The caller frees `from`.
+  // False if the entry is not at `from` any more.
+  bool Relocate(KeyRef key, const tier::ValueLocation& from, const tier::ValueLocation& to);
 
   // --- Work in the background, in slices. ---
 
@@ -207,6 +253,11 @@ class Keyspace {
   bool WalkSome(size_t max_entries);
   // Shows the key's entry now if the walk has not reached it, as if it were about to change.
   void ShowUnseen(KeyRef key);
+  // Whether the walk cannot go on before more values have come from disk: a task then comes.
+  bool walk_waits() const {
+    if (walk_reads_ == nullptr || walk_reads_->waits_for_front()) return false;
+    return walk_reads_->full() || (pass_done_ && !walk_reads_->empty());
+  }
   // Ends the walk early. The next BeginWalk is correct all the same.
   void CancelWalk();
 
@@ -248,6 +299,8 @@ class Keyspace {
     KeyTable keys;      // Owns the entries.
     KeyTable expiring;  // Those of them that have an expiry.
     size_t entry_bytes = 0;
+    size_t cold_entries = 0;
+    uint64_t cold_bytes = 0;  // The length of their values.
     unsigned mark = 0;
     // Of the pass over the marks that a walk, or its cancellation, began.
     bool pass_running = false;
@@ -272,8 +325,14 @@ class Keyspace {
   Entry* StoreExpiry(uint64_t hash, Entry* present, int64_t expire_at_ms);
   // Puts `fresh` in the place of `present`, which may be null, and destroys that.
   Entry* Install(uint64_t hash, Entry* present, Entry* fresh);
+  // Puts `fresh` in the place of `present` in the tables, and destroys that.
+  void Exchange(uint64_t hash, Entry* present, Entry* fresh);
   // Takes the entry out of the tables; the caller destroys it.
   void Unlink(uint64_t hash, Entry* entry);
+  // Waits for the disk. False if the value is lost, for good.
+  bool WarmNow(KeyRef key, const tier::ValueLocation& at);
+  // An entry of `contents` leaves the location where its value was.
+  void LeaveLocation(Contents& contents, const Entry& entry);
   // Deletes with a mutation.
   void Remove(uint64_t hash, Entry* entry, DeleteCause cause);
   void DetachContents();
@@ -296,10 +355,14 @@ class Keyspace {
   // Advances the pass, showing what is unseen if there is a visitor. True when it is complete.
   bool AdvancePass(Contents& contents, size_t max_entries);
   // A slice of freeing `contents`; true when nothing is left.
-  static bool FreeSome(Contents& contents, size_t max_entries);
+  bool FreeSome(Contents& contents, size_t max_entries);
+  // A value that the walk waited for has come.
+  void OnWalkRead(const Entry& entry, absl::StatusOr<tier::ReadValue> value, OwnedEntry earlier);
+  void EndWalk();
 
   Contents contents_;
   MutationSink* sink_;
+  tier::TierFront* front_ = nullptr;
   WalkVisitor* visitor_ = nullptr;
   int64_t now_ms_ = 0;
   bool effects_only_;
@@ -309,6 +372,8 @@ class Keyspace {
   // What the walk goes over: contents_, or what was that when the walk began and was detached
   // since.
   Contents* walked_ = nullptr;
+  std::unique_ptr<WalkReads> walk_reads_;  // Null: no walk, or nothing can be cold.
+  bool pass_done_ = false;                 // All that is left of the walk is what it reads.
   std::vector<std::unique_ptr<Contents>> detached_;  // To be freed.
   uint64_t expiry_cursor_ = 0;
   std::mt19937_64 random_;

@@ -22,20 +22,34 @@ void Keyspace::BeginWalk(WalkVisitor* visitor) {
   contents_.pass_cursor = 0;
   visitor_ = visitor;
   walked_ = &contents_;
+  pass_done_ = false;
+  if (front_ == nullptr) return;
+  walk_reads_ = std::make_unique<WalkReads>(
+      front_,
+      [this](const Entry& entry, absl::StatusOr<tier::ReadValue> value, OwnedEntry earlier) {
+        OnWalkRead(entry, std::move(value), std::move(earlier));
+      });
 }
 
 bool Keyspace::WalkSome(size_t max_entries) {
   CHECK(visitor_ != nullptr);
-  if (!AdvancePass(*walked_, max_entries)) return false;
-  visitor_ = nullptr;
-  walked_ = nullptr;
+  if (walk_reads_ != nullptr && (walk_reads_->RetryWaiting() || walk_waits())) return false;
+  if (!pass_done_ && !AdvancePass(*walked_, max_entries)) return false;
+  pass_done_ = true;
+  if (walk_reads_ != nullptr && !walk_reads_->empty()) return false;
+  EndWalk();
   return true;
 }
 
 void Keyspace::CancelWalk() {
-  if (walked_ == &contents_) ++contents_.abandoned_walks;
+  if (walked_ == &contents_ && !pass_done_) ++contents_.abandoned_walks;
+  EndWalk();
+}
+
+void Keyspace::EndWalk() {
   visitor_ = nullptr;
   walked_ = nullptr;
+  walk_reads_.reset();
 }
 
 void Keyspace::ShowUnseen(KeyRef key) {
@@ -44,8 +58,10 @@ void Keyspace::ShowUnseen(KeyRef key) {
 }
 
 void Keyspace::ShowEntry(const Contents& contents, Entry* entry) {
-  if (visitor_ != nullptr) visitor_->OnEntry(*entry);
   entry->set_mark(contents.mark);
+  if (visitor_ == nullptr) return;
+  if (entry->cold()) return walk_reads_->Begin(*entry);
+  visitor_->OnEntry(*entry);
 }
 
 bool Keyspace::AdvancePass(Contents& contents, size_t max_entries) {
@@ -67,12 +83,14 @@ bool Keyspace::AdvancePass(Contents& contents, size_t max_entries) {
       contents.abandoned_walks = 0;
       return true;
     }
-  } while (work < max_entries);
+  } while (work < max_entries && (walk_reads_ == nullptr || !walk_reads_->full()));
   return false;
 }
 
 void Keyspace::SwapContents(Keyspace& other) {
   CHECK(!walking() && !other.walking());
+  CHECK(other.cold_size() == 0 || other.front_ == front_);
+  other.front_ = front_;
   contents_.Swap(other.contents_);
 }
 
@@ -134,6 +152,7 @@ bool Keyspace::FreeSome(Contents& contents, size_t max_entries) {
   const auto free_entry = [&](Entry* entry) {
     ++work;
     contents.entry_bytes -= entry->memory_bytes();
+    if (entry->cold()) LeaveLocation(contents, *entry);
     Entry::Destroy(entry);
   };
   const auto forget_entry = [](Entry*) {};
@@ -150,17 +169,22 @@ bool Keyspace::IsConsistent() const {
   if (!contents_.keys.IsConsistent() || !contents_.expiring.IsConsistent()) return false;
   size_t entry_bytes = 0;
   size_t expiring = 0;
+  size_t cold_entries = 0;
+  uint64_t cold_bytes = 0;
   bool marks_agree = true;
   uint64_t cursor = 0;
   do {
     cursor = contents_.keys.VisitBucket(cursor, [&](const Entry* entry) {
       entry_bytes += entry->memory_bytes();
+      cold_entries += entry->cold() ? 1 : 0;
+      cold_bytes += entry->cold() ? entry->value_bytes() : 0;
       marks_agree &= contents_.pass_running || entry->mark() == contents_.mark;
       if (!entry->has_expiry()) return;
       expiring += contents_.expiring.Find(hash_function_(entry->key()), entry->key()) == entry;
     });
   } while (cursor != 0);
-  return marks_agree && entry_bytes == contents_.entry_bytes && expiring == expiring_size();
+  return marks_agree && entry_bytes == contents_.entry_bytes && expiring == expiring_size() &&
+         cold_entries == cold_size() && cold_bytes == contents_.cold_bytes;
 }
 
 }  // namespace tidemark::cache

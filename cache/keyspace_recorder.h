@@ -41,12 +41,22 @@ class WalkRecorder final : public WalkVisitor {
     const bool inserted = seen_.emplace(entry.key(), StoredValueOf(entry)).second;
     if (!inserted) ++repeats_;
   }
+  // Later than its turn, but as it was.
+  void OnLateEntry(const Entry& entry, const Entry* now) override {
+    ++late_;
+    OnEntry(entry);
+  }
+  void OnUnreadable(const Entry& entry, const absl::Status& why) override { ++unreadable_; }
   const State& seen() const { return seen_; }
+  int late() const { return late_; }
+  int unreadable() const { return unreadable_; }
   int repeats() const { return repeats_; }
 
  private:
   State seen_;
   int repeats_ = 0;
+  int late_ = 0;
+  int unreadable_ = 0;
 };
 
 // Everything that is physically present. Begins and completes a walk.

@@ -57,6 +57,8 @@ class ChunkQueue final : public ChunkTarget {
   bool active() const override { return ended() == Ended::kNo; }
   bool HasRoom(ShardId shard) override;
   void Take(const FrameRef& chunk, size_t displaced_bytes, Sequence needed_through) override;
+  // Drops what is queued, wakes the writer. Shards let go at their next turn.
+  void Cancel() override;
 
   // --- The writer's thread ---
 
@@ -67,8 +69,6 @@ class ChunkQueue final : public ChunkTarget {
 
   // --- Any thread ---
 
-  // Ends it, drops what is queued, wakes the writer. Shards let go at their next turn.
-  void Cancel();
   Ended ended() const { return ended_.load(std::memory_order_acquire); }
   size_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
   size_t high_watermark_bytes() const { return high_bytes_.load(std::memory_order_relaxed); }

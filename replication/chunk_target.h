@@ -34,6 +34,8 @@ class ChunkTarget {
   // who also has the shard's mutations up to there. It is the watermark, unless the shard was
   // flushed meanwhile: the walk ended there, as nothing after the flush needs the rest.
   virtual void Take(const FrameRef& chunk, size_t displaced_bytes, Sequence needed_through) = 0;
+  // The chunks will never be complete: gives up. Any thread.
+  virtual void Cancel() = 0;
 };
 
 // Shared because shards and the reader of the chunks let go of it in no fixed order.

@@ -36,7 +36,7 @@ bool CutWalk::DoSlice() {
   in_slice_ = true;
   const bool complete = keyspace_->WalkSome(kEntriesPerSlice);
   in_slice_ = false;
-  if (!complete) return true;
+  if (!complete) return !keyspace_->walk_waits();
   SendChunk(SnapshotEncoder::Place::kLast);
   End();
   return false;
@@ -47,6 +47,11 @@ void CutWalk::OnEntry(const cache::Entry& entry) {
   encoder_->Add(entry.key(), entry.value(), entry.expire_at_ms());
   if (!in_slice_) displaced_bytes_ += encoder_->open_bytes() - before;
   if (encoder_->open_bytes() >= kChunkBytes) SendChunk(SnapshotEncoder::Place::kMore);
+}
+
+void CutWalk::OnUnreadable(const cache::Entry& entry, const absl::Status& why) {
+  // An incomplete snapshot is none.
+  queue_->Cancel();
 }
 
 void CutWalk::SendChunk(SnapshotEncoder::Place place) {

@@ -40,6 +40,7 @@ class CutWalk final : private cache::WalkVisitor {
 
  private:
   void OnEntry(const cache::Entry& entry) override;
+  void OnUnreadable(const cache::Entry& entry, const absl::Status& why) override;
   void SendChunk(SnapshotEncoder::Place place);
   void End();
 

@@ -86,7 +86,8 @@ bool SnapshotProducer::DoSlice() {
     receiving_.clear();
     receiving_targets_.clear();
   }
-  return walking() || waiting() > 0;
+  if (walking()) return !keyspace_->walk_waits();
+  return waiting() > 0;
 }
 
 void SnapshotProducer::Begin() {
@@ -102,7 +103,7 @@ void SnapshotProducer::Begin() {
   displaced_bytes_ = 0;
   keyspace_->BeginWalk(this);
   receiving_.swap(waiting_);
-  receiving_targets_.swap(waiting_targets_);
+  if (receiving_.empty() || !keyspace_->has_tier()) receiving_targets_.swap(waiting_targets_);
   for (const SubscriberRef& subscriber : receiving_) publisher_->GoLive(subscriber);
 }
 
@@ -133,7 +134,20 @@ size_t SnapshotProducer::EntriesForSlice() const {
   return std::clamp<size_t>(options_.slice_bytes / mean_bytes, 1, kMaxSliceEntries);
 }
 
-void SnapshotProducer::OnEntry(const cache::Entry& entry) {
+void SnapshotProducer::OnEntry(const cache::Entry& entry) { Add(entry); }
+
+void SnapshotProducer::OnLateEntry(const cache::Entry& entry, const cache::Entry* now) {
+  if (receiving_.empty()) return Add(entry);
+  // Deleted: the frame that says so has gone out, or will.
+  if (now != nullptr) Add(*now);
+}
+
+void SnapshotProducer::OnUnreadable(const cache::Entry& entry, const absl::Status& why) {
+  ++unreadable_;
+  for (const ChunkTargetRef& target : receiving_targets_) target->Cancel();
+}
+
+void SnapshotProducer::Add(const cache::Entry& entry) {
   const size_t before = encoder_->open_bytes();
   encoder_->Add(entry.key(), entry.value(), entry.expire_at_ms());
   if (!in_slice_) displaced_bytes_ += encoder_->open_bytes() - before;

@@ -11,6 +11,11 @@
 // A flush makes what the walk has not reached worthless: the walk stops, and the last chunk follows
 // the flush.
 //
+// What is on disk is read on the way, so that its chunk comes later than its turn. A subscriber
+// then gets such an entry as it is by that time, if it has changed: the frames with the changes are
+// ahead of the chunk, and those that are still to come change nothing that they say twice. A file
+// needs it as it was at W. With values on disk, subscribers and files therefore do not share walks.
+//
 // Those who ask before a walk begins share it; those who ask during one wait for the next. The walk
 // goes at the pace of its slowest subscriber: it pauses while a chunk waits in one of their queues
 // (Subscriber::HasRoom), so it cannot take more of the core than the links keep up with.
@@ -71,10 +76,16 @@ class SnapshotProducer final : public SnapshotSource, private cache::WalkVisitor
   bool walking() const { return encoder_.has_value(); }
   size_t waiting() const { return waiting_.size() + waiting_targets_.size(); }
   uint64_t completed() const { return completed_; }
-  uint64_t aborted() const { return aborted_; }  // Because all its receivers had gone.
+  uint64_t aborted() const { return aborted_; }        // Because all its receivers had gone.
+  uint64_t unreadable() const { return unreadable_; }  // Entries whose values the disk has lost.
 
  private:
   void OnEntry(const cache::Entry& entry) override;
+  void OnLateEntry(const cache::Entry& entry, const cache::Entry* now) override;
+  // A subscriber does without the key, as this node's own clients must. A file must not: whoever
+  // prunes the log by it would lose the last copy.
+  void OnUnreadable(const cache::Entry& entry, const absl::Status& why) override;
+  void Add(const cache::Entry& entry);
   void Begin();
   void End();
   void DropInactive();
@@ -98,6 +109,7 @@ class SnapshotProducer final : public SnapshotSource, private cache::WalkVisitor
   size_t displaced_bytes_ = 0;  // In the open chunk, of entries that were about to change.
   uint64_t completed_ = 0;
   uint64_t aborted_ = 0;
+  uint64_t unreadable_ = 0;
 };
 
 }  // namespace tidemark::replication

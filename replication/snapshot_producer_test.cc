@@ -47,6 +47,7 @@ class File final : public ChunkTarget {
  public:
   bool active() const override { return !given_up; }
   bool HasRoom(ShardId) override { return room; }
+  void Cancel() override { given_up = true; }
   void Take(const FrameRef& chunk, size_t displaced_bytes, Sequence through) override {
     displaced += displaced_bytes;
     needed_through = through;
@@ -120,6 +121,7 @@ class Primary {
       void OnEntry(const cache::Entry& entry) override {
         map[std::string(entry.key())] = {std::string(entry.value()), entry.expire_at_ms()};
       }
+      void OnUnreadable(const cache::Entry&, const absl::Status&) override {}
       KeyMap map;
     } recorder;
     keyspace_.BeginWalk(&recorder);
@@ -331,6 +333,7 @@ TEST(SnapshotProducerTest, WalkEndsWithItsLastSubscriber) {
 TEST(SnapshotProducerTest, WaitsForAnotherWalkOfTheKeyspace) {
   struct Nobody : cache::WalkVisitor {
     void OnEntry(const cache::Entry&) override {}
+    void OnUnreadable(const cache::Entry&, const absl::Status&) override {}
   } digest;
   Primary primary;
   primary.Fill(100);

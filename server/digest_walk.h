@@ -31,11 +31,12 @@ class DigestWalk {
     return true;
   }
 
-  // Shows some entries more. True while there are more.
+  // Shows some entries more. True while there is more to do now; values that come from disk come as
+  // tasks.
   bool Step() {
     if (keyspace_ == nullptr) return false;
     const bool complete = keyspace_->walking();
-    if (complete && !keyspace_->WalkSome(kEntriesPerSlice)) return true;
+    if (complete && !keyspace_->WalkSome(kEntriesPerSlice)) return !keyspace_->walk_waits();
     keyspace_ = nullptr;
     const Done done = std::exchange(done_, nullptr);
     done(complete ? &digester_->digest() : nullptr);

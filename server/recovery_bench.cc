@@ -172,6 +172,7 @@ class ChunkMaker final : public cache::WalkVisitor {
     encoder_.Add(entry.key(), entry.value(), entry.expire_at_ms());
     if (encoder_.open_bytes() >= kChunkBytes) Take(replication::SnapshotEncoder::Place::kMore);
   }
+  void OnUnreadable(const cache::Entry& entry, const absl::Status& why) override { Must(why); }
   void Take(replication::SnapshotEncoder::Place place) {
     Must(writer_.Add(*encoder_.TakeChunk(place, 0), encoder_.origin().watermark));
   }

@@ -31,6 +31,9 @@ KeyMap Contents(cache::Engine& engine) {
       contents.emplace(entry.key(), entry.value());
       EXPECT_EQ(engine->OwnerOf(entry.key(), KeyHash(entry.key())), shard);
     }
+    void OnUnreadable(const cache::Entry& entry, const absl::Status& why) override {
+      ADD_FAILURE() << why;
+    }
     cache::Engine* engine;
     ShardId shard;
     KeyMap contents;

@@ -1,6 +1,5 @@
 #include "server/shard_replay.h"
 
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -8,26 +7,6 @@
 #include "cache/entry.h"
 
 namespace tidemark::server {
-namespace {
-
-// Collects the keys that one shard of another count of shards owned.
-class OwnedBy final : public cache::WalkVisitor {
- public:
-  OwnedBy(ShardId shard, int shard_count) : shard_(shard), shard_count_(shard_count) {}
-
-  void OnEntry(const cache::Entry& entry) override {
-    const std::string_view key = entry.key();
-    if (ShardOf(key, KeyHash(key), shard_count_) == shard_) keys.emplace_back(key);
-  }
-
-  std::vector<std::string> keys;
-
- private:
-  const ShardId shard_;
-  const int shard_count_;
-};
-
-}  // namespace
 
 absl::Status ShardReplay::Apply(const Frame& frame, Sequence from, Sequence through) {
   // One shard here or there: its keys are all keys of the other side's shard, or of all of them.
@@ -95,13 +74,13 @@ void ShardReplay::ApplyOne(const Pending& pending) {
 
 void ShardReplay::Flush(const Frame& frame) {
   if (frame.shard_count() == 1 || frame.shard_count() == own_shards_) return keyspace_.ApplyFlush();
-  // It empties one shard of theirs, whose keys are some of ours. The walk, for unlike a scan it
-  // shows what has expired, too.
-  OwnedBy owned(frame.shard(), frame.shard_count());
-  keyspace_.BeginWalk(&owned);
-  while (!keyspace_.WalkSome(std::numeric_limits<size_t>::max())) {
-  }
-  for (const std::string& key : owned.keys) keyspace_.ApplyDelete(cache::KeyRef::Of(key));
+  // It empties one shard of theirs, whose keys are some of ours, expired ones included.
+  std::vector<std::string> keys;
+  keyspace_.VisitAll([&](const cache::Entry& entry) {
+    const std::string_view key = entry.key();
+    if (ShardOf(key, KeyHash(key), frame.shard_count()) == frame.shard()) keys.emplace_back(key);
+  });
+  for (const std::string& key : keys) keyspace_.ApplyDelete(cache::KeyRef::Of(key));
 }
 
 }  // namespace tidemark::server
