@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/fake_tier.h"
 #include "cache/keyspace.h"
 #include "replication/stream_reader.h"
 
@@ -82,6 +83,7 @@ class Primary {
   // Most tests look at what is sent, not at the pace: their replicas need not take it at once.
   std::unique_ptr<Replica> Join(Subscriber::Options options = {.walk_bytes = 64 << 20}) {
     auto replica = std::make_unique<Replica>();
+    if (keyspace_.has_tier()) replica->reader.AllowLateEntries();
     replica->subscriber = std::make_shared<Subscriber>(options, &waker);
     EXPECT_EQ(publisher_.Subscribe(replica->subscriber, {}).kind, Join::Kind::kSnapshot);
     return replica;
@@ -109,26 +111,56 @@ class Primary {
     for (int turns = 0; Turn() || producer_.walking(); ++turns) {
       ASSERT_LT(turns, 100'000);
       replica.TakeAll();
+      FinishReads();
     }
     publisher_.OnTurnEnd(1000);
     replica.TakeAll();
   }
   void RunUntilIdle() {
-    for (int turns = 0; Turn() || producer_.walking(); ++turns) ASSERT_LT(turns, 100'000);
+    for (int turns = 0; Turn() || producer_.walking(); ++turns) {
+      ASSERT_LT(turns, 100'000);
+      FinishReads();
+    }
   }
   KeyMap State() {
-    struct Recorder : cache::WalkVisitor {
-      void OnEntry(const cache::Entry& entry) override {
-        map[std::string(entry.key())] = {std::string(entry.value()), entry.expire_at_ms()};
-      }
-      void OnUnreadable(const cache::Entry&, const absl::Status&) override {}
-      KeyMap map;
-    } recorder;
-    keyspace_.BeginWalk(&recorder);
-    while (!keyspace_.WalkSome(1000)) {
-    }
-    return recorder.map;
+    KeyMap map;
+    keyspace_.VisitAll([&](const cache::Entry& entry) {
+      const std::string key(entry.key());
+      const std::string value(entry.cold() ? tier_.ReadNow(key, entry.location())->bytes
+                                           : entry.value());
+      map[key] = {value, entry.expire_at_ms()};
+    });
+    return map;
   }
+
+  // --- Values on disk, whose reads are answered by WanderSome() or FinishReads() alone. ---
+  void UseTier() { keyspace_.set_tier(&tier_); }
+  // Takes the value of `key` into memory, as whoever changes a part of it does.
+  void Warm(KeyRef key) {
+    const cache::Entry* entry = keyspace_.Look(key);
+    if (entry == nullptr || !entry->cold()) return;
+    const tier::ValueLocation at = entry->location();
+    EXPECT_TRUE(keyspace_.MakeWarm(key, at, tier_.ReadNow(key.key, at)->bytes));
+  }
+  // Some values move to disk, some reads are answered.
+  void WanderSome(std::mt19937_64& random) {
+    if (!keyspace_.has_tier()) return;
+    for (uint64_t n = random() % 40; n > 0; --n) {
+      const std::string name = "key" + std::to_string(random() % 700);
+      const KeyRef key = KeyRef::Of(name);
+      const cache::Entry* entry = keyspace_.Look(key);
+      if (entry == nullptr || entry->cold()) continue;
+      const std::string value(entry->value());
+      EXPECT_TRUE(keyspace_.MakeCold(key, value, tier_.Put(name, value)));
+    }
+    for (uint64_t n = random() % 20; n > 0; --n) tier_.FinishRead(random() % 7);
+  }
+  void DamageAll() {
+    keyspace_.VisitAll([&](const cache::Entry& entry) {
+      if (entry.cold()) tier_.Damage(entry.location());
+    });
+  }
+  void FinishReads() { tier_.FinishAll(); }
 
   cache::Keyspace& keyspace() { return keyspace_; }
   ShardPublisher& publisher() { return publisher_; }
@@ -140,6 +172,7 @@ class Primary {
   BacklogBudget budget_{10'000, 1};  // Far less than what is written during a snapshot.
   ShardPublisher publisher_{
       {.history = kHistory, .limits = {.max_records = 8}, .budget = &budget_}};
+  cache::FakeTier tier_;
   cache::Keyspace keyspace_{{.sink = &publisher_, .effects_only = false, .random_seed = 1}};
   SnapshotProducer producer_;
 };
@@ -171,6 +204,7 @@ TEST(SnapshotProducerTest, ReplicaHoldsTheExactStateAtEveryMomentAfterTheLastChu
     SCOPED_TRACE(seed);
     std::mt19937_64 random(seed);
     Primary primary({.chunk_bytes = 4096, .slice_bytes = 1 + random() % 3000});
+    if (seed % 2 == 0) primary.UseTier();
     cache::Keyspace& keys = primary.keyspace();
     keys.set_now_ms(1000);
     primary.Fill(static_cast<int>(random() % 600), 1 + random() % 100);
@@ -187,6 +221,7 @@ TEST(SnapshotProducerTest, ReplicaHoldsTheExactStateAtEveryMomentAfterTheLastChu
             keys.Delete(key);
             break;
           case 1:
+            primary.Warm(key);
             keys.SetRange(key, random() % 50, value);
             break;
           case 2:
@@ -210,6 +245,7 @@ TEST(SnapshotProducerTest, ReplicaHoldsTheExactStateAtEveryMomentAfterTheLastChu
         keys.set_now_ms(keys.now_ms() + 100);
         keys.ExpireSome(20);
       }
+      primary.WanderSome(random);
       primary.Turn();
       keys.Housekeeping(10);
       for (const auto& replica : replicas) {
@@ -352,16 +388,20 @@ TEST(SnapshotProducerTest, FileHoldsExactlyTheStateAtItsWatermarkWhateverIsWritt
     SCOPED_TRACE(seed);
     std::mt19937_64 random(seed);
     Primary primary({.chunk_bytes = 4096, .slice_bytes = 1 + random() % 2000});
+    if (seed % 2 == 0) primary.UseTier();
     cache::Keyspace& keys = primary.keyspace();
     keys.set_now_ms(1000);
     primary.Fill(static_cast<int>(200 + random() % 600), 1 + random() % 100);
-    // A replica may share the walk: it gets what it would get anyway.
-    const auto replica = random() % 2 == 0 ? primary.Join() : nullptr;
+    primary.WanderSome(random);
+    // A replica may share the walk: it gets what it would get anyway. With a tier it would go
+    // first.
+    const auto replica = random() % 2 == 0 && seed % 2 != 0 ? primary.Join() : nullptr;
     const auto file = primary.JoinFile();
     const KeyMap before = primary.State();
     const Sequence watermark = primary.publisher().assigned();
-    for (int turn = 0; primary.Turn(); ++turn) {
+    for (int turn = 0; primary.Turn() || primary.producer().walking(); ++turn) {
       ASSERT_LT(turn, 10'000);
+      primary.WanderSome(random);
       for (uint64_t n = random() % 8; n > 0; --n) {
         const std::string name = "key" + std::to_string(random() % 900);
         const KeyRef key = KeyRef::Of(name);
@@ -370,6 +410,7 @@ TEST(SnapshotProducerTest, FileHoldsExactlyTheStateAtItsWatermarkWhateverIsWritt
             keys.Delete(key);
             break;
           case 1:
+            primary.Warm(key);
             keys.SetRange(key, random() % 50, "range");
             break;
           case 2:
@@ -390,6 +431,36 @@ TEST(SnapshotProducerTest, FileHoldsExactlyTheStateAtItsWatermarkWhateverIsWritt
     primary.RunUntilIdle(*replica);
     EXPECT_EQ(replica->reader.state(), primary.State());
   }
+}
+
+TEST(SnapshotProducerTest, SubscribersGoBeforeFilesWhereValuesAreOnDisk) {
+  Primary primary;
+  primary.UseTier();
+  primary.Fill(100);
+  const auto file = primary.JoinFile();
+  const auto replica = primary.Join();
+  primary.RunUntilIdle(*replica);
+  EXPECT_TRUE(replica->reader.synced());
+  EXPECT_TRUE(file->complete());
+  EXPECT_EQ(primary.producer().completed(), 2u);
+  EXPECT_EQ(file->Read(), primary.State());
+}
+
+TEST(SnapshotProducerTest, AValueThatCannotBeReadEndsAFileAndNotASubscriber) {
+  std::mt19937_64 random(7);
+  Primary primary;
+  primary.UseTier();
+  primary.Fill(700);
+  while (primary.keyspace().cold_size() == 0) primary.WanderSome(random);
+  primary.DamageAll();
+  const size_t damaged = primary.keyspace().cold_size();
+  const auto replica = primary.Join();
+  const auto file = primary.JoinFile();
+  primary.RunUntilIdle(*replica);
+  EXPECT_TRUE(file->given_up);
+  EXPECT_FALSE(file->complete());
+  EXPECT_TRUE(replica->reader.synced());
+  EXPECT_EQ(replica->reader.state().size(), 700 - damaged);
 }
 
 TEST(SnapshotProducerTest, FileAloneGetsFullChunksHoweverManyFramesLeave) {

@@ -75,7 +75,7 @@ absl::Status StreamReader::TakeChunk(const Frame& chunk) {
   if (entries.size() != chunk.record_count()) return absl::DataLossError("a key twice in a chunk");
   for (const auto& [key, value] : entries) {
     if (!shown_.insert(key).second) return absl::DataLossError("a key in two chunks: " + key);
-    if (touched_.contains(key)) {
+    if (!late_entries_ && touched_.contains(key)) {
       return absl::DataLossError("an entry after the mutation that displaced it: " + key);
     }
     state_[key] = value;

@@ -29,6 +29,8 @@ class StreamReader {
   StreamReader(KeyMap state, Sequence applied, uint64_t digest)
       : state_(std::move(state)), applied_(applied), digest_(digest), synced_(true) {}
 
+  // The primary has values on disk: an entry may come after mutations of its key.
+  void AllowLateEntries() { late_entries_ = true; }
   // A snapshot, from its first chunk, replaces what there was.
   absl::Status Take(const Frame& frame);
 
@@ -46,6 +48,7 @@ class StreamReader {
   Sequence applied_;
   uint64_t digest_ = 0;
   bool synced_ = false;
+  bool late_entries_ = false;
   bool in_snapshot_ = false;
   Sequence watermark_;             // Of the snapshot.
   std::set<std::string> touched_;  // By frames since its first chunk.
