@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cache/cold_access.h"
 #include "cache/keyspace.h"
 #include "cache/reply.h"
 
@@ -60,8 +61,9 @@ struct CommandSpec;
 struct CommandContext {
   Keyspace& keyspace;
   const CommandSpec& spec;
-  uint64_t key_hash = 0;  // KeyHash of args[spec.first_key], if the command has a key.
-  bool no_touch = false;  // CLIENT NO-TOUCH: reads leave the access clock alone.
+  uint64_t key_hash = 0;       // KeyHash of args[spec.first_key], if the command has a key.
+  bool no_touch = false;       // CLIENT NO-TOUCH: reads leave the access clock alone.
+  ColdAccess* cold = nullptr;  // Null: no value is on disk.
 
   // The hashed key of argument `index`.
   KeyRef Key(Args args, size_t index) const {
@@ -71,7 +73,8 @@ struct CommandContext {
   int first_key() const;
 };
 
-// Answers exactly one reply. A command that fails leaves the keyspace as it was.
+// Answers exactly one reply. A command that fails leaves the keyspace as it was. One that needs a
+// value from disk leaves it so as well, answers nothing, and is called again; see ColdAccess.
 using CommandHandler = void (*)(CommandContext& context, Args args, ReplyBuilder& reply);
 
 // Where a command's keys are among its arguments.

@@ -144,6 +144,8 @@ class Keyspace {
   const Entry* Find(KeyRef key);
   // The same without counting or marking (OBJECT, TTL, DEBUG).
   const Entry* Peek(KeyRef key);
+  // The hit that Find() has just counted was none: the command is to be called again.
+  void ForgetHit() { --stats_.hits; }
   // Starts loading what Find(hash) will touch: first the bucket; a moment later, the entry.
   void PrefetchBucket(uint64_t hash) const { contents_.keys.PrefetchBucket(hash); }
   void PrefetchEntry(uint64_t hash) const { contents_.keys.PrefetchEntry(hash); }

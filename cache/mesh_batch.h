@@ -1,6 +1,7 @@
 // RequestBatch is one turn's commands for another shard. It goes there, is run, and comes back with
 // the answers in the same object, which is then used again: in the steady state nothing is
-// allocated.
+// allocated. A request that has to wait for the disk leaves the batch, so that the others' answers
+// do not wait with it.
 //
 // Threading: the origin's thread fills it and takes the answers; in between it is the target's.
 
@@ -43,6 +44,7 @@ class RequestBatch final : public MeshMessage {
 
  private:
   class Waiter;
+  class Detached;
   struct Item {
     const CommandSpec* command = nullptr;
     Args args;
@@ -51,12 +53,15 @@ class RequestBatch final : public MeshMessage {
     SessionCoreRef session;  // The origin's alone.
     uint64_t slot = 0;
     // Written by the target.
+    bool detached = false;  // It waits for the disk, and comes back by itself.
     size_t reply_position = 0;
     uint64_t nanos = 0;
   };
 
   void RunAll(Shard& target);
-  void RunOne(Shard& target, Item& request);
+  // False: a value that it needs is on disk, and nothing has happened.
+  bool RunOne(Shard& target, Item& request);
+  void Detach(Shard& target, Item& request);
   void SendBackIfDone(Shard& target);
   void Deliver(Shard& origin);
 

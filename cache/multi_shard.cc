@@ -34,7 +34,15 @@ void Transaction::Part::Arrive(Shard& at) {
   }
 }
 
-void Transaction::Part::OnGranted(Shard& at) {
+void Transaction::Part::OnGranted(Shard& at) { GoOn(at); }
+
+void Transaction::Part::GoOn(Shard& at) {
+  if (at.cold_values() != nullptr) {
+    std::vector<NeededValue> needed = transaction_.NeededValues(at, *this, index_);
+    if (!needed.empty()) {
+      return at.cold_values()->Fetch(std::move(needed), &staged, [this, &at] { GoOn(at); });
+    }
+  }
   if (index_ + 1 == transaction_.parts_.size()) return transaction_.RunEverywhere(at);
   Part& next = transaction_.parts_[index_ + 1];
   at.mesh().Send(next.shard, &next);
@@ -135,11 +143,45 @@ void CommandTransaction::TakeWholeShards() {
 
 void CommandTransaction::RunShare(Shard& shard, Part& part, size_t index) {
   const Share& mine = shares_[index];
-  CommandContext context{shard.keyspace(), command_, mine.hashes.front(), no_touch_};
+  ColdAccess& cold = shard.cold_access();
+  CommandContext context{shard.keyspace(), command_, mine.hashes.front(), no_touch_, &cold};
+  if (shard.cold_values() != nullptr) cold.set_staged(&part.staged, shard.cold_values()->front());
   // What it may free. It is too late to refuse: other shards may have run their parts.
   shard.MakeRoom(command_, mine.args);
-  if (!command_.is_write()) return command_.handler(context, mine.args, part.reply);
-  Mark(shard, [&] { command_.handler(context, mine.args, part.reply); });
+  if (command_.is_write()) {
+    Mark(shard, [&] { command_.handler(context, mine.args, part.reply); });
+  } else {
+    command_.handler(context, mine.args, part.reply);
+  }
+  cold.set_staged(nullptr, nullptr);
+}
+
+std::vector<NeededValue> CommandTransaction::NeededValues(Shard& shard, Part& part, size_t index) {
+  std::vector<NeededValue> needed;
+  if (!ReadsValues(index)) return needed;
+  const Share& mine = shares_[index];
+  const auto step = static_cast<size_t>(command_.keys.step);
+  for (size_t k = 0; k < mine.hashes.size(); ++k) {
+    const KeyRef key{mine.args[1 + step * k], mine.hashes[k]};
+    const Entry* entry = shard.keyspace().Look(key);
+    if (entry == nullptr || !entry->cold() || part.staged.contains(entry->location())) continue;
+    needed.push_back({std::string(key.key), entry->location()});
+  }
+  return needed;
+}
+
+BufferRef CommandTransaction::HoldValue(Shard& shard, Part& part, const Entry& entry) {
+  if (!entry.cold()) {
+    BufferRef shared = entry.value_buffer();
+    return shared ? shared : Buffer::Copy(entry.value());
+  }
+  ColdAccess& cold = shard.cold_access();
+  cold.set_staged(&part.staged, shard.cold_values()->front());
+  const absl::StatusOr<tier::ReadValue>& value = *cold.Look(entry);
+  cold.set_staged(nullptr, nullptr);
+  if (value.ok()) return Buffer::Copy(value->bytes);
+  part.reply.Error(UnreadableValue(value.status()));
+  return BufferRef();
 }
 
 void CommandTransaction::Mark(Shard& shard, absl::FunctionRef<void()> write) {

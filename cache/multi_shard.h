@@ -5,6 +5,9 @@
 // part becomes visible only while the keys of every other part are still locked or already changed,
 // so nobody sees half.
 //
+// A part that needs values from disk has them read once it has its locks and before the next shard
+// is asked for its own: so all is at hand when the parts run, and they run at once.
+//
 // In messages: lock(0) -> lock(1) -> ... from shard to shard; the last one to grant sends "run" to
 // all; each runs its part and reports to the origin. With two phases the locks stay until the
 // second has run, and the origin decides in between.
@@ -26,8 +29,10 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
+#include "base/buffer.h"
 #include "base/ids.h"
 #include "cache/argument_arena.h"
+#include "cache/cold_access.h"
 #include "cache/command.h"
 #include "cache/lock_holder.h"
 #include "cache/mesh.h"
@@ -60,10 +65,14 @@ class Transaction {
     uint64_t nanos = 0;      // Of running, over all phases.
     Sequence assigned;       // The shard's newest mutation after the part had run.
     bool read_only = false;  // The shard took no writes.
+    StagedValues staged;     // What was read from disk for it.
 
    private:
     friend class Transaction;
     enum class Step { kLock, kRun, kDone };
+
+    // Has what it needs read, then lets the next shard lock.
+    void GoOn(Shard& at);
 
     Transaction& transaction_;
     const size_t index_;
@@ -77,6 +86,11 @@ class Transaction {
   std::deque<Part>& parts() { return parts_; }
   Shard& origin() { return origin_; }
 
+  // On the thread of the part's shard, with its locks held, perhaps several times: the values on
+  // disk that it needs, other than those that are staged.
+  virtual std::vector<NeededValue> NeededValues(Shard& shard, Part& part, size_t index) {
+    return {};
+  }
   // On the thread of the part's shard, with all locks held everywhere.
   virtual void RunPart(Shard& shard, Part& part, size_t index, int phase) = 0;
   // On the origin, when all parts have run phase 0 of two.
@@ -119,6 +133,13 @@ class CommandTransaction : public Transaction {
   // By key, in the order of the arguments: the part that has it. Requires CutByKeys.
   const std::vector<size_t>& part_of_key() const { return part_of_key_; }
   bool no_touch() const { return no_touch_; }
+
+  // Whether the part needs the values of its keys.
+  virtual bool ReadsValues(size_t part) const { return false; }
+  std::vector<NeededValue> NeededValues(Shard& shard, Part& part, size_t index) final;
+  // The value of an entry of the part's shard, to be read when the entry may be gone and on another
+  // thread. Null: it cannot be read, and the part's reply is the error.
+  static BufferRef HoldValue(Shard& shard, Part& part, const Entry& entry);
 
   // Runs the command's handler on a part's share, inside the transaction's marks if it writes.
   void RunShare(Shard& shard, Part& part, size_t index);

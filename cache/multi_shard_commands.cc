@@ -17,12 +17,6 @@ namespace {
 
 using Kind = ReplyTape::Kind;
 
-// An entry's value, to be read when the entry may be gone and on another thread.
-BufferRef HoldValue(const Entry& entry) {
-  BufferRef shared = entry.value_buffer();
-  return shared ? shared : Buffer::Copy(entry.value());
-}
-
 // Each shard runs the command on its own keys: DEL, EXISTS, MGET, MSET.
 class KeysTransaction final : public CommandTransaction {
  public:
@@ -35,6 +29,8 @@ class KeysTransaction final : public CommandTransaction {
   void RunPart(Shard& shard, Part& part, size_t index, int phase) override {
     RunShare(shard, part, index);
   }
+
+  bool ReadsValues(size_t part) const override { return command().scatter == Scatter::kGather; }
 
   void Answer(ReplyBuilder& reply) override {
     std::vector<ReplyTape::Reader> answers;
@@ -186,7 +182,7 @@ class MoveTransaction final : public CommandTransaction {
       if (!is_source) {
         target_exists_ = entry != nullptr;
       } else if (entry != nullptr) {
-        value_ = HoldValue(*entry);
+        value_ = HoldValue(shard, part, *entry);
         expire_at_ms_ = entry->expire_at_ms();
       }
       return;
@@ -199,11 +195,16 @@ class MoveTransaction final : public CommandTransaction {
     }
   }
 
+  bool ReadsValues(size_t part) const override { return part_of_key()[0] == part; }
+
   void Between() override {
     if (rules_.keeps_source) SetWriters({parts()[part_of_key()[1]].shard});
   }
 
   void Answer(ReplyBuilder& reply) override {
+    for (Part& part : parts()) {
+      if (!part.reply.empty()) return ReplyTape::Reader(part.reply).PlayReply(reply);
+    }
     if (!value_ && rules_.needs_source) return reply.Error(kNoSuchKey);
     if (rules_.answers_status) return reply.Ok();
     reply.Integer(moves() ? 1 : 0);
@@ -235,8 +236,10 @@ class LcsTransaction final : public CommandTransaction {
     const Entry* entry = no_touch() ? shard.keyspace().Peek(key) : shard.keyspace().Find(key);
     if (entry == nullptr) return;
     if (entry->type() != ValueType::kString) return part.reply.Error(kWrongType);
-    values_[index] = HoldValue(*entry);
+    values_[index] = HoldValue(shard, part, *entry);
   }
+
+  bool ReadsValues(size_t part) const override { return true; }
 
   void Answer(ReplyBuilder& reply) override {
     for (Part& part : parts()) {

@@ -7,42 +7,47 @@
 #include "base/key_hash.h"
 #include "cache/argument_arena.h"
 #include "cache/commands/scan.h"
-#include "cache/lock_holder.h"
 #include "cache/mesh_batch.h"
 #include "cache/multi_shard.h"
 #include "cache/multi_shard_commands.h"
 #include "cache/session_core.h"
 #include "cache/shard.h"
+#include "cache/waiting_command.h"
 
 namespace tidemark::cache {
 namespace {
 
-// A command of this shard's own that met a lock. It runs even if its session has gone meanwhile: it
-// was accepted before.
-class Waiter final : public LockHolder {
+// A command of this shard's own that waits. It runs even if its session has gone meanwhile: it was
+// accepted before.
+class Waiter final : public WaitingCommand {
  public:
   Waiter(const CommandSpec& command, Args args, uint64_t key_hash, SessionCore& session,
          uint64_t slot)
-      : LockHolder(LocksOf(command, args, key_hash)),
+      : WaitingCommand(LocksOf(command, args, key_hash)),
         command_(command),
         args_(arena_.Copy(args)),
         key_hash_(key_hash),
         session_(SessionCoreRef::Share(&session)),
         slot_(slot) {}
 
-  void OnGranted(Shard& shard) override {
+ private:
+  bool Run(Shard& shard) override {
     shard.StartTiming();
-    shard.Execute(command_, args_, key_hash_, session_->Answer(slot_), session_->session());
+    if (!shard.Execute(command_, args_, key_hash_, session_->Answer(slot_), session_->session())) {
+      return false;
+    }
     if (command_.is_write() && shard.sink() != nullptr) {
       session_->Wrote(shard.id(), shard.sink()->assigned());
     }
+    return true;
+  }
+
+  void Finish(Shard& shard) override {
     session_->CloseSlot(slot_);
     shard.QueueNotify(*session_);
-    shard.Release(this);
     delete this;
   }
 
- private:
   const CommandSpec& command_;
   ArgumentArena arena_;
   const Args args_;
@@ -133,11 +138,18 @@ void Session::RunHere(const CommandSpec& command, Args args, uint64_t key_hash) 
     return;
   }
   const uint64_t slot = core_->OpenSlot();
-  shard_.Execute(command, args, key_hash, core_->Answer(slot), this);
+  if (!shard_.Execute(command, args, key_hash, core_->Answer(slot), this)) {
+    return WaitForDisk(command, args, key_hash, slot);
+  }
   if (command.is_write() && shard_.sink() != nullptr) {
     core_->Wrote(shard_.id(), shard_.sink()->assigned());
   }
   core_->CloseSlot(slot);
+}
+
+void Session::WaitForDisk(const CommandSpec& command, Args args, uint64_t key_hash, uint64_t slot) {
+  shard_.cold_access().TakeNeeded();  // It tells once more when it has its locks.
+  shard_.Acquire(new Waiter(command, args, key_hash, *core_, slot));
 }
 
 void Session::RunElsewhere(ShardId where, const CommandSpec& command, Args args,

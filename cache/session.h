@@ -2,9 +2,10 @@
 // caller. It sends each command to where its keys live and answers strictly in the order of the
 // commands.
 //
-// A command whose keys are on this shard runs at once. One for another shard travels there in the
-// batch of this turn. One that spans shards waits until the session's earlier commands have been
-// answered, and holds back later ones, so that its place in the order is exact.
+// A command whose keys are on this shard runs at once, unless it needs a value that is on disk:
+// then it waits for that, and only commands on the same keys wait with it. One for another shard
+// travels there in the batch of this turn. One that spans shards waits until the session's earlier
+// commands have been answered, and holds back later ones, so that its place in the order is exact.
 //
 // Threading: confined to its shard's thread.
 
@@ -86,6 +87,8 @@ class Session {
   void Route(const CommandSpec& command, Args args, uint64_t key_hash);
   void SendOrSpan(const CommandSpec& command, Args args, uint64_t key_hash);
   void RunHere(const CommandSpec& command, Args args, uint64_t key_hash);
+  // A value that the command needs is on disk: it answers into `slot` later.
+  void WaitForDisk(const CommandSpec& command, Args args, uint64_t key_hash, uint64_t slot);
   void RunElsewhere(ShardId where, const CommandSpec& command, Args args, uint64_t key_hash);
   void RunAcrossShards(const CommandSpec& command, Args args);
 

@@ -99,7 +99,7 @@ void Shard::RefreshTime() {
   if (!time_is_fresh_) [[unlikely]]
     StartTiming();
   const uint64_t errors_before = reply.errors();
-  CommandContext context{keyspace_, command, key_hash, no_touch};
+  CommandContext context{keyspace_, command, key_hash, no_touch, &cold_access_};
   if (guards_writes_ && command.is_write() && !AdmitWrite(command, args, reply)) [[unlikely]] {
     return 0;
   }
@@ -108,6 +108,8 @@ void Shard::RefreshTime() {
   } else {
     RunMultiKey(context, args, reply);
   }
+  if (cold_access_.any_needed()) [[unlikely]]
+    return kNotRun;
   return Count(command, reply.errors() - errors_before);
 }
 
@@ -142,17 +144,22 @@ uint64_t Shard::Run(const CommandSpec& command, Args args, uint64_t key_hash, bo
   return RunInline(command, args, key_hash, no_touch, reply);
 }
 
-void Shard::Execute(const CommandSpec& command, Args args, uint64_t key_hash, ReplyBuilder& reply,
+bool Shard::Execute(const CommandSpec& command, Args args, uint64_t key_hash, ReplyBuilder& reply,
                     const Session* session) {
   const uint64_t nanos =
       RunInline(command, args, key_hash, session != nullptr && session->no_touch(), reply);
+  if (nanos == kNotRun) [[unlikely]]
+    return false;
   if (slow_log_.Wants(nanos)) [[unlikely]]
     NoteSlow(command, args, nanos, session);
+  return true;
 }
 
 void Shard::ExecuteDirectly(const CommandSpec& command, Args args, uint64_t key_hash,
                             Session& session) {
   const uint64_t nanos = RunInline(command, args, key_hash, session.no_touch_, session.reply_);
+  if (nanos == kNotRun) [[unlikely]]
+    return session.WaitForDisk(command, args, key_hash, session.core_->OpenSlot());
   if (slow_log_.Wants(nanos)) [[unlikely]]
     NoteSlow(command, args, nanos, &session);
   if (command.is_write() && sink_ != nullptr) session.core_->Wrote(id_, sink_->assigned());
@@ -396,6 +403,7 @@ size_t Shard::DoArrivals() {
 bool Shard::RunSlices() {
   bool more = false;
   for (ShardHook* hook : hooks_) more |= hook->DoSlice();
+  if (cold_values_ != nullptr) more |= cold_values_->RetryReads();
   more |= keyspace_.Housekeeping(kHousekeepingEntries);
   // Not under the eyes of whoever holds the whole shard: it is to stay as it is.
   if (limits_memory_ && !locks_.whole_shard_wanted()) more |= memory_.Slice();
@@ -478,6 +486,11 @@ void Shard::Loop() {
 
 bool Shard::Drained() {
   if (transactions_under_way_ > 0 || batches_under_way_ > 0 || !open_peers_.empty()) return false;
+  if (detached_under_way_ != 0) return false;
+  if (cold_values_ != nullptr) {
+    cold_values_->RetryReads();
+    if (cold_values_->fetches_under_way() > 0) return false;
+  }
   {
     std::lock_guard lock(posted_mutex_);
     if (!posted_.empty()) return false;

@@ -24,6 +24,8 @@
 #include "base/ids.h"
 #include "base/intrusive_ptr.h"
 #include "base/parking.h"
+#include "cache/cold_access.h"
+#include "cache/cold_values.h"
 #include "cache/command.h"
 #include "cache/command_stats.h"
 #include "cache/keyspace.h"
@@ -120,8 +122,9 @@ class Shard {
     last_ticks_ = cycles_.Now();
   }
   // Runs `command` here and now, with its timing, counters and slow log. The caller has checked
-  // arity and that no lock stands in the way (Session does).
-  void Execute(const CommandSpec& command, Args args, uint64_t key_hash, ReplyBuilder& reply,
+  // arity and that no lock stands in the way (Session does). False: a value that it needs is on
+  // disk, and nothing has happened; see WaitingCommand.
+  bool Execute(const CommandSpec& command, Args args, uint64_t key_hash, ReplyBuilder& reply,
                const Session* session);
   // Counts a command that ran elsewhere than in Execute (the server's own), as the latest in the
   // batch.
@@ -139,6 +142,12 @@ class Shard {
   }
 
   void AddHook(ShardHook* hook) { hooks_.push_back(hook); }
+
+  // Lets values go to disk and come back. Before the shard's thread runs; borrows `front`.
+  void AttachTier(const ColdValues::Options& options, tier::TierFront* front) {
+    cold_values_ = std::make_unique<ColdValues>(options, &keyspace_, front);
+  }
+  ColdValues* cold_values() { return cold_values_.get(); }  // Null: there is no tier.
 
   // Keys past their time stay until they are asked for: deleting them makes work for the log.
   void set_expiry_paused(bool paused) { expiry_paused_ = paused; }
@@ -169,9 +178,13 @@ class Shard {
 
   // --- For the engine's own parts: sessions, batches, transactions. ---
 
-  // Execute, straight into the reply of a session with nothing pending.
+  ColdAccess& cold_access() { return cold_access_; }
+
+  // Execute, straight into the reply of a session with nothing pending; which waits if it must.
   void ExecuteDirectly(const CommandSpec& command, Args args, uint64_t key_hash, Session& session);
-  // Runs and counts a command without the slow log. Returns its time in ns.
+  // What Run() returns of a command that needs a value from disk: nothing has happened.
+  static constexpr uint64_t kNotRun = ~uint64_t{0};
+  // Runs and counts a command without the slow log. Returns its time in ns, or kNotRun.
   uint64_t Run(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
                ReplyBuilder& reply);
   // Remembers a command of a session of this shard if it took long.
@@ -202,6 +215,10 @@ class Shard {
     Bump(counters_.transactions);
   }
   void TransactionDone() { --transactions_under_way_; }
+  // A request left its batch to wait for the disk on another shard, and will come back by itself;
+  // or has come back. The two may come in any order.
+  void RequestDetached() { ++detached_under_way_; }
+  void DetachedRequestDone() { --detached_under_way_; }
   // An id that no other transaction of this history has.
   uint64_t NewTransactionId() { return next_transaction_++; }
 
@@ -266,6 +283,7 @@ class Shard {
   LockTable locks_;
   CommandStats stats_;
   SlowLog slow_log_;
+  ColdAccess cold_access_;
   const CycleClock cycles_;
   uint64_t commands_ = 0;       // Published once a turn.
   uint64_t last_ticks_ = 0;     // When the latest command ended, or StartTiming.
@@ -277,6 +295,7 @@ class Shard {
   MutationSink* sink_;
   Counters counters_;
 
+  std::unique_ptr<ColdValues> cold_values_;
   Engine& engine_;
   const ShardId id_;
   const Options options_;
@@ -289,6 +308,7 @@ class Shard {
   size_t full_peers_ = 0;            // With more under way than mesh_spill_bytes.
   uint64_t batches_under_way_ = 0;
   uint64_t transactions_under_way_ = 0;
+  int64_t detached_under_way_ = 0;
   std::vector<std::unique_ptr<RequestBatch>> free_batches_;
   std::vector<std::unique_ptr<ReplyTape>> free_tapes_;
   ReplyTape discarded_;

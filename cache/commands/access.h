@@ -30,17 +30,69 @@ inline bool CheckString(const Entry* entry, ReplyBuilder& reply) {
   return false;
 }
 
+// Whether the value of `entry` (null: no key) is at hand. If not the handler is to return: it is
+// called again when the value has been read, or the error is answered.
+inline bool HasValue(CommandContext& context, const Entry* entry, ReplyBuilder& reply) {
+  if (entry == nullptr || !entry->cold()) [[likely]]
+    return true;
+  const absl::StatusOr<tier::ReadValue>* value = context.cold->Look(*entry);
+  if (value == nullptr) return false;
+  if (value->ok()) return true;
+  reply.Error(UnreadableValue(value->status()));
+  return false;
+}
+
+// FindForRead() for a command that needs the value; false as of HasValue().
+inline bool FindValue(CommandContext& context, KeyRef key, const Entry** entry,
+                      ReplyBuilder& reply) {
+  *entry = FindForRead(context, key);
+  if (HasValue(context, *entry, reply)) [[likely]]
+    return true;
+  // It counts when it is called again.
+  if (!context.no_touch && context.cold->any_needed()) context.keyspace.ForgetHit();
+  return false;
+}
+
+// Whether HasValue() holds of all these keys, for a command that reads several.
+inline bool HaveValues(CommandContext& context, Args args, size_t first, size_t last,
+                       ReplyBuilder& reply) {
+  if (context.keyspace.cold_size() == 0) return true;
+  const uint64_t errors_before = reply.errors();
+  for (size_t i = first; i <= last; ++i) {
+    const Entry* entry = context.keyspace.Peek(context.Key(args, i));
+    if (HasValue(context, entry, reply) || reply.errors() == errors_before) continue;
+    context.cold->TakeNeeded();  // The error is the answer.
+    return false;
+  }
+  return !context.cold->any_needed();
+}
+
+// The value, wherever it is. Requires: HasValue().
+inline std::string_view ValueOf(const CommandContext& context, const Entry& entry) {
+  return entry.cold() ? context.cold->Value(entry).bytes : entry.value();
+}
+
+// Takes the value of a cold entry into memory, for a command that changes a part of it. Requires:
+// HasValue().
+inline void WarmUp(CommandContext& context, KeyRef key, const Entry* entry) {
+  if (entry == nullptr || !entry->cold()) return;
+  context.keyspace.MakeWarm(key, entry->location(), ValueOf(context, *entry));
+}
+
 // Answers `part`, a slice of the entry's value, without a copy if the value is large.
-inline void AnswerSlice(const Entry& entry, std::string_view part, ReplyBuilder& reply) {
+inline void AnswerSlice(const CommandContext& context, const Entry& entry, std::string_view part,
+                        ReplyBuilder& reply) {
   if (part.size() >= kLargeValueBytes) {
-    if (const BufferRef owner = entry.value_buffer()) return reply.BulkRef(owner, part);
+    const BufferRef owner = entry.cold() ? context.cold->Value(entry).owner : entry.value_buffer();
+    if (owner) return reply.BulkRef(owner, part);
   }
   reply.Bulk(part);
 }
 
-inline void AnswerValue(const Entry* entry, ReplyBuilder& reply) {
+// Requires: HasValue().
+inline void AnswerValue(const CommandContext& context, const Entry* entry, ReplyBuilder& reply) {
   if (entry == nullptr) return reply.Null();
-  AnswerSlice(*entry, entry->value(), reply);
+  AnswerSlice(context, *entry, ValueOf(context, *entry), reply);
 }
 
 // Stores a value that expires at a moment which may be past: then the key goes, as Redis has it.

@@ -15,10 +15,10 @@ namespace {
 void AddInteger(CommandContext& context, Args args, int64_t increment, ReplyBuilder& reply) {
   const KeyRef key = context.Key(args, 1);
   const Entry* entry = context.keyspace.Peek(key);
-  if (!CheckString(entry, reply)) return;
+  if (!HasValue(context, entry, reply) || !CheckString(entry, reply)) return;
   int64_t value = 0;
   if (entry != nullptr) {
-    const std::optional<int64_t> stored = ParseInteger(entry->value(), reply);
+    const std::optional<int64_t> stored = ParseInteger(ValueOf(context, *entry), reply);
     if (!stored) return;
     value = *stored;
   }
@@ -57,8 +57,9 @@ void DecrbyCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
 void IncrbyfloatCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   const KeyRef key = context.Key(args, 1);
   const Entry* entry = context.keyspace.Peek(key);
-  if (!CheckString(entry, reply)) return;
-  const std::optional<long double> value = entry == nullptr ? 0 : ParseLongDouble(entry->value());
+  if (!HasValue(context, entry, reply) || !CheckString(entry, reply)) return;
+  const std::optional<long double> value =
+      entry == nullptr ? 0 : ParseLongDouble(ValueOf(context, *entry));
   const std::optional<long double> increment = ParseLongDouble(args[2]);
   if (!value || !increment) return reply.Error(kNotAFloat);
   const long double sum = *value + *increment;

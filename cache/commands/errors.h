@@ -3,7 +3,10 @@
 #ifndef TIDEMARK_CACHE_COMMANDS_ERRORS_H_
 #define TIDEMARK_CACHE_COMMANDS_ERRORS_H_
 
+#include <string>
 #include <string_view>
+
+#include "absl/status/status.h"
 
 namespace tidemark::cache {
 
@@ -19,6 +22,10 @@ inline constexpr std::string_view kReadOnlyReplica =
 inline constexpr std::string_view kOutOfMemory =
     "OOM command not allowed when used memory > 'maxmemory'.";
 inline constexpr std::string_view kNoSuchKey = "ERR no such key";
+
+// The error of a command that needs a value which the disk has lost, or cannot give now. To
+// overwrite or delete the key mends it.
+std::string UnreadableValue(const absl::Status& why);
 
 }  // namespace tidemark::cache
 

@@ -9,7 +9,7 @@ namespace {
 
 // Moves args[1] to args[2] with its expiry.
 void Move(CommandContext& context, Args args, const Entry& source) {
-  context.keyspace.Set(context.Key(args, 2), source.value(), source.expire_at_ms());
+  context.keyspace.Set(context.Key(args, 2), ValueOf(context, source), source.expire_at_ms());
   context.keyspace.Delete(context.Key(args, 1));
 }
 
@@ -47,18 +47,22 @@ void TouchCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
 void CopyCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   const std::optional<CopyOptions> options = ParseCopy(args, reply);
   if (!options) return;
-  const Entry* source = FindForRead(context, context.Key(args, 1));
+  const Entry* source;
+  if (!FindValue(context, context.Key(args, 1), &source, reply)) return;
   if (source == nullptr) return reply.Integer(0);
   const KeyRef destination = context.Key(args, 2);
   if (!options->replace && context.keyspace.Peek(destination) != nullptr) return reply.Integer(0);
-  context.keyspace.Set(destination, source->value(), source->expire_at_ms());
+  context.keyspace.Set(destination, ValueOf(context, *source), source->expire_at_ms());
   reply.Integer(1);
 }
 
 void RenameCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   const Entry* source = context.keyspace.Peek(context.Key(args, 1));
   if (source == nullptr) return reply.Error(kNoSuchKey);
-  if (args[1] != args[2]) Move(context, args, *source);
+  if (args[1] != args[2]) {
+    if (!HasValue(context, source, reply)) return;
+    Move(context, args, *source);
+  }
   reply.Ok();
 }
 
@@ -66,6 +70,7 @@ void RenamenxCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   const Entry* source = context.keyspace.Peek(context.Key(args, 1));
   if (source == nullptr) return reply.Error(kNoSuchKey);
   if (context.keyspace.Peek(context.Key(args, 2)) != nullptr) return reply.Integer(0);
+  if (!HasValue(context, source, reply)) return;
   Move(context, args, *source);
   reply.Integer(1);
 }

@@ -18,7 +18,8 @@ constexpr int64_t kSharedIntegers = 10000;
 
 // The number that Redis would keep instead of the text.
 std::optional<int64_t> IntegerEncoded(const Entry& entry) {
-  if (entry.appended() || entry.value().size() > kMaxIntegerText) return std::nullopt;
+  // What goes to disk is too long to be one.
+  if (entry.appended() || entry.value_bytes() > kMaxIntegerText) return std::nullopt;
   return ParseInteger(entry.value());
 }
 
@@ -32,7 +33,7 @@ void ObjectEncodingCommand(CommandContext& context, Args args, ReplyBuilder& rep
   const Entry* entry = PeekObject(context, args);
   if (entry == nullptr) return reply.Null();
   if (IntegerEncoded(*entry)) return reply.Bulk("int");
-  const bool embedded = !entry->appended() && entry->value().size() <= kMaxEmbeddedString;
+  const bool embedded = !entry->appended() && entry->value_bytes() <= kMaxEmbeddedString;
   reply.Bulk(embedded ? "embstr" : "raw");
 }
 

@@ -39,15 +39,17 @@ void AppendCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
     return reply.Integer(static_cast<int64_t>(args[2].size()));
   }
   if (!CheckString(entry, reply)) return;
-  const size_t size = entry->value().size();
+  const size_t size = entry->value_bytes();
   if (!CheckLength(size, args[2].size(), reply)) return;
+  if (!HasValue(context, entry, reply)) return;
+  WarmUp(context, key, entry);
   reply.Integer(static_cast<int64_t>(context.keyspace.SetRange(key, size, args[2])));
 }
 
 void StrlenCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   const Entry* entry = FindForRead(context, context.Key(args, 1));
   if (!CheckString(entry, reply)) return;
-  reply.Integer(entry == nullptr ? 0 : static_cast<int64_t>(entry->value().size()));
+  reply.Integer(entry == nullptr ? 0 : static_cast<int64_t>(entry->value_bytes()));
 }
 
 void GetrangeCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
@@ -55,10 +57,11 @@ void GetrangeCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   if (!start) return;
   const std::optional<int64_t> end = ParseInteger(args[3], reply);
   if (!end) return;
-  const Entry* entry = FindForRead(context, context.Key(args, 1));
+  const Entry* entry;
+  if (!FindValue(context, context.Key(args, 1), &entry, reply)) return;
   if (!CheckString(entry, reply)) return;
   if (entry == nullptr) return reply.Bulk("");
-  AnswerSlice(*entry, Slice(entry->value(), *start, *end), reply);
+  AnswerSlice(context, *entry, Slice(ValueOf(context, *entry), *start, *end), reply);
 }
 
 void SetrangeCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
@@ -70,9 +73,11 @@ void SetrangeCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   if (!CheckString(entry, reply)) return;
   const std::string_view bytes = args[3];
   if (bytes.empty()) {  // Changes nothing, and creates nothing.
-    return reply.Integer(entry == nullptr ? 0 : static_cast<int64_t>(entry->value().size()));
+    return reply.Integer(entry == nullptr ? 0 : static_cast<int64_t>(entry->value_bytes()));
   }
   if (!CheckLength(static_cast<size_t>(*offset), bytes.size(), reply)) return;
+  if (!HasValue(context, entry, reply)) return;
+  WarmUp(context, key, entry);
   const size_t size = context.keyspace.SetRange(key, static_cast<size_t>(*offset), bytes);
   reply.Integer(static_cast<int64_t>(size));
 }
@@ -80,9 +85,12 @@ void SetrangeCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
 void LcsCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   const std::optional<LcsOptions> options = ParseLcs(args, reply);
   if (!options) return;
+  if (!HaveValues(context, args, 1, 2, reply)) return;
   const Entry* a = FindForRead(context, context.Key(args, 1));
   const Entry* b = FindForRead(context, context.Key(args, 2));
-  const auto value = [](const Entry* e) { return e == nullptr ? std::string_view() : e->value(); };
+  const auto value = [&](const Entry* e) {
+    return e == nullptr ? std::string_view() : ValueOf(context, *e);
+  };
   AnswerLcs(value(a), value(b), *options, reply);
 }
 

@@ -26,12 +26,16 @@ void SetWithOptions(CommandContext& context, Args args, ReplyBuilder& reply) {
   }
 
   const KeyRef key = context.Key(args, 1);
-  const Entry* old = options->get ? FindForRead(context, key) : context.keyspace.Peek(key);
-  if (options->get && !CheckString(old, reply)) return;
+  const Entry* old = nullptr;
+  if (!options->get) {
+    old = context.keyspace.Peek(key);
+  } else if (!FindValue(context, key, &old, reply) || !CheckString(old, reply)) {
+    return;
+  }
   const bool refused =
       (options->only_if_absent && old != nullptr) || (options->only_if_present && old == nullptr);
   if (options->get) {
-    AnswerValue(old, reply);
+    AnswerValue(context, old, reply);
   } else if (refused) {
     reply.Null();
   } else {
@@ -52,8 +56,9 @@ void SetWithOptions(CommandContext& context, Args args, ReplyBuilder& reply) {
 }  // namespace
 
 void GetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
-  const Entry* entry = FindForRead(context, context.Key(args, 1));
-  if (CheckString(entry, reply)) AnswerValue(entry, reply);
+  const Entry* entry;
+  if (!FindValue(context, context.Key(args, 1), &entry, reply)) return;
+  if (CheckString(entry, reply)) AnswerValue(context, entry, reply);
 }
 
 void SetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
@@ -79,17 +84,19 @@ void PsetexCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
 
 void GetsetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   const KeyRef key = context.Key(args, 1);
-  const Entry* entry = FindForRead(context, key);
+  const Entry* entry;
+  if (!FindValue(context, key, &entry, reply)) return;
   if (!CheckString(entry, reply)) return;
-  AnswerValue(entry, reply);
+  AnswerValue(context, entry, reply);
   context.keyspace.Set(key, args[2], kNoExpiry);
 }
 
 void GetdelCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   const KeyRef key = context.Key(args, 1);
-  const Entry* entry = FindForRead(context, key);
+  const Entry* entry;
+  if (!FindValue(context, key, &entry, reply)) return;
   if (!CheckString(entry, reply)) return;
-  AnswerValue(entry, reply);
+  AnswerValue(context, entry, reply);
   if (entry != nullptr) context.keyspace.Delete(key);
 }
 
@@ -97,14 +104,15 @@ void GetexCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   const auto options = ParseValueOptions(args, 2, ValueOptionSet::kOfGetex, reply);
   if (!options) return;
   const KeyRef key = context.Key(args, 1);
-  const Entry* entry = FindForRead(context, key);
+  const Entry* entry;
+  if (!FindValue(context, key, &entry, reply)) return;
   if (!CheckString(entry, reply)) return;
   if (entry == nullptr) return reply.Null();
 
   if (options->unit != ExpiryUnit::kNone) {
     const auto expire_at = ToExpiry(context, options->expiry, options->unit, reply);
     if (!expire_at) return;
-    AnswerValue(entry, reply);
+    AnswerValue(context, entry, reply);
     if (*expire_at <= context.keyspace.now_ms()) {
       context.keyspace.Delete(key);
     } else {
@@ -112,16 +120,17 @@ void GetexCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
     }
     return;
   }
-  AnswerValue(entry, reply);
+  AnswerValue(context, entry, reply);
   if (options->persist && entry->has_expiry()) context.keyspace.SetExpiry(key, kNoExpiry);
 }
 
 void MgetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  if (!HaveValues(context, args, 1, args.size() - 1, reply)) return;
   reply.ArrayHeader(args.size() - 1);
   for (size_t i = 1; i < args.size(); ++i) {
     const Entry* entry = FindForRead(context, context.Key(args, i));
     if (entry != nullptr && entry->type() != ValueType::kString) entry = nullptr;
-    AnswerValue(entry, reply);
+    AnswerValue(context, entry, reply);
   }
 }
 

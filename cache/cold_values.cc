@@ -1,0 +1,156 @@
+#include "cache/cold_values.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace tidemark::cache {
+
+ColdValues::ColdValues(const Options& options, Keyspace* keyspace, tier::TierFront* front)
+    : options_(options), keyspace_(keyspace), front_(front) {
+  keyspace_->set_tier(front_);
+  front_->Attach(this);
+}
+
+ColdValues::~ColdValues() = default;
+
+// --- To disk ---
+
+bool ColdValues::Wants(const Entry& entry) const {
+  return !entry.cold() && entry.value_bytes() >= options_.min_value_bytes &&
+         (writing_hashes_.empty() || !writing_hashes_.contains(KeyHash(entry.key())));
+}
+
+bool ColdValues::Take(const Entry& entry, uint64_t hash) {
+  const size_t bytes = entry.value_bytes();
+  if (writing_bytes_ + bytes > kMaxWritingBytes && writing_bytes_ > 0) return false;
+  // Kept until it is written, to see whether it is still the value then.
+  BufferRef value = entry.value_buffer();
+  if (!value) value = Buffer::Copy(entry.value());
+  const tier::WriteResult result =
+      front_->Write({.key = entry.key(), .value = value->view(), .owner = value, .urgent = true});
+  if (!result.queued()) return false;
+  writing_.emplace(result.ticket, Writing{.value = std::move(value), .hash = hash});
+  writing_hashes_.insert(hash);
+  writing_bytes_ += bytes;
+  return true;
+}
+
+ColdValues::Writing ColdValues::TakeWriting(tier::WriteTicket ticket) {
+  const auto it = writing_.find(ticket);
+  CHECK(it != writing_.end());
+  Writing writing = std::move(it->second);
+  writing_.erase(it);
+  writing_hashes_.erase(writing.hash);
+  writing_bytes_ -= writing.value->size();
+  return writing;
+}
+
+bool ColdValues::Written(std::string_view key, tier::WriteTicket ticket,
+                         tier::ValueLocation location) {
+  const Writing writing = TakeWriting(ticket);
+  if (!keyspace_->MakeCold({key, writing.hash}, writing.value->view(), location)) {
+    ++counters_.demotions_stale;
+    return false;
+  }
+  ++counters_.demoted;
+  counters_.demoted_bytes += writing.value->size();
+  return true;
+}
+
+void ColdValues::NotWritten(std::string_view key, tier::WriteTicket ticket,
+                            const absl::Status& why) {
+  TakeWriting(ticket);
+  ++counters_.demotions_failed;
+}
+
+bool ColdValues::IsAt(std::string_view key, tier::ValueLocation location) {
+  return keyspace_->IsAt(KeyRef::Of(key), location);
+}
+
+bool ColdValues::Moved(std::string_view key, tier::ValueLocation from, tier::ValueLocation to) {
+  return keyspace_->Relocate(KeyRef::Of(key), from, to);
+}
+
+// --- For commands ---
+
+void ColdValues::Fetch(std::vector<NeededValue> needed, StagedValues* staged,
+                       absl::AnyInvocable<void()> done) {
+  CHECK(!needed.empty());
+  ++fetches_under_way_;
+  ++counters_.commands_waited;
+  const auto fetching = std::make_shared<Fetching>(
+      Fetching{.staged = staged, .done = std::move(done), .missing = needed.size()});
+  for (NeededValue& value : needed) {
+    if (!waiting_reads_.empty() || !Read(value, fetching)) {
+      waiting_reads_.push_back({std::move(value), fetching});
+    }
+  }
+}
+
+bool ColdValues::Read(const NeededValue& value, const std::shared_ptr<Fetching>& fetching) {
+  // Nothing is answered from here: who asked may not be ready for it.
+  if (value.at.is_null()) return false;
+  return front_
+      ->Read(value.key, value.at,
+             [this, value, fetching](tier::ValueLocation at, absl::StatusOr<tier::ReadValue> read) {
+               OnRead(value, fetching, at, std::move(read));
+             })
+      .ok();
+}
+
+bool ColdValues::RetryReads() {
+  while (!waiting_reads_.empty()) {
+    const WaitingRead waiting = waiting_reads_.front();
+    const tier::ValueLocation at = waiting.value.at;
+    absl::Status status = absl::DataLossError("the value was lost before");
+    if (!at.is_null()) {
+      status = front_->Read(
+          waiting.value.key, at,
+          [this, waiting](tier::ValueLocation now_at, absl::StatusOr<tier::ReadValue> read) {
+            OnRead(waiting.value, waiting.fetching, now_at, std::move(read));
+          });
+      if (absl::IsResourceExhausted(status)) return true;
+    }
+    waiting_reads_.pop_front();
+    if (!status.ok()) OnRead(waiting.value, waiting.fetching, at, status);
+  }
+  return false;
+}
+
+void ColdValues::OnRead(const NeededValue& value, const std::shared_ptr<Fetching>& fetching,
+                        const tier::ValueLocation& location, absl::StatusOr<tier::ReadValue> read) {
+  const KeyRef key = KeyRef::Of(value.key);
+  const Entry* entry = keyspace_->Look(key);
+  if (entry != nullptr && entry->ColdAt(location)) {
+    if (read.ok() && read->bytes.size() != entry->value_bytes()) {
+      read = absl::DataLossError("a value on disk has another length than its entry");
+    }
+    if (read.ok()) {
+      ++counters_.hits_on_disk;
+      if (options_.promote) options_.promote(value.key, location, *read);
+    } else {
+      ++counters_.unreadable;
+    }
+    fetching->staged->insert_or_assign(location, std::move(read));
+  }
+  // Otherwise the command finds what is there by now.
+  if (--fetching->missing > 0) return;
+  --fetches_under_way_;
+  fetching->done();
+}
+
+// --- Promotion ---
+
+bool ColdValues::Land(KeyRef key, const tier::ValueLocation& at, std::string_view value) {
+  const Entry* entry = keyspace_->Look(key);
+  if (entry != nullptr && entry->ColdAt(at) && entry->value_bytes() == value.size() &&
+      keyspace_->MakeWarm(key, at, value)) {
+    ++counters_.promoted;
+    return true;
+  }
+  ++counters_.promotions_stale;
+  return false;
+}
+
+}  // namespace tidemark::cache

@@ -1,0 +1,139 @@
+// ColdValues moves the values of one shard between memory and the disk tier, and reads them for
+// commands that wait.
+//
+//   memory is short:   Take(entry)  ...written...  the entry turns cold
+//   a command waits:   Fetch(keys, staged, done)   ...read...  done(): it runs with what is staged
+//   a read may pay off: the promoter is told, re-checks in its own time, and calls Land()
+//
+// Races, and who wins: a value that is overwritten, deleted or flushed while it is written down
+// stays what it is (the value is compared when the write is done); a promotion or a read that comes
+// late finds the entry elsewhere and changes nothing (a location is never used twice); readers of
+// one key share one read from the disk.
+//
+// Bounds: values under way to disk, kMaxWritingBytes, then Take() is false; reads are bounded by
+// the front, which has a queue: what it has no room for waits here, at most one entry for each
+// command that waits.
+//
+// Threading: confined to its shard's thread. Borrows the keyspace and the front.
+
+#ifndef TIDEMARK_CACHE_COLD_VALUES_H_
+#define TIDEMARK_CACHE_COLD_VALUES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/any_invocable.h"
+#include "base/buffer.h"
+#include "cache/cold_access.h"
+#include "cache/keyspace.h"
+#include "tier/tier_front.h"
+
+namespace tidemark::cache {
+
+class ColdValues final : public tier::TierOwner {
+ public:
+  static constexpr size_t kMaxWritingBytes = 8 << 20;
+
+  struct Options {
+    size_t min_value_bytes = 64;  // Smaller ones stay: their entry would hardly shrink.
+    // Told of each value that was read for a command and is still where it was read. May refuse.
+    std::function<void(std::string_view key, const tier::ValueLocation& at,
+                       const tier::ReadValue& value)>
+        promote = nullptr;
+  };
+
+  struct Counters {
+    uint64_t demoted = 0;          // Entries that turned cold.
+    uint64_t demoted_bytes = 0;    // The length of their values.
+    uint64_t demotions_stale = 0;  // Written, but the value had changed.
+    uint64_t demotions_failed = 0;
+    uint64_t promoted = 0;
+    uint64_t promotions_stale = 0;  // The entry had changed or moved.
+    uint64_t hits_on_disk = 0;      // Values that commands got from there.
+    uint64_t unreadable = 0;        // Values that commands could not get.
+    uint64_t commands_waited = 0;   // Times that a command waited for the disk.
+  };
+
+  // Makes the front the keyspace's.
+  ColdValues(const Options& options, Keyspace* keyspace, tier::TierFront* front);
+  ~ColdValues() override;
+  ColdValues(const ColdValues&) = delete;
+  ColdValues& operator=(const ColdValues&) = delete;
+
+  // --- To disk. ---
+
+  // Whether this value may go to disk: large enough, in memory, and not under way.
+  bool Wants(const Entry& entry) const;
+  // Begins to write it down. False: not now. The entry stays as it is until it is written.
+  bool Take(const Entry& entry, uint64_t hash);
+  // What leaves memory once it is written.
+  size_t pending_bytes() const { return writing_bytes_; }
+
+  // --- For commands. ---
+
+  // Reads values and then calls `done` from a task, with every one of `needed` in *staged, which
+  // must live until then.
+  void Fetch(std::vector<NeededValue> needed, StagedValues* staged,
+             absl::AnyInvocable<void()> done);
+  tier::TierFront* front() { return front_; }
+  // Commands that wait.
+  size_t fetches_under_way() const { return fetches_under_way_; }
+  // Offers the front again what it had no room for. True while there is more.
+  bool RetryReads();
+
+  // --- Promotion. ---
+
+  // A promotion: takes the value back into memory if it is still at `at`.
+  bool Land(KeyRef key, const tier::ValueLocation& at, std::string_view value);
+
+  const Counters& counters() const { return counters_; }
+
+  // --- tier::TierOwner ---
+  bool Written(std::string_view key, tier::WriteTicket ticket,
+               tier::ValueLocation location) override;
+  void NotWritten(std::string_view key, tier::WriteTicket ticket, const absl::Status& why) override;
+  bool IsAt(std::string_view key, tier::ValueLocation location) override;
+  bool Moved(std::string_view key, tier::ValueLocation from, tier::ValueLocation to) override;
+
+ private:
+  struct Writing {
+    BufferRef value;
+    uint64_t hash = 0;
+  };
+  struct Fetching {
+    StagedValues* staged = nullptr;
+    absl::AnyInvocable<void()> done;
+    size_t missing = 0;
+  };
+  struct WaitingRead {
+    NeededValue value;
+    std::shared_ptr<Fetching> fetching;
+  };
+
+  // False: the front has no room.
+  bool Read(const NeededValue& value, const std::shared_ptr<Fetching>& fetching);
+  void OnRead(const NeededValue& value, const std::shared_ptr<Fetching>& fetching,
+              const tier::ValueLocation& location, absl::StatusOr<tier::ReadValue> read);
+  Writing TakeWriting(tier::WriteTicket ticket);
+
+  const Options options_;
+  Keyspace* const keyspace_;
+  tier::TierFront* const front_;
+  absl::flat_hash_map<tier::WriteTicket, Writing> writing_;
+  absl::flat_hash_set<uint64_t> writing_hashes_;  // Of keys.
+  size_t writing_bytes_ = 0;
+  std::deque<WaitingRead> waiting_reads_;
+  size_t fetches_under_way_ = 0;
+  Counters counters_;
+};
+
+}  // namespace tidemark::cache
+
+#endif  // TIDEMARK_CACHE_COLD_VALUES_H_
