@@ -9,6 +9,7 @@ namespace tidemark::cache {
 ColdValues::ColdValues(const Options& options, Keyspace* keyspace, tier::TierFront* front)
     : options_(options), keyspace_(keyspace), front_(front) {
   keyspace_->set_tier(front_);
+  keyspace_->set_victim_taker(this);
   front_->Attach(this);
 }
 
@@ -16,7 +17,7 @@ ColdValues::~ColdValues() = default;
 
 // --- To disk ---
 
-bool ColdValues::Wants(const Entry& entry) const {
+bool ColdValues::Wants(const Entry& entry) {
   return !entry.cold() && entry.value_bytes() >= options_.min_value_bytes &&
          (writing_hashes_.empty() || !writing_hashes_.contains(KeyHash(entry.key())));
 }

@@ -37,7 +37,7 @@
 
 namespace tidemark::cache {
 
-class ColdValues final : public tier::TierOwner {
+class ColdValues final : public tier::TierOwner, public VictimTaker {
  public:
   static constexpr size_t kMaxWritingBytes = 8 << 20;
 
@@ -61,20 +61,20 @@ class ColdValues final : public tier::TierOwner {
     uint64_t commands_waited = 0;   // Times that a command waited for the disk.
   };
 
-  // Makes the front the keyspace's.
+  // Makes the front the keyspace's, and itself the taker of its victims.
   ColdValues(const Options& options, Keyspace* keyspace, tier::TierFront* front);
   ~ColdValues() override;
   ColdValues(const ColdValues&) = delete;
   ColdValues& operator=(const ColdValues&) = delete;
 
-  // --- To disk. ---
+  // --- VictimTaker: values go to disk. ---
 
   // Whether this value may go to disk: large enough, in memory, and not under way.
-  bool Wants(const Entry& entry) const;
+  bool Wants(const Entry& entry) override;
   // Begins to write it down. False: not now. The entry stays as it is until it is written.
-  bool Take(const Entry& entry, uint64_t hash);
+  bool Take(const Entry& entry, uint64_t hash) override;
   // What leaves memory once it is written.
-  size_t pending_bytes() const { return writing_bytes_; }
+  size_t pending_bytes() const override { return writing_bytes_; }
 
   // --- For commands. ---
 
