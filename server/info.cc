@@ -341,6 +341,67 @@ void Tidemark(const NodeReport& r, Out& out) {
   }
 }
 
+// Where values are, what moves between memory and disk, and what the disk says.
+void Tiering(const NodeReport& r, Out& out) {
+  const TierView& tier = r.tier;
+  Field(out, "tier_enabled", tier.enabled ? 1 : 0);
+  if (!tier.enabled) return;
+  const ShardReport& t = r.total;
+  const uint64_t hits_in_memory = t.keyspace_hits - std::min(t.keyspace_hits, t.tier_hits);
+  Field(out, "tier_cold_keys", t.cold_keys);
+  Field(out, "tier_cold_bytes", t.cold_bytes);
+  Field(out, "tier_hits_memory", hits_in_memory);
+  Field(out, "tier_hits_disk", t.tier_hits);
+  const uint64_t lookups = t.keyspace_hits + t.keyspace_misses;
+  Field(out, "tier_hit_ratio_memory", fmt::format("{:.4f}", Ratio(hits_in_memory, lookups)));
+  Field(out, "tier_hit_ratio_disk", fmt::format("{:.4f}", Ratio(t.tier_hits, lookups)));
+  Field(out, "tier_commands_waited", t.tier_waits);
+  Field(out, "tier_commands_waiting", t.tier_waiting);
+  Field(out, "tier_unreadable", t.tier_unreadable);
+  Field(out, "tier_lost", t.tier_lost);
+  Field(out, "tier_demoted", t.tier_demoted);
+  Field(out, "tier_demoted_bytes", t.tier_demoted_bytes);
+  Field(out, "tier_demotions_stale", t.tier_demotions_stale);
+  Field(out, "tier_demotions_failed", t.tier_demotions_failed);
+  Field(out, "tier_promotion", tier.promotion_policy);
+  Field(out, "tier_promoted", t.tier_promoted);
+  Field(out, "tier_promotions_stale", t.tier_promotions_stale);
+  Field(out, "tier_promotions_queued", tier.promotions.queued);
+  Field(out, "tier_promotions_dropped", tier.promotions.dropped());
+  Field(out, "tier_promotions_failed", tier.promotions.failed);
+  Field(out, "tier_promotion_queue_depth", tier.promotions.depth);
+  const tier::TierStats& log = tier.log;
+  Field(out, "tier_max_bytes", log.max_bytes);
+  Field(out, "tier_file_bytes", log.file_bytes);
+  Field(out, "tier_live_bytes", log.live_bytes);
+  Field(out, "tier_garbage_bytes", log.garbage_bytes);
+  Field(out, "tier_reclaim_debt_bytes", log.reclaim_debt_bytes);
+  Field(out, "tier_segments", log.segments);
+  Field(out, "tier_full", log.full ? 1 : 0);
+  Field(out, "tier_down", log.down ? 1 : 0);
+  Field(out, "tier_queued_write_bytes", log.queued_write_bytes);
+  Field(out, "tier_queued_reads", log.queued_reads);
+  Field(out, "tier_refused_busy", log.refused_busy);
+  Field(out, "tier_refused_full", log.refused_full);
+  Field(out, "tier_refused_down", log.refused_down);
+  Field(out, "tier_written_bytes", log.written_bytes);
+  Field(out, "tier_reads", log.reads);
+  Field(out, "tier_reads_shared", log.reads_shared);
+  Field(out, "tier_read_bytes", log.read_bytes);
+  Field(out, "tier_reclaimed_segments", log.reclaimed_segments);
+  Field(out, "tier_write_errors", log.write_errors);
+  Field(out, "tier_disk_full", log.disk_full);
+  Field(out, "tier_read_errors", log.read_errors);
+  Field(out, "tier_damaged", log.damaged);
+  const auto usec = [&](double percent) {
+    return fmt::format("{:.1f}",
+                       static_cast<double>(log.read_latency.PercentileNanos(percent)) / 1000);
+  };
+  Field(out, "tier_read_p50_usec", usec(50));
+  Field(out, "tier_read_p99_usec", usec(99));
+  Field(out, "tier_read_p999_usec", usec(99.9));
+}
+
 struct Section {
   std::string_view name;  // Lower case, as it is asked for.
   std::string_view title;
@@ -362,6 +423,7 @@ constexpr Section kSections[] = {
     {"latencystats", "Latencystats", false, LatencyStats},
     {"cluster", "Cluster", true, Cluster},
     {"keyspace", "Keyspace", true, Keyspace},
+    {"tiering", "Tiering", true, Tiering},
     {"tidemark", "Tidemark", true, Tidemark},
 };
 

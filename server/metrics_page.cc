@@ -52,6 +52,26 @@ constexpr ShardMetric kShardMetrics[] = {
      &ShardReport::expired_keys},
     {"evicted_keys_total", "Keys deleted because memory was full.", kCounter,
      &ShardReport::evicted_keys},
+    {"cold_keys", "Keys whose values are in the disk tier.", kGauge, &ShardReport::cold_keys},
+    {"cold_bytes", "The length of those values.", kGauge, &ShardReport::cold_bytes},
+    {"tier_hits_total", "Values that commands got from the disk tier.", kCounter,
+     &ShardReport::tier_hits},
+    {"tier_unreadable_total", "Values that commands could not get from it.", kCounter,
+     &ShardReport::tier_unreadable},
+    {"tier_waits_total", "Times that a command waited for it.", kCounter, &ShardReport::tier_waits},
+    {"tier_waiting", "Commands that wait for it.", kGauge, &ShardReport::tier_waiting},
+    {"tier_demoted_total", "Values that left memory.", kCounter, &ShardReport::tier_demoted},
+    {"tier_demoted_bytes_total", "Their length.", kCounter, &ShardReport::tier_demoted_bytes},
+    {"tier_demotions_stale_total", "Values that changed while they were written.", kCounter,
+     &ShardReport::tier_demotions_stale},
+    {"tier_demotions_failed_total", "Values that could not be written.", kCounter,
+     &ShardReport::tier_demotions_failed},
+    {"tier_promoted_total", "Values taken back into memory.", kCounter,
+     &ShardReport::tier_promoted},
+    {"tier_promotions_stale_total", "Values that had changed before they could be.", kCounter,
+     &ShardReport::tier_promotions_stale},
+    {"tier_lost_total", "Values that could not be read when a part of them was to be changed.",
+     kCounter, &ShardReport::tier_lost},
     {"clients", "Client connections.", kGauge, &ShardReport::clients},
     {"client_output_bytes", "Replies written and not yet sent.", kGauge,
      &ShardReport::client_output_bytes},
@@ -211,6 +231,19 @@ std::string MetricsText(const NodeReport& report) {
              static_cast<double>(report.maxmemory_bytes));
   page.Gauge("keyspace_limit_bytes", "What of it is left for keys and values; 0 is no limit.",
              static_cast<double>(report.keyspace_limit_bytes));
+  if (const TierView& tier = report.tier; tier.enabled) {
+    page.Gauge("tier_file_bytes", "What the disk tier takes of the disk.",
+               static_cast<double>(tier.log.file_bytes));
+    page.Gauge("tier_live_bytes", "Of them, those of values that entries point to.",
+               static_cast<double>(tier.log.live_bytes));
+    page.Gauge("tier_reclaim_debt_bytes", "Live bytes of segments that are due to be reclaimed.",
+               static_cast<double>(tier.log.reclaim_debt_bytes));
+    page.Gauge("tier_full", "1 while nothing can go to disk for want of room.",
+               tier.log.full ? 1 : 0);
+    page.Gauge("tier_down", "1 while the disk takes no writes.", tier.log.down ? 1 : 0);
+    page.Gauge("tier_promotion_queue_depth", "Values that wait to be taken back into memory.",
+               static_cast<double>(tier.promotions.depth));
+  }
   page.Gauge("uptime_seconds", "Since the node started.",
              static_cast<double>(report.uptime_ms) / 1000);
 

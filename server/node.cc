@@ -95,6 +95,11 @@ absl::Status Node::Start() {
     // Before any port is bound: a second process on the directory disturbs nobody.
     if (const absl::Status opened = durability_->Open(); !opened.ok()) return opened;
   }
+  if (!settings_.String(Setting::kTierDir).empty()) {
+    auto opened = NodeTier::Open(settings_, shards, disk_, clock_);
+    if (!opened.ok()) return opened.status();
+    tier_ = *std::move(opened);
+  }
   for (int i = 0; i < shards; ++i) io_loops_.push_back(std::make_unique<net::IoLoop>());
   served_board_ = std::make_unique<replication::ServedBoard>(shards, [this](ShardId id) {
     engine_->Post(id, [this](cache::Shard& on) { shard(on.id()).OnServedMoved(); });
@@ -118,6 +123,7 @@ absl::Status Node::Start() {
   options.park_timeout_ms = static_cast<int>(settings_.Int(Setting::kParkTimeoutMs));
   options.tick_ms = static_cast<int>(settings_.Int(Setting::kTickMs));
   engine_ = std::make_unique<cache::Engine>(std::move(options));
+  if (tier_ != nullptr) tier_->Attach(*engine_);
 
   for (int i = 0; i < shards; ++i) {
     const ShardId id(static_cast<uint16_t>(i));
@@ -362,6 +368,8 @@ void Node::Stop() {
     durability_->StopSnapshots(stop_saves_.load());
   }
   replication_->Stop();
+  // The last snapshot has read what it needs.
+  if (tier_ != nullptr) tier_->Stop();
   engine_->Stop();
   if (durability_ == nullptr) return;
   if (const absl::Status closed = durability_->Close(); !closed.ok()) {
@@ -420,6 +428,7 @@ NodeReport Node::MakeReport(std::vector<ShardReport>& shards) const {
   report.output_kbps = output_rate_.per_second() / 1024;
   report.replication = replication().View();
   report.pressure = pressure_->View();
+  report.tier = tier_view();
   report.replication.min_replicas_to_write = settings_.Int(Setting::kMinReplicasToWrite);
   report.replication.good_replicas = GoodReplicas();
   if (durability_ != nullptr) report.durability = durability_->View();

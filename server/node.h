@@ -31,6 +31,7 @@
 #include "server/node_pressure.h"
 #include "server/node_replication.h"
 #include "server/node_report.h"
+#include "server/node_tier.h"
 #include "server/password.h"
 #include "server/pause_gate.h"
 #include "server/port_reservation.h"
@@ -103,6 +104,8 @@ class Node {
   replication::ServedBoard& served_board() { return *served_board_; }
   // Null without a data directory.
   NodeDurability* durability() { return durability_.get(); }
+  // The disk tier as of now.
+  TierView tier_view() const { return tier_ == nullptr ? TierView() : tier_->View(); }
   // Null while the node keeps nothing on disk, or has not brought it back yet.
   SnapshotService* snapshots() const {
     return durability_ == nullptr ? nullptr : durability_->snapshots();
@@ -203,6 +206,7 @@ class Node {
   std::unique_ptr<replication::ServedBoard> served_board_;
   std::unique_ptr<NodeReplication> replication_;  // The role thread's, once that runs.
   std::atomic<NodeReplication*> published_replication_{nullptr};
+  std::unique_ptr<NodeTier> tier_;  // Null without a directory for it.
   std::unique_ptr<cache::Engine> engine_;
   std::vector<std::unique_ptr<ShardNode>> shards_;
   std::unique_ptr<DigestService> digests_;

@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/metrics/metric_registry.h"
 #include "server/memory_usage.h"
+#include "server/tier_view.h"
 
 namespace tidemark::server {
 
@@ -33,11 +34,25 @@ struct ShardReport {
   uint64_t expiring_keys = 0;
   int64_t average_ttl_ms = 0;
   uint64_t keyspace_bytes = 0;
-  uint64_t table_bytes = 0;   // Of keyspace_bytes: of the tables, not of entries...
-  uint64_t mapped_bytes = 0;  // ...and what tables map beside the allocator.
-  uint64_t keyspace_hits = 0;
+  uint64_t table_bytes = 0;    // Of keyspace_bytes: of the tables, not of entries...
+  uint64_t mapped_bytes = 0;   // ...and what tables map beside the allocator.
+  uint64_t keyspace_hits = 0;  // In memory or on disk.
   uint64_t keyspace_misses = 0;
   uint64_t expired_keys = 0;
+  // The disk tier.
+  uint64_t cold_keys = 0;   // Whose values are on disk...
+  uint64_t cold_bytes = 0;  // ...and the length of those.
+  uint64_t tier_hits = 0;   // Values that commands got from there.
+  uint64_t tier_unreadable = 0;
+  uint64_t tier_waits = 0;
+  uint64_t tier_waiting = 0;  // Commands that wait for the disk now.
+  uint64_t tier_demoted = 0;
+  uint64_t tier_demoted_bytes = 0;
+  uint64_t tier_demotions_stale = 0;
+  uint64_t tier_demotions_failed = 0;
+  uint64_t tier_promoted = 0;
+  uint64_t tier_promotions_stale = 0;
+  uint64_t tier_lost = 0;
   uint64_t evicted_keys = 0;
   uint64_t clients = 0;
   uint64_t blocked_clients = 0;
@@ -239,6 +254,7 @@ struct NodeReport {
   ReplicationView replication;
   DurabilityView durability;
   PressureView pressure;
+  TierView tier;
   std::vector<ShardReport> by_shard;
   ShardReport total;  // The sum of by_shard.
 };

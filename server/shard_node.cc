@@ -291,6 +291,22 @@ ShardReport ShardNode::ReportSinceStart() {
   report.keyspace_misses = keyspace.stats().misses;
   report.expired_keys = keyspace.stats().expired_lazily + keyspace.stats().expired_actively;
   report.evicted_keys = keyspace.stats().evicted;
+  report.cold_keys = keyspace.cold_size();
+  report.cold_bytes = keyspace.cold_bytes();
+  report.tier_lost = keyspace.stats().cold_lost;
+  if (const cache::ColdValues* cold = shard_.cold_values(); cold != nullptr) {
+    const cache::ColdValues::Counters& counters = cold->counters();
+    report.tier_hits = counters.hits_on_disk;
+    report.tier_unreadable = counters.unreadable;
+    report.tier_waits = counters.commands_waited;
+    report.tier_waiting = cold->fetches_under_way();
+    report.tier_demoted = counters.demoted;
+    report.tier_demoted_bytes = counters.demoted_bytes;
+    report.tier_demotions_stale = counters.demotions_stale;
+    report.tier_demotions_failed = counters.demotions_failed;
+    report.tier_promoted = counters.promoted;
+    report.tier_promotions_stale = counters.promotions_stale;
+  }
   report.clients = clients_.size();
   for (const auto& [id, client] : clients_) {
     net::ClientConnection& connection = client->connection();

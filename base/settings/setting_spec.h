@@ -28,6 +28,14 @@ enum class Setting : uint8_t {
   kMaxmemorySamples,
   kLfuLogFactor,
   kLfuDecayTime,
+  // The disk tier.
+  kTierDir,
+  kTierBytes,
+  kTierMinValueBytes,
+  kTierCompression,
+  kTierPromotion,  // tier::PromotionPolicy.
+  kPromotionQueueCapacity,
+  kPromotionWorkers,
   // Clients.
   kRequirepass,
   kMaxclients,

@@ -26,11 +26,13 @@ constexpr std::string_view kForeignHistories[] = {"never", "nonempty", "always"}
 constexpr std::string_view kSendPolicies[] = {"batch", "immediate"};
 constexpr std::string_view kCompressions[] = {"none", "zstd"};
 constexpr std::string_view kFsyncs[] = {"always", "interval", "never"};
+constexpr std::string_view kTierPromotions[] = {"immediate", "on_second_hit", "never"};
 constexpr std::string_view kExportModes[] = {"off", "listen", "connect"};
 
 constexpr SettingSection kSections[] = {
     {"The node", Setting::kConfig},
     {"Memory", Setting::kMaxmemory},
+    {"The disk tier", Setting::kTierDir},
     {"Clients", Setting::kRequirepass},
     {"Seeing what happens", Setting::kSlowlogLogSlowerThan},
     {"The replication link", Setting::kReplicationPort},
@@ -133,6 +135,56 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .help =
          "Under `lfu`, how long a key stays unused before its counter loses one; 0 loses none."},
 
+    // The disk tier.
+    {.id = Setting::kTierDir,
+     .name = "tier_dir",
+     .type = kString,
+     .default_text = "",
+     .help =
+         "A directory for values that `maxmemory` has no room for, one process's own; it is made "
+         "if only its parent exists, and emptied at each start. Keys stay in memory. Empty: "
+         "keys are evicted instead. docs/tiers.md says more."},
+    {.id = Setting::kTierBytes,
+     .name = "tier_bytes",
+     .type = kBytes,
+     .default_text = "4gb",
+     .min = 16 << 20,
+     .help = "What the disk tier may take of the disk. When it is full, values stay in memory and "
+             "keys are evicted by `maxmemory_policy`."},
+    {.id = Setting::kTierMinValueBytes,
+     .name = "tier_min_value_bytes",
+     .type = kBytes,
+     .default_text = "64",
+     .min = 64,
+     .max = 1 << 30,
+     .help = "Values shorter than this stay in memory: it would hardly gain by their going."},
+    {.id = Setting::kTierCompression,
+     .name = "tier_compression",
+     .type = kBool,
+     .default_text = "no",
+     .help = "Whether values are compressed (zstd) on their way to the disk tier, where it pays."},
+    {.id = Setting::kTierPromotion,
+     .name = "tier_promotion",
+     .type = kChoice,
+     .default_text = "on_second_hit",
+     .change = kLive,
+     .choices = kTierPromotions,
+     .help = "When a value that is read from the disk tier is taken back into memory: at its first "
+             "read, at its second, or never. The reader has its answer before that in any case."},
+    {.id = Setting::kPromotionQueueCapacity,
+     .name = "promotion_queue_capacity",
+     .type = kInt,
+     .default_text = "1024",
+     .min = 1,
+     .max = 1 << 20,
+     .help = "How many values may wait to be taken back into memory; more push out the oldest."},
+    {.id = Setting::kPromotionWorkers,
+     .name = "promotion_workers",
+     .type = kInt,
+     .default_text = "2",
+     .min = 1,
+     .max = 64,
+     .help = "Threads that take values back into memory."},
     // Clients.
     {.id = Setting::kRequirepass,
      .name = "requirepass",
