@@ -545,9 +545,11 @@ void ReplicaLink::QueueAck(int64_t now_ms) {
   ToWire(received_, ack.mutable_received());
   ToWire(applied_.empty() ? Watermarks(received_.size()) : applied_, ack.mutable_applied());
   if (durable_.size() == received_.size()) {
-    // The log may hold what an earlier connection brought and no step could apply.
+    // The log is ahead of the shards. Who is promoted is the one that has applied the most, so what
+    // is not applied yet must not count as saved.
     for (size_t i = 0; i < durable_.size(); ++i) {
-      ack.add_durable(std::min(durable_[i], received_[i]).value());
+      const Sequence applied = applied_.empty() ? Sequence() : applied_[i];
+      ack.add_durable(std::min(durable_[i], applied).value());
     }
   }
   ack.set_covered_ms(covered_ms_);

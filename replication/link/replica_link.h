@@ -106,7 +106,7 @@ class ReplicaLink {
   // What of this connection's stream is applied and visible has moved. An ack follows.
   void OnApplied(const Watermarks& applied, int64_t now_ms);
   // What of it is on this replica's own disk has moved. Empty, as at first: it keeps no log. Acks
-  // say as much of it as was received on this connection.
+  // say as much of it as is applied.
   void OnDurable(const Watermarks& durable, int64_t now_ms);
   // The owner stops or resumes reading; while it does not read, silence means nothing.
   void OnReadingPaused(int64_t now_ms);

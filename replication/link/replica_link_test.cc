@@ -474,10 +474,21 @@ TEST_F(ReplicaLinkTest, AcksSayWhatOfTheStreamIsOnThisReplicasDisk) {
   link_->OnApplied({Sequence(0)}, now_ms_);
   EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable_size(), 0) << "it keeps no log";
   Send(stream_.Next(3));
+  link_->OnApplied({Sequence(3)}, now_ms_);
   link_->OnDurable({Sequence(2)}, now_ms_);
   EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable(0), 2u);
   // The log may hold more than came on this connection.
   link_->OnDurable({Sequence(9)}, now_ms_);
+  EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable(0), 3u);
+}
+
+TEST_F(ReplicaLinkTest, WhatIsOnDiskAndNotAppliedIsNotYetAcknowledgedAsDurable) {
+  Continue();
+  Send(stream_.Next(3));
+  link_->OnApplied({Sequence(1)}, now_ms_);
+  link_->OnDurable({Sequence(3)}, now_ms_);
+  EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable(0), 1u);
+  link_->OnApplied({Sequence(3)}, now_ms_);
   EXPECT_EQ(std::get<wire::Ack>(Heard().back()).durable(0), 3u);
 }
 
