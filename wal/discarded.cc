@@ -119,6 +119,14 @@ absl::StatusOr<SavedDiscarded> SaveDiscarded(const DataDirectory& directory, His
   manifest.clean_stop.reset();
   manifest.restart.reset();
   manifest.first = {};
+  if (manifest.Find(history) == nullptr) {
+    // Of a full sync that is not whole on disk: the directory does not name its history yet.
+    manifest.histories = {{.id = history,
+                           .shard_count = static_cast<uint16_t>(after.size()),
+                           .born_ms = 0,
+                           .parent = HistoryId(),
+                           .fork = {}}};
+  }
   if (absl::Status s = DataDirectory::WriteManifest(disk, path, manifest); !s.ok()) return s;
   if (absl::Status s = disk.SyncDirectory(lost_directory); !s.ok()) return s;
   saved.path = path;

@@ -67,6 +67,10 @@ absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, co
   if (!failed_.ok()) return failed_;
   std::optional<Restarted::Replaced> replaced;
   if (restarted_.has_value()) {
+    if (restarted_->served && before != nullptr) {
+      if (absl::Status s = StopLog(); !s.ok()) return s;
+      before();
+    }
     replaced = std::move(restarted_->replaced);
     if (absl::Status s = RemoveRestart(); !s.ok()) return Fail(std::move(s));
   } else if (const std::shared_ptr<Log> old = log(); old != nullptr) {

@@ -282,6 +282,26 @@ TEST_F(StreamKeeperTest, WhatAFullSyncReplacesIsSavedAsADirectoryOfItsOwn) {
   EXPECT_EQ(last, 2u);
 }
 
+TEST_F(StreamKeeperTest, WhatAServedFullSyncBroughtIsSavedBeforeTheNextOneReplacesIt) {
+  Start();
+  ASSERT_TRUE(keeper_->Restart(kOld, Positions(2)).ok());
+  keeper_->OnServed();
+  Append(old_.Next(0, {Put("a", "1")}));
+  // No snapshot has made it whole yet.
+  absl::StatusOr<SavedDiscarded> saved = absl::UnknownError("not asked for");
+  ASSERT_TRUE(keeper_
+                  ->Restart(kNew, Positions(2),
+                            [&] { saved = SaveDiscarded(*directory_, kOld, Watermarks(2), {}); })
+                  .ok());
+  ASSERT_TRUE(saved.ok()) << saved.status();
+  EXPECT_TRUE(saved->complete);
+  const auto discarded =
+      DataDirectory::OpenExisting(disk_, saved->path, DataDirectory::Access::kLive);
+  ASSERT_TRUE(discarded.ok()) << discarded.status();
+  EXPECT_NE((*discarded)->manifest().Find(kOld), nullptr);
+  EXPECT_EQ((*discarded)->ListSegments()->size(), 1u);
+}
+
 TEST_F(StreamKeeperTest, OnlyTheNewestOfWhatWasSavedIsKept) {
   HasOld();
   ASSERT_TRUE(keeper_->Close().ok());
