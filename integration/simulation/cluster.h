@@ -1,6 +1,6 @@
-// Cluster runs one scenario: a primary with a disk, three replicas, a consumer of the change feed
-// and clients, on virtual time and a simulated network, with faults. docs/simulation.md says what
-// must hold, and when it is looked at.
+// Cluster runs one scenario: four machines with a disk each, of which one is the primary, a
+// consumer of the change feed and clients, on virtual time and a simulated network, with faults.
+// docs/simulation.md says what must hold, and when it is looked at.
 //
 //   Cluster cluster(scenario, nullptr);
 //   const std::string fault = cluster.Run();     // Empty: all was as it must be.
@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "integration/simulation/clients.h"
@@ -47,37 +48,84 @@ class Cluster {
   static constexpr int64_t kConvergeWithinUs = 10'000'000;
 
  private:
-  struct Replica {
+  // What is there whatever happens to its process.
+  struct Machine {
+    std::string name;
     std::unique_ptr<NodeTime> time;
-    std::unique_ptr<ReplicaNode> node;  // Null: it is down.
-  };
+    std::unique_ptr<wal::SimulatedDisk> disk;
+    int shards = 1;
+    int64_t sync_us = 0;     // How long its disk takes now.
+    bool disk_hurt = false;  // A start may fail for it.
+    bool was_full = false;   // The disk, when last looked at.
+    bool replacing = false;  // Its log has failed, and an operator is on the way.
+    // Its process: one of them, or none.
+    std::unique_ptr<PrimaryNode> primary;
+    std::unique_ptr<ReplicaNode> replica;
 
-  // cluster_nodes.cc: starting and ending nodes.
-  PrimaryNode::Options PrimaryOptions() const;
-  void StartPrimary();
-  void EndPrimary(wal::SimulatedDisk::Unsynced unsynced, bool quietly, int64_t down_us);
-  void StopPrimary(int64_t down_us);
-  void NotePrimary();
-  void StartReplica(size_t index);
-  void EndReplica(size_t index);
+    bool down() const { return primary == nullptr && replica == nullptr; }
+  };
+  using Unsynced = wal::SimulatedDisk::Unsynced;
+
+  // The node that clients write to; null: it is down.
+  PrimaryNode* primary() { return Current().primary.get(); }
+  Machine& Current() { return machines_[current_]; }
+  // The replica that a step means.
+  Machine& ReplicaOf(const Step& step) { return machines_[OtherMachine(step.replica)]; }
+  size_t OtherMachine(size_t replica) const { return (current_ + 1 + replica) % kMachines; }
+
+  // cluster_nodes.cc: starting and ending processes.
+  NodeStore::Options StoreOptions(const Machine& machine) const;
+  PrimaryNode::Options PrimaryOptions(const Machine& machine);
+  ReplicaNode::Options ReplicaOptions(size_t index);
+  // In the role that it has by now, unless it is up. Tries again while its disk fails.
+  void Start(size_t index);
+  bool StartPrimary(size_t index);
+  bool StartReplica(size_t index);
+  void StartFailed(size_t index, const absl::Status& why);
+  // The process dies. `quietly`: no connection of it says goodbye.
+  void End(size_t index, Unsynced unsynced, bool quietly);
+  void StopInOrder(size_t index);
+  void StartIn(size_t index, int64_t delay_us);
+  void OnEnded(size_t index);
+  void NotePrimary(const PrimaryNode& primary);
   void NoteReplica(ReplicaNode& replica);
-  ConnectionRef DialPrimary(bool consumer);
+  ConnectionRef DialPrimary();
+  ConsumerNode::Dialled DialFeed();
+
+  // cluster_roles.cc: another primary.
+  struct Promotion {
+    HistoryId history;  // That was lost.
+    bool by_restart = false;
+    int tries = 0;
+    std::optional<size_t> chosen;  // Which is ending its link.
+    bool best = true;
+    size_t lost = 0;
+  };
+  void LosePrimary(const Step& step);
+  bool MayBePromoted(const Machine& machine) const;
+  void TryToPromote();
+  void PromoteByRestart(size_t index);
+  void PromoteNow(size_t index, replication::ReplicaClient::Ending ending);
+  void OnPromoted(size_t index);
+  void WriteToIsolated(size_t index, uint64_t salt);
 
   // cluster_steps.cc: what a step does.
   void Perform(const Step& step);
   void PerformOnPrimary(const Step& step);
   void PerformOnDisk(const Step& step);
   void PerformOnConnection(const Step& step, const ConnectionRef& connection);
-  void ConnectTwice(size_t index, int64_t for_us);
-  void CrashAtPoint(int64_t nth);
-  void LookAtPrimary();
+  void CrashReplica(const Step& step);
+  void ConnectTwice(const std::string& name, int64_t for_us);
+  void CrashAtPoint(const Step& step);
+  void LookAtDisk(size_t index);
 
   // cluster.cc: looking.
   void Look();
-  void LookAtReplica(size_t index);
-  void CheckContents(size_t index);
+  void LookAtReplica(Machine& machine);
+  void CheckContents(Machine& machine);
   void Mend();
   bool Converged();
+  bool Converged(Machine& machine, const Watermarks& emitted);
   std::string WhyNotConverged();
   void NoteAll();
   void Say(const std::string& line);
@@ -88,20 +136,17 @@ class Cluster {
   Simulation sim_;
   Ledger ledger_;
   Clients clients_;
-  wal::SimulatedDisk disk_;
-  int64_t sync_us_;
-  int primary_shards_;
   uint64_t next_history_ = 1;
   HistoryId last_written_;  // In which the writes were made that end a scenario.
   bool unreachable_ = false;
-  bool disk_hurt_ = false;  // A start may fail for it.
-  bool was_full_ = false;   // The disk, when last looked at.
-  bool replacing_ = false;  // The primary's log has failed, and an operator is on the way.
+  size_t current_ = 0;                  // The primary's machine.
+  std::optional<Promotion> promotion_;  // While nobody is the primary.
+  Promotion taking_over_;               // Of the one that begins now.
+  std::optional<size_t> isolated_;      // Was the primary, lives, and nobody reaches it.
 
-  NodeTime primary_time_;
+  static constexpr size_t kMachines = kReplicas + 1;
+  std::array<Machine, kMachines> machines_;
   NodeTime consumer_time_;
-  std::unique_ptr<PrimaryNode> primary_;  // Null: it is down.
-  std::array<Replica, kReplicas> replicas_;
   std::unique_ptr<ConsumerNode> consumer_;
 };
 

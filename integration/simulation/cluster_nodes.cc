@@ -1,4 +1,4 @@
-// How the nodes of a Cluster start and end.
+// How the processes of a Cluster start and end.
 
 #include <utility>
 
@@ -11,14 +11,26 @@ namespace {
 
 constexpr char kToken[] = "secret";
 constexpr int64_t kStartRetryUs = 50'000;
+constexpr int64_t kPromotionRetryUs = 10'000;
 
 }  // namespace
 
-PrimaryNode::Options Cluster::PrimaryOptions() const {
+NodeStore::Options Cluster::StoreOptions(const Machine& machine) const {
+  const Config& config = scenario_.config;
+  NodeStore::Options options;
+  options.fsync = config.fsync;
+  options.segment_bytes = config.segment_bytes;
+  options.zstd = config.zstd;
+  options.sync_us = &machine.sync_us;
+  return options;
+}
+
+PrimaryNode::Options Cluster::PrimaryOptions(const Machine& machine) {
   const Config& config = scenario_.config;
   PrimaryNode::Options options;
-  options.shards = primary_shards_;
-  options.fresh_history = HistoryId(next_history_);
+  options.name = machine.name;
+  options.shards = machine.shards;
+  options.fresh_history = HistoryId(next_history_++);
   options.backlog_bytes = config.backlog_bytes;
   options.limits.max_records = config.max_batch_records;
   options.limits.max_bytes = 4 << 10;
@@ -32,6 +44,10 @@ PrimaryNode::Options Cluster::PrimaryOptions() const {
   options.hub.subscriber.max_bytes = config.queue_bytes;
   options.hub.subscriber.walk_bytes = 8 << 10;
   options.hub.max_output_bytes = 8 << 10;
+  options.hub.registry.keep_every_ms = 50;
+  options.hub.registry.away_ms = 500;
+  options.hub.registry.too_slow_wait_ms = 200;
+  options.hub.registry.forgiven_after_ms = 200;
   options.hub.zstd = config.zstd;
   options.hub.compressor.min_payload_bytes = 64;
   options.feed.hub.session.tokens = {.current = kToken, .previous = ""};
@@ -41,100 +57,165 @@ PrimaryNode::Options Cluster::PrimaryOptions() const {
   options.feed.hub.session.write_timeout_ms = 300;
   options.feed.hub.session.max_queue_bytes = 16 << 10;
   options.feed.retain_bytes = config.export_retain_bytes;
-  options.log.fsync = config.fsync;
-  options.log.segment_bytes = config.segment_bytes;
-  options.log.zstd = config.zstd;
-  options.log.sync_us = &sync_us_;
+  options.replica_retain_bytes = config.replica_retain_bytes;
+  options.store = StoreOptions(machine);
   return options;
 }
 
-void Cluster::StartPrimary() {
-  if (primary_ != nullptr) return;
-  auto started = PrimaryNode::Start(&primary_time_, disk_, &ledger_, PrimaryOptions());
-  ++next_history_;
-  if (!started.ok()) {
-    Say(fmt::format("the primary does not start: {}", started.status().ToString()));
-    // A disk that fails may keep a node from starting. What a crash left never may.
-    const bool excused = disk_hurt_ && !absl::IsDataLoss(started.status()) &&
-                         !absl::IsFailedPrecondition(started.status());
-    if (!excused) return ledger_.Fail("no start: " + started.status().ToString());
-    situations_.Note(Situation::kStartFailed);
-    return sim_.In(kStartRetryUs, [this] { StartPrimary(); });
-  }
-  primary_ = *std::move(started);
-  replacing_ = false;
-  const wal::Recovered& recovered = primary_->recovered();
-  Say(fmt::format("the primary starts: history {} {}, {} records, snapshot {}, {} torn bytes",
-                  recovered.history.value(), recovered.same_history ? "goes on" : "begins",
-                  recovered.records, recovered.snapshot, recovered.torn_bytes));
-  clients_.CheckRecovered(primary_->ContentsNow());
-  situations_.Note(Situation::kTornTailCut, recovered.torn_bytes > 0);
-  situations_.Note(Situation::kTransactionDiscarded, !recovered.discarded.empty());
-  situations_.Note(Situation::kNewHistory, !recovered.same_history && !recovered.ancestors.empty());
-  situations_.Note(Situation::kSameHistory, recovered.same_history);
-  situations_.Note(Situation::kRecoveredFromSnapshot, recovered.snapshot > 0);
-}
-
-void Cluster::NotePrimary() {
-  situations_.Note(Situation::kOverflow, primary_->overflows() > 0);
-  situations_.Note(Situation::kSegmentsRolled, primary_->log().segments_begun() > 1);
-  situations_.Note(Situation::kSnapshotTaken, primary_->snapshots().completed > 0);
-  situations_.Note(Situation::kSnapshotFailed, primary_->snapshots().failed > 0);
-  situations_.Note(Situation::kSegmentsPruned, primary_->snapshots().pruned_segments > 0);
-  situations_.Note(Situation::kPositionRefused, primary_->hub().sent().positions_refused > 0);
-}
-
-void Cluster::EndPrimary(wal::SimulatedDisk::Unsynced unsynced, bool quietly, int64_t down_us) {
-  if (primary_ == nullptr) return;
-  SetCrashPointHook(nullptr);
-  NotePrimary();
-  if (quietly) primary_->LosePower();
-  // First the disk: a process that has died cleans nothing up.
-  disk_.Crash(unsynced);
-  primary_ = nullptr;
-  clients_.OnPrimaryGone();
-  sim_.In(down_us, [this] { StartPrimary(); });
-}
-
-void Cluster::StopPrimary(int64_t down_us) {
-  if (primary_ == nullptr) return;
-  SetCrashPointHook(nullptr);
-  const absl::Status stopped = primary_->Stop();
-  Say("the primary stops: " + stopped.ToString());
-  NotePrimary();
-  disk_.Crash(wal::SimulatedDisk::Unsynced::kKeep);
-  primary_ = nullptr;
-  clients_.OnPrimaryGone();
-  sim_.In(down_us, [this] { StartPrimary(); });
-}
-
-void Cluster::StartReplica(size_t index) {
-  if (replicas_[index].node != nullptr) return;
+ReplicaNode::Options Cluster::ReplicaOptions(size_t index) {
   const Config& config = scenario_.config;
   ReplicaNode::Options options;
-  options.name = fmt::format("replica-{}", index);
+  options.name = machines_[index].name;
   options.link.node_id = options.name;
   options.link.token = kToken;
-  options.link.want_zstd = index == 0;
+  options.link.want_zstd = index == 1;
   options.link.connect_timeout_ms = 50;
   options.link.accept_timeout_ms = 300;
   options.link.silence_timeout_ms = 200;
   options.link.stable_after_ms = 100;
   options.link.backoff = {.first_ms = 5, .longest_ms = 100};
   options.link.seed = scenario_.seed + index;
-  options.applier = {.own_shards = config.replica_shards[index],
+  options.applier = {.own_shards = machines_[index].shards,
                      .max_pending_bytes = config.max_pending_bytes,
                      .max_held_bytes = 16 << 20,
                      .max_step_bytes = config.max_step_bytes,
                      .max_steps_under_way = config.max_steps_under_way};
-  replicas_[index].node = std::make_unique<ReplicaNode>(
-      replicas_[index].time.get(), &ledger_, options, [this] { return DialPrimary(false); });
+  options.relay_bytes = config.backlog_bytes;
+  options.directory_id = HistoryId(1'000 + index);
+  options.store = StoreOptions(machines_[index]);
+  return options;
 }
 
-void Cluster::EndReplica(size_t index) {
-  if (replicas_[index].node == nullptr) return;
-  NoteReplica(*replicas_[index].node);
-  replicas_[index].node = nullptr;
+// --- A process begins ---
+
+void Cluster::Start(size_t index) {
+  if (!machines_[index].down()) return;
+  // Until somebody else is the primary it does not know what to be.
+  if (index == current_ && promotion_.has_value()) return StartIn(index, kPromotionRetryUs);
+  index == current_ ? StartPrimary(index) : StartReplica(index);
+}
+
+void Cluster::StartIn(size_t index, int64_t delay_us) {
+  sim_.In(delay_us, [this, index] { Start(index); });
+}
+
+void Cluster::StartFailed(size_t index, const absl::Status& why) {
+  Machine& machine = machines_[index];
+  machine.time->EndLife();
+  Say(fmt::format("{} does not start: {}", machine.name, why.ToString()));
+  // A disk that fails may keep a node from starting. What a crash left never may.
+  const bool excused =
+      machine.disk_hurt && !absl::IsDataLoss(why) && !absl::IsFailedPrecondition(why);
+  if (!excused) return ledger_.Fail("no start: " + why.ToString());
+  situations_.Note(Situation::kStartFailed);
+  StartIn(index, kStartRetryUs);
+}
+
+bool Cluster::StartPrimary(size_t index) {
+  Machine& machine = machines_[index];
+  auto started =
+      PrimaryNode::Start(machine.time.get(), *machine.disk, &ledger_, PrimaryOptions(machine));
+  if (!started.ok()) {
+    StartFailed(index, started.status());
+    return false;
+  }
+  machine.primary = *std::move(started);
+  machine.replacing = false;
+  const wal::Recovered& recovered = machine.primary->recovered();
+  Say(fmt::format("{} starts as primary: history {} {}, {} records, snapshot {}, {} torn bytes",
+                  machine.name, recovered.history.value(),
+                  recovered.same_history ? "goes on" : "begins", recovered.records,
+                  recovered.snapshot, recovered.torn_bytes));
+  if (recovered.was_follower) {
+    situations_.Note(Situation::kPromotedByRestart);
+    OnPromoted(index);
+  } else {
+    clients_.CheckRecovered(machine.primary->ContentsNow());
+  }
+  situations_.Note(Situation::kTornTailCut, recovered.torn_bytes > 0);
+  situations_.Note(Situation::kTransactionDiscarded, !recovered.discarded.empty());
+  situations_.Note(Situation::kNewHistory, !recovered.same_history && !recovered.ancestors.empty());
+  situations_.Note(Situation::kSameHistory, recovered.same_history);
+  situations_.Note(Situation::kRecoveredFromSnapshot, recovered.snapshot > 0);
+  return true;
+}
+
+bool Cluster::StartReplica(size_t index) {
+  Machine& machine = machines_[index];
+  wal::Disk* const disk = scenario_.config.replica_logs ? machine.disk.get() : nullptr;
+  auto started = ReplicaNode::Start(machine.time.get(), disk, &ledger_, ReplicaOptions(index),
+                                    [this] { return DialPrimary(); });
+  if (!started.ok()) {
+    StartFailed(index, started.status());
+    return false;
+  }
+  machine.replica = *std::move(started);
+  machine.replacing = false;
+  if (disk == nullptr) return true;
+  const wal::Recovered& recovered = machine.replica->store()->recovered();
+  Say(fmt::format("{} starts as replica: history {}, {} records, snapshot {}, {} torn bytes{}",
+                  machine.name, recovered.history.value(), recovered.records, recovered.snapshot,
+                  recovered.torn_bytes, recovered.dropped_restart ? ", a full sync dropped" : ""));
+  situations_.Note(Situation::kReplicaRecovered, recovered.records > 0);
+  situations_.Note(Situation::kReplicaBeyondCut, !recovered.beyond.empty());
+  situations_.Note(Situation::kFullSyncDropped, recovered.dropped_restart);
+  situations_.Note(Situation::kRejoined,
+                   recovered.history != HistoryId() && !recovered.was_follower);
+  return true;
+}
+
+// --- And ends ---
+
+void Cluster::OnEnded(size_t index) {
+  SetCrashPointHook(nullptr);
+  machines_[index].time->EndLife();
+  if (isolated_ == index) isolated_.reset();
+  if (promotion_.has_value() && promotion_->chosen == index) {
+    // Another one, then.
+    promotion_->chosen.reset();
+    sim_.In(kPromotionRetryUs, [this] { TryToPromote(); });
+  }
+}
+
+void Cluster::End(size_t index, Unsynced unsynced, bool quietly) {
+  Machine& machine = machines_[index];
+  if (machine.down()) return;
+  if (machine.primary != nullptr) {
+    NotePrimary(*machine.primary);
+    if (quietly) machine.primary->LosePower();
+  } else {
+    NoteReplica(*machine.replica);
+    if (quietly) machine.replica->LosePower();
+    clients_.OnReplicaLost({.memory = 1, .disk = 0});
+  }
+  // First the disk: a process that has died cleans nothing up.
+  machine.disk->Crash(unsynced);
+  const bool was_current = machine.primary != nullptr && index == current_;
+  machine.primary = nullptr;
+  machine.replica = nullptr;
+  if (was_current) clients_.OnPrimaryGone();
+  OnEnded(index);
+}
+
+void Cluster::StopInOrder(size_t index) {
+  Machine& machine = machines_[index];
+  if (machine.down()) return;
+  const absl::Status stopped =
+      machine.primary != nullptr ? machine.primary->Stop() : machine.replica->Close();
+  Say(fmt::format("{} stops: {}", machine.name, stopped.ToString()));
+  End(index, Unsynced::kKeep, false);
+}
+
+void Cluster::NotePrimary(const PrimaryNode& primary) {
+  situations_.Note(Situation::kOverflow, primary.overflows() > 0);
+  situations_.Note(Situation::kSegmentsRolled, primary.log().counters().segments.value() > 1);
+  situations_.Note(Situation::kSnapshotTaken, primary.snapshots().completed > 0);
+  situations_.Note(Situation::kSnapshotFailed, primary.snapshots().failed > 0);
+  situations_.Note(Situation::kSegmentsPruned, primary.snapshots().pruned_segments > 0);
+  situations_.Note(Situation::kPositionRefused, primary.hub().sent().positions_refused > 0);
+  const replication::FeedCounters& feeds = primary.hub().feeds();
+  situations_.Note(Situation::kFedFromLog, feeds.began_in_log + feeds.fell_to_log > 0);
+  situations_.Note(Situation::kReturnedLive, feeds.returned > 0);
 }
 
 void Cluster::NoteReplica(ReplicaNode& replica) {
@@ -146,13 +227,29 @@ void Cluster::NoteReplica(ReplicaNode& replica) {
   situations_.Note(Situation::kDamagedMessage, link.damaged_messages > 0);
   situations_.Note(Situation::kContinuedInChildHistory, replica.continued() > 0);
   situations_.Note(Situation::kStepAtCut, applier.steps_at_cut > 0);
+  if (replica.store() == nullptr) return;
+  const bool recovered = replica.store()->recovered().records > 0;
+  situations_.Note(Situation::kWentOnFromOwnLog,
+                   recovered && link.plans_without_snapshot > 0 && link.plans_with_snapshot == 0);
+  situations_.Note(Situation::kFullSyncAbandoned,
+                   replica.store()->keeper().abandoned_restarts() > 0);
+  situations_.Note(Situation::kDiscardsNamed, replica.discards() > 0);
+  situations_.Note(Situation::kReplicaSnapshot, replica.snapshots().completed > 0);
+  situations_.Note(Situation::kReplicaLogFailed, replica.log_failed());
 }
 
-ConnectionRef Cluster::DialPrimary(bool consumer) {
-  if (primary_ == nullptr || unreachable_) return nullptr;
+ConnectionRef Cluster::DialPrimary() {
+  if (primary() == nullptr || unreachable_ || isolated_ == current_) return nullptr;
   auto connection = std::make_shared<Connection>(&sim_);
-  consumer ? primary_->AcceptConsumer(connection) : primary_->AcceptReplica(connection);
+  primary()->AcceptReplica(connection);
   return connection;
+}
+
+ConsumerNode::Dialled Cluster::DialFeed() {
+  if (primary() == nullptr || unreachable_ || isolated_ == current_) return {};
+  auto connection = std::make_shared<Connection>(&sim_);
+  primary()->AcceptConsumer(connection);
+  return {.connection = connection, .node = Current().name};
 }
 
 }  // namespace tidemark::simulation

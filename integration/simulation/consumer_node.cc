@@ -18,12 +18,13 @@ using wal::ExportStart;
 
 ConsumerNode::ConsumerNode(NodeTime* time, Ledger* ledger, std::string token, Dial dial)
     : time_(time), ledger_(ledger), token_(std::move(token)), dial_(std::move(dial)) {
+  events_.emplace(time_);
   Tick();
   Store();
 }
 
 void ConsumerNode::Crash(bool loses_store) {
-  time_->EndLife();
+  events_.emplace(time_);
   if (connection_ != nullptr) connection_->Close(0);
   connection_ = nullptr;
   consumer_ = nullptr;
@@ -38,7 +39,7 @@ void ConsumerNode::Stop(int64_t for_us) {
   time_->StopUntil(time_->now_us() + for_us);
   if (connection_ == nullptr) return;
   connection_->SetReading(0, false);
-  time_->In(0, [this] {
+  events_->In(0, [this] {
     if (connection_ != nullptr) connection_->SetReading(0, true);
   });
 }
@@ -51,7 +52,7 @@ void ConsumerNode::Tick() {
     consumer_->Tick(time_->now_ms());
     Write();
   }
-  time_->In(kTickUs, [this] { Tick(); });
+  events_->In(kTickUs, [this] { Tick(); });
 }
 
 void ConsumerNode::Store() {
@@ -63,7 +64,7 @@ void ConsumerNode::Store() {
       Write();
     }
   }
-  time_->In(kStoreEveryUs, [this] { Store(); });
+  events_->In(kStoreEveryUs, [this] { Store(); });
 }
 
 ExportStart ConsumerNode::StartOfStream() const {
@@ -75,8 +76,10 @@ ExportStart ConsumerNode::StartOfStream() const {
 }
 
 void ConsumerNode::Connect() {
-  connection_ = dial_();
+  Dialled dialled = dial_();
+  connection_ = std::move(dialled.connection);
   if (connection_ == nullptr) return;
+  node_ = std::move(dialled.node);
   if (live_.cursor.history == HistoryId()) live_ = stored_;  // Whatever half came before is void.
   ++counts_.connections;
   heard_us_ = time_->now_us();
@@ -88,7 +91,7 @@ void ConsumerNode::Connect() {
       if (connection_.get() == connection) handle(arguments...);
     };
   };
-  AttachNode(time_, *connection_, 0,
+  AttachNode(*events_, *connection_, 0,
              {.on_bytes = guarded([this](std::string_view bytes) { OnBytes(bytes); }),
               .on_writable = guarded([this] { Write(); }),
               .on_closed = guarded([this] { connection_ = nullptr; })});
@@ -130,7 +133,7 @@ bool ConsumerNode::Take(const wal::ExportEvent& event) {
     if (!begins->snapshot) live_.cursor = begins->position;
   } else if (const auto* changes = std::get_if<wal::Changes>(&event)) {
     const Frame& frame = *changes->frame;
-    ledger_->OnExported(frame, frame.last_sequence());
+    ledger_->OnExported(node_, frame, frame.last_sequence());
     const std::string fault =
         ApplyFrame(frame, Next(changes->skip_through), frame.last_sequence(), &live_.contents);
     if (!fault.empty()) ledger_->Fail("exported: " + fault);
@@ -154,7 +157,12 @@ bool ConsumerNode::Take(const wal::ExportEvent& event) {
     }
     if (refused->code == Refuse::NO_SNAPSHOT) needs_snapshot_ = false;
     if (refused->code == Refuse::FOREIGN_HISTORY) {
-      ledger_->Fail(fmt::format("the feed does not know its own position: {}", refused->text));
+      // It begins anew, as its operator would have it.
+      ++counts_.foreign;
+      live_ = stored_ = Copy();
+      needs_snapshot_ = true;
+      if (!may_be_foreign_)
+        ledger_->Fail(fmt::format("the feed does not know its own position: {}", refused->text));
     }
     return false;
   } else if (const auto* ended = std::get_if<wal::StreamEnded>(&event)) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,14 +25,20 @@ namespace tidemark::simulation {
 
 class ConsumerNode {
  public:
-  // A connection to the primary's feed, of which the consumer is end 0, or null.
-  using Dial = std::function<ConnectionRef()>;
+  // A connection to the primary's feed, of which the consumer is end 0, or null; and whose it is.
+  struct Dialled {
+    ConnectionRef connection;
+    std::string node;
+  };
+  using Dial = std::function<Dialled()>;
 
   ConsumerNode(NodeTime* time, Ledger* ledger, std::string token, Dial dial);
 
   // Back to what it had stored; or to nothing, and then it asks for a snapshot.
   void Crash(bool loses_store);
   void Stop(int64_t for_us);
+  // A replica has been promoted: it need not have all that was exported by the old primary.
+  void OnPromotion() { may_be_foreign_ = true; }
 
   const ConnectionRef& connection() const { return connection_; }  // Null: none.
   // What it holds, and of which position. Without a history: it has nothing whole.
@@ -47,6 +54,7 @@ class ConsumerNode {
     uint64_t snapshots = 0;
     uint64_t history_changes = 0;
     uint64_t positions_lost = 0;
+    uint64_t foreign = 0;  // Its position was none of the new primary's.
   };
   const Counts& counts() const { return counts_; }
 
@@ -66,14 +74,17 @@ class ConsumerNode {
   wal::ExportStart StartOfStream() const;
 
   NodeTime* const time_;
+  std::optional<NodeEvents> events_;  // Of its present life.
   Ledger* const ledger_;
   const std::string token_;
   const Dial dial_;
   Copy stored_;
   Copy live_;
   bool needs_snapshot_ = false;
+  bool may_be_foreign_ = false;
   std::unique_ptr<wal::ExportConsumer> consumer_;
   ConnectionRef connection_;
+  std::string node_;  // Whose feed it is.
   int64_t heard_us_ = 0;
   Counts counts_;
   std::string last_end_;

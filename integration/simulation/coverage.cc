@@ -76,6 +76,52 @@ std::string_view NameOf(Situation situation) {
       return "the feed began with a snapshot";
     case Situation::kFeedPositionLost:
       return "the feed lost its position";
+    case Situation::kFedFromLog:
+      return "a replica was fed from the primary's log";
+    case Situation::kReturnedLive:
+      return "a replica that fell behind came back to the live feed";
+    case Situation::kReplicaRecovered:
+      return "a replica came back with its own log";
+    case Situation::kWentOnFromOwnLog:
+      return "a replica went on from its own log";
+    case Situation::kReplicaBeyondCut:
+      return "a replica's log ended between parts of a transaction";
+    case Situation::kFullSyncDropped:
+      return "a restart dropped half a full sync";
+    case Situation::kFullSyncAbandoned:
+      return "a full sync was given up for the log before it";
+    case Situation::kDiscardsNamed:
+      return "a full sync threw records away, and named them";
+    case Situation::kReplicaSnapshot:
+      return "a replica took a snapshot to its disk";
+    case Situation::kReplicaLogFailed:
+      return "a replica's log failed for good";
+    case Situation::kReplicaDiedAtCrashPoint:
+      return "a replica died at a crash point";
+    case Situation::kReplicaWiped:
+      return "a replica lost its disk";
+    case Situation::kPromoted:
+      return "a replica was promoted while it ran";
+    case Situation::kPromotedByRestart:
+      return "a replica was promoted by a restart";
+    case Situation::kPromotionLostRecords:
+      return "a promotion named records that it lost";
+    case Situation::kNoBestReplica:
+      return "of two replicas each had what the other lacked";
+    case Situation::kIsolated:
+      return "an old primary lived on alone";
+    case Situation::kRejoined:
+      return "an old primary came back as a replica";
+    case Situation::kHeldForOne:
+      return "a reply was held until one replica had it";
+    case Situation::kHeldForTwo:
+      return "a reply was held until two replicas had it";
+    case Situation::kAckedByReplicasDisk:
+      return "a reply was held until it was on a replica's disk";
+    case Situation::kHeldTimedOut:
+      return "a held reply timed out";
+    case Situation::kFeedForeign:
+      return "the feed's position was none of a new primary's";
     case Situation::kCount:
       break;
   }

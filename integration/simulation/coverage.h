@@ -27,6 +27,26 @@ enum class Situation : uint8_t {
   kStepAtCut,
   kFrozenPastTimeout,
   kAcrossShardCounts,
+  kFedFromLog,
+  kReturnedLive,
+  // A replica's own log.
+  kReplicaRecovered,
+  kWentOnFromOwnLog,
+  kReplicaBeyondCut,
+  kFullSyncDropped,
+  kFullSyncAbandoned,
+  kDiscardsNamed,
+  kReplicaSnapshot,
+  kReplicaLogFailed,
+  kReplicaDiedAtCrashPoint,
+  kReplicaWiped,
+  // Another primary.
+  kPromoted,
+  kPromotedByRestart,
+  kPromotionLostRecords,
+  kNoBestReplica,
+  kIsolated,
+  kRejoined,
   // The log and its recovery.
   kTornTailCut,
   kTransactionDiscarded,
@@ -47,6 +67,10 @@ enum class Situation : uint8_t {
   kAckedDurable,
   kAckedByReplica,
   kWaitTimedOut,
+  kHeldForOne,
+  kHeldForTwo,
+  kAckedByReplicasDisk,
+  kHeldTimedOut,
   kWritesRefused,
   kUnansweredAtCrash,
   // The change feed.
@@ -54,6 +78,7 @@ enum class Situation : uint8_t {
   kFeedChangedHistory,
   kFeedSnapshot,
   kFeedPositionLost,
+  kFeedForeign,
   kCount,
 };
 inline constexpr size_t kSituations = static_cast<size_t>(Situation::kCount);

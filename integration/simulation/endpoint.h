@@ -1,5 +1,5 @@
-// AttachNode connects one end of a simulated connection to a node: what arrives is handled in the
-// node's own time, so not while it is stopped, and not by a later life.
+// AttachNode connects one end of a simulated connection to an object of a node: what arrives is
+// handled in the node's own time, so not while it is stopped, and not once the object is gone.
 
 #ifndef TIDEMARK_INTEGRATION_SIMULATION_ENDPOINT_H_
 #define TIDEMARK_INTEGRATION_SIMULATION_ENDPOINT_H_
@@ -23,7 +23,7 @@ using ConnectionRef = std::shared_ptr<Connection>;
 // What arrived while the node was stopped, in order.
 class Inbox : public std::enable_shared_from_this<Inbox> {
  public:
-  explicit Inbox(NodeTime* time) : time_(time), life_(time->life()) {}
+  Inbox(NodeTime* time, std::shared_ptr<const bool> life) : time_(time), life_(std::move(life)) {}
 
   template <typename Handle>
   void Take(Handle handle) {
@@ -47,9 +47,9 @@ class Inbox : public std::enable_shared_from_this<Inbox> {
   std::deque<std::function<void()>> waiting_;
 };
 
-inline void AttachNode(NodeTime* time, Connection& connection, int end,
+inline void AttachNode(const NodeEvents& of, Connection& connection, int end,
                        replication::EndPoint handlers) {
-  const auto inbox = std::make_shared<Inbox>(time);
+  const auto inbox = std::make_shared<Inbox>(&of.time(), of.alive());
   const auto to = std::make_shared<replication::EndPoint>(std::move(handlers));
   connection.Attach(end,
                     {.on_bytes =

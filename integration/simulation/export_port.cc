@@ -14,6 +14,7 @@ using wal::ExportSession;
 ExportPort::ExportPort(NodeTime* time, const Options& options, const wal::DataDirectory& directory,
                        const wal::LiveLog& log, wal::Retention& retention)
     : time_(time),
+      events_(time),
       directory_(directory),
       source_(directory, log, retention, options.retain_bytes),
       hub_(options.hub, &source_, time) {
@@ -51,7 +52,7 @@ void ExportPort::Accept(ConnectionRef connection) {
       Serve(id);
     };
   };
-  AttachNode(time_, *connection, 1,
+  AttachNode(events_, *connection, 1,
              {.on_bytes = guarded([this](ExportSession* session, std::string_view bytes) {
                 session->OnBytes(bytes, time_->now_ms());
               }),
@@ -64,7 +65,7 @@ void ExportPort::Accept(ConnectionRef connection) {
 void ExportPort::Serve(uint64_t id) {
   const Open open = open_.at(id);
   if (hub_.Pump(open.session, time_->now_ms())) {
-    time_->In(50, [this, id] {
+    events_.In(50, [this, id] {
       if (open_.contains(id)) Serve(id);
     });
   }

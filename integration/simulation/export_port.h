@@ -41,6 +41,7 @@ class ExportPort {
   void Serve(uint64_t id);
 
   NodeTime* const time_;
+  NodeEvents events_;
   const wal::DataDirectory& directory_;
   wal::LogExportSource source_;
   wal::ExportHub hub_;

@@ -1,6 +1,7 @@
 #include "integration/simulation/ledger.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "fmt/format.h"
@@ -9,8 +10,9 @@ namespace tidemark::simulation {
 
 // --- The primary ---
 
-void Ledger::OnRecovered(const wal::Recovered& recovered, int shard_count,
+void Ledger::OnRecovered(const std::string& who, const wal::Recovered& recovered, int shard_count,
                          const Contents& contents) {
+  CheckKept(who, recovered);
   if (recovered.same_history && histories_.contains(recovered.history)) {
     // Only after a stop in good order, so all that was sealed is there.
     const History& history = histories_.at(recovered.history);
@@ -21,53 +23,86 @@ void Ledger::OnRecovered(const wal::Recovered& recovered, int shard_count,
                          history.shards[shard].last().value()));
       }
     }
+  } else if (!recovered.ancestors.empty()) {
+    const wal::Recovered::Ancestor& parent = recovered.ancestors.back();
+    Begin(recovered.history, parent.history, parent.fork, recovered.positions);
   } else {
-    History child;
-    if (!recovered.ancestors.empty()) {
-      child.parent = recovered.ancestors.back().history;
-      child.fork = recovered.ancestors.back().fork;
-      // A history that nobody ever wrote in: its parent's fork is what counts.
-      if (History* parent = Find(child.parent)) CheckNothingLost(*parent, child.fork);
-    } else if (newest_ != HistoryId()) {
-      Fail("a node with data came back without a past");
-    }
-    for (int shard = 0; shard < shard_count; ++shard) {
-      const wal::ShardPosition& at = recovered.positions[static_cast<size_t>(shard)];
-      child.shards.push_back({.begin = at,
-                              .frames = {},
-                              .durable = at.sequence,
-                              .exported = at.sequence,
-                              .applied = at.sequence});
-    }
-    if (Find(child.parent) != nullptr)
-      child.at_begin = StateAt(child.parent, SequencesOf(child.fork));
-    child.at_end = child.at_begin;
-    histories_[recovered.history] = std::move(child);
+    if (newest_ != HistoryId()) Fail("a node with data came back without a past");
+    Begin(recovered.history, HistoryId(), {}, recovered.positions);
   }
   newest_ = recovered.history;
-  const std::string difference =
-      Difference(StateAt(newest_, SequencesOf(recovered.positions)), contents);
-  if (!difference.empty()) Fail("recovered contents: " + difference);
+  CheckContents(who, newest_, recovered.positions, contents);
 }
 
-void Ledger::CheckNothingLost(History& parent, const wal::Positions& fork) {
-  for (size_t shard = 0; shard < fork.size(); ++shard) {
-    Shard& was = parent.shards[shard];
-    const Sequence kept = fork[shard].sequence;
-    if (kept < was.durable) {
-      Fail(fmt::format("shard {}: recovered up to {}, and {} had been durable", shard, kept.value(),
-                       was.durable.value()));
+void Ledger::OnPromoted(const std::string& who, const server::Succession& succession,
+                        int shard_count, const Contents& contents) {
+  const server::Fork& fork = succession.fork;
+  const History* const parent = Find(fork.parent);
+  if (parent == nullptr) return Fail(who + " was promoted, and held nothing");
+  for (const server::LostSpan& lost : fork.lost) {
+    const size_t shard = lost.shard.value();
+    if (lost.first != Next(fork.at[shard]) || lost.last > parent->shards[shard].last()) {
+      Fail(fmt::format("{} names {} to {} of shard {} as lost, is at {}, and {} was the last", who,
+                       lost.first.value(), lost.last.value(), shard, fork.at[shard].value(),
+                       parent->shards[shard].last().value()));
     }
-    if (kept < was.exported) {
-      Fail(fmt::format("shard {}: recovered up to {}, and {} had been exported", shard,
-                       kept.value(), was.exported.value()));
+  }
+  wal::Positions at;
+  for (const Sequence sequence : fork.at) at.push_back({.sequence = sequence, .digest = 0});
+  wal::Positions begin;
+  for (const auto& beginning : succession.beginnings) {
+    begin.push_back({.sequence = beginning.end.last, .digest = beginning.end.digest});
+  }
+  CheckContents(who, fork.parent, at, contents);
+  newest_ = succession.beginnings.front().history;
+  Begin(newest_, fork.parent, at, begin);
+}
+
+void Ledger::Begin(HistoryId id, HistoryId parent, const wal::Positions& fork,
+                   const wal::Positions& begin) {
+  History child;
+  child.parent = parent;
+  child.fork = fork;
+  for (const wal::ShardPosition& at : begin) {
+    child.shards.push_back({.begin = at, .frames = {}, .applied = at.sequence});
+  }
+  // A history that nobody ever wrote in is not known: its parent's fork is what counts.
+  if (Find(parent) != nullptr) child.at_begin = StateAt(parent, SequencesOf(fork));
+  child.at_end = child.at_begin;
+  histories_[id] = std::move(child);
+}
+
+void Ledger::CheckContents(const std::string& who, HistoryId history, const wal::Positions& at,
+                           const Contents& contents) {
+  const std::string difference = Difference(StateAt(history, SequencesOf(at)), contents);
+  if (!difference.empty()) Fail(fmt::format("{} begins with wrong contents: {}", who, difference));
+}
+
+void Ledger::CheckKept(const std::string& who, const wal::Recovered& recovered) {
+  const auto found = kept_.find(who);
+  if (found == kept_.end() || found->second.history == HistoryId()) return;
+  const Kept& kept = found->second;
+  // How far what came back goes in the history of what had been durable.
+  std::optional<Watermarks> reached;
+  if (recovered.history == kept.history) reached = SequencesOf(recovered.positions);
+  for (const wal::Recovered::Ancestor& ancestor : recovered.ancestors) {
+    if (ancestor.history == kept.history) reached = SequencesOf(ancestor.fork);
+  }
+  if (!reached.has_value()) {
+    if (kept.replaced) return;
+    return Fail(fmt::format("{} came back with history {}, and had kept history {}", who,
+                            recovered.history.value(), kept.history.value()));
+  }
+  for (size_t shard = 0; shard < kept.durable.size(); ++shard) {
+    const Sequence back = (*reached)[shard];
+    if (back < kept.durable[shard]) {
+      Fail(fmt::format("{} shard {}: recovered up to {}, and {} had been durable", who, shard,
+                       back.value(), kept.durable[shard].value()));
     }
-    if (kept > was.last()) {
-      Fail(fmt::format("shard {}: recovered {}, and {} was the last", shard, kept.value(),
-                       was.last().value()));
+    if (shard < kept.exported.size() && back < kept.exported[shard]) {
+      Fail(fmt::format("{} shard {}: recovered up to {}, and {} had been exported", who, shard,
+                       back.value(), kept.exported[shard].value()));
     }
-    // What came back is on disk for good, whether that had been published or not.
-    was.durable = std::max(was.durable, kept);
   }
 }
 
@@ -89,17 +124,74 @@ void Ledger::OnSealed(const FrameRef& frame) {
   if (!fault.empty()) Fail("sealed: " + fault);
 }
 
-void Ledger::OnDurable(HistoryId id, const Watermarks& durable) {
-  History* history = Find(id);
-  for (size_t i = 0; i < durable.size(); ++i) {
-    Shard& shard = history->shards[i];
-    if (durable[i] < shard.durable) Fail(fmt::format("durable of shard {} went back", i));
-    if (durable[i] > shard.last()) Fail(fmt::format("durable of shard {} is beyond emitted", i));
-    shard.durable = durable[i];
+void Ledger::OnDurable(const std::string& who, HistoryId id, const Watermarks& durable) {
+  const History* const history = Find(id);
+  if (history == nullptr) return;
+  Kept& kept = kept_[who];
+  if (kept.history != id || kept.replaced) {
+    kept = {.history = id, .durable = durable, .exported = {}, .replaced = false};
   }
+  for (size_t i = 0; i < durable.size(); ++i) {
+    if (durable[i] < kept.durable[i]) {
+      Fail(fmt::format("{}: durable of shard {} went back", who, i));
+    }
+    if (durable[i] > history->shards[i].last()) {
+      Fail(fmt::format("{}: durable of shard {} is beyond emitted", who, i));
+    }
+  }
+  kept.durable = durable;
 }
 
 // --- Followers ---
+
+void Ledger::OnFollowerRecovered(const std::string& who, const wal::Recovered& recovered,
+                                 const Contents& contents) {
+  CheckKept(who, recovered);
+  if (Find(recovered.history) == nullptr) return;  // A new directory.
+  CheckContents(who, recovered.history, recovered.positions, contents);
+}
+
+void Ledger::OnStreamReplaced(const std::string& who) { kept_[who].replaced = true; }
+
+Watermarks Ledger::Common(HistoryId id, HistoryId other) {
+  // Up the other one's line, as far as sequences go on.
+  const Watermarks none(Find(id)->shards.size());
+  Watermarks limit;
+  for (HistoryId at = other; Find(at) != nullptr; at = Find(at)->parent) {
+    const History& line = *Find(at);
+    if (line.shards.size() != none.size()) return none;
+    if (limit.empty()) {
+      for (const Shard& shard : line.shards) limit.push_back(shard.last());
+    }
+    if (at == id) return limit;
+    if (line.fork.size() != limit.size()) return none;
+    for (size_t i = 0; i < limit.size(); ++i) {
+      limit[i] = std::min(limit[i], line.fork[i].sequence);
+    }
+  }
+  return none;
+}
+
+uint64_t Ledger::Missing(HistoryId id, const Watermarks& at, HistoryId other) {
+  if (Find(id) == nullptr) return 0;
+  const Watermarks common = Common(id, other);
+  uint64_t missing = 0;
+  for (size_t i = 0; i < at.size(); ++i) {
+    if (at[i] > common[i]) missing += at[i].value() - common[i].value();
+  }
+  return missing;
+}
+
+void Ledger::OnDiscard(const std::string& who, const replication::ReplicaPosition& held,
+                       const Watermarks& after, HistoryId taken) {
+  if (Find(held.history) == nullptr) return;
+  const Watermarks common = Common(held.history, taken);
+  for (size_t i = 0; i < held.shards.size(); ++i) {
+    if (held.shards[i].sequence <= common[i] || after[i] <= common[i]) continue;
+    Fail(fmt::format("{} throws away shard {} from {} on, and names only what is beyond {}", who, i,
+                     common[i].value() + 1, after[i].value()));
+  }
+}
 
 void Ledger::OnApplied(const std::string& who, const replication::ReplicaPosition& position) {
   History* history = Find(position.history);
@@ -151,22 +243,37 @@ void Ledger::OnAcked(HistoryId id, const Watermarks& applied) {
   }
 }
 
-void Ledger::OnExported(const Frame& frame, Sequence through) {
-  History* history = Find(frame.history());
-  if (history == nullptr) return Fail("a frame of an unknown history was exported");
-  Shard& shard = history->shards[frame.shard().value()];
-  if (through > shard.durable) {
-    Fail(fmt::format("shard {}: exported up to {}, and {} is durable", frame.shard().value(),
-                     through.value(), shard.durable.value()));
+void Ledger::OnAckedDurable(const std::string& who, HistoryId id, const Watermarks& durable) {
+  const auto found = kept_.find(who);
+  for (size_t i = 0; i < durable.size(); ++i) {
+    if (durable[i] == Sequence()) continue;
+    const bool said = found != kept_.end() &&
+                      (found->second.history != id || durable[i] <= found->second.durable[i]);
+    if (said) continue;
+    Fail(fmt::format("{} shard {}: acknowledged as durable up to {}, which it is not", who, i,
+                     durable[i].value()));
   }
-  shard.exported = std::max(shard.exported, through);
+}
+
+void Ledger::OnExported(const std::string& from, const Frame& frame, Sequence through) {
+  if (Find(frame.history()) == nullptr) return Fail("a frame of an unknown history was exported");
+  Kept& kept = kept_[from];
+  const size_t shard = frame.shard().value();
+  // Of an ancestor: only what is before the fork is shown, and that was recovered, or applied.
+  if (kept.history != frame.history()) return;
+  if (through > kept.durable[shard]) {
+    Fail(fmt::format("shard {}: exported up to {}, and {} is durable", shard, through.value(),
+                     kept.durable[shard].value()));
+  }
+  kept.exported.resize(kept.durable.size());
+  kept.exported[shard] = std::max(kept.exported[shard], through);
 }
 
 // --- Questions ---
 
 Contents Ledger::StateAt(HistoryId id, const Watermarks& applied) {
   const History* history = Find(id);
-  if (history == nullptr) return {};
+  if (history == nullptr || applied.size() != history->shards.size()) return {};
   // A follower may still be, in some shards, where an ancestor was.
   Watermarks before = applied;
   bool at_ancestor = false;

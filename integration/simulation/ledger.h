@@ -1,6 +1,6 @@
 // Ledger is what the simulation knows that no node does: every frame that any primary ever sealed,
-// in every history, and how far each was durable, sent and applied. The invariants are questions to
-// it.
+// in every history; and what each node has said that no crash will take from it. The invariants are
+// questions to it.
 //
 // A fault that it finds is kept, the first one, and ends the scenario: fault().
 //
@@ -18,33 +18,54 @@
 #include "base/ids.h"
 #include "integration/simulation/contents.h"
 #include "replication/link/stream_plan.h"
+#include "server/fork.h"
 #include "wal/recovery.h"
 
 namespace tidemark::simulation {
 
 class Ledger {
  public:
-  // --- What happens on the primary ---
+  // --- What happens on a primary, named `who` ---
 
-  // A process has recovered this, holding `contents`; `previous` is what the one before it had
-  // published as durable. Checks that nothing durable, and nothing exported, is lost, that the
-  // contents are those of the positions, and which histories may go on.
-  void OnRecovered(const wal::Recovered& recovered, int shard_count, const Contents& contents);
+  // A process has recovered this, holding `contents`. Checks that nothing that the node had said to
+  // be durable, and nothing that it exported, is lost, that the contents are those of the
+  // positions, and which histories may go on.
+  void OnRecovered(const std::string& who, const wal::Recovered& recovered, int shard_count,
+                   const Contents& contents);
+  // It was a replica. Checks that its history leaves the old one exactly where the node is, holding
+  // exactly that, and that what is said to be lost is no more than what was emitted beyond.
+  void OnPromoted(const std::string& who, const server::Succession& succession, int shard_count,
+                  const Contents& contents);
   // Sealed: checks that it continues its shard's stream, in sequence and in digest.
   void OnSealed(const FrameRef& frame);
-  // Published as durable: checks that it never goes back and is never beyond what was sealed.
-  void OnDurable(HistoryId history, const Watermarks& durable);
+  // A node, of any role, says that so much of the history is on its disk for good: checks that it
+  // never takes that back, and that a primary has emitted it.
+  void OnDurable(const std::string& who, HistoryId history, const Watermarks& durable);
 
   // --- What happens on a follower ---
 
+  // A replica has recovered this, holding `contents`: checks as OnRecovered().
+  void OnFollowerRecovered(const std::string& who, const wal::Recovered& recovered,
+                           const Contents& contents);
+  // A full sync has replaced what it serves: another stream may be what a restart finds.
+  void OnStreamReplaced(const std::string& who);
+  // It throws away what it `held` beyond `after`, for a stream of history `taken`: checks that all
+  // that this one lacks is named.
+  void OnDiscard(const std::string& who, const replication::ReplicaPosition& held,
+                 const Watermarks& after, HistoryId taken);
+  // Its disk is gone: whatever it had may be lost.
+  void OnWiped(const std::string& who) { kept_[who].replaced = true; }
   // It has this applied: checks that each is a point of the primary's stream, by digest.
   void OnApplied(const std::string& who, const replication::ReplicaPosition& position);
   // It says that it has this applied, while more is perhaps under way.
   void NoteApplied(HistoryId history, const Watermarks& applied);
   // The primary believes that a replica has this applied: somebody has.
   void OnAcked(HistoryId history, const Watermarks& applied);
-  // A consumer was sent this frame's records up to `through`: checks that it was durable then.
-  void OnExported(const Frame& frame, Sequence through);
+  // The primary believes that this replica has it on disk: it has said so.
+  void OnAckedDurable(const std::string& who, HistoryId history, const Watermarks& durable);
+  // A consumer was sent this frame's records up to `through`, by `from`: checks that it was durable
+  // there.
+  void OnExported(const std::string& from, const Frame& frame, Sequence through);
 
   // What a node that has applied exactly this must hold.
   Contents StateAt(HistoryId history, const Watermarks& applied);
@@ -57,14 +78,14 @@ class Ledger {
   }
   const std::string& fault() const { return fault_; }
   HistoryId newest() const { return newest_; }
+  // How many records of `history` up to `at` are not in history `other`.
+  uint64_t Missing(HistoryId history, const Watermarks& at, HistoryId other);
 
  private:
   struct Shard {
     wal::ShardPosition begin;
     std::vector<FrameRef> frames;  // All, in order.
-    Sequence durable;
-    Sequence exported;
-    Sequence applied;  // The highest that a replica ever had, in this history.
+    Sequence applied;              // The highest that a replica ever had, in this history.
 
     Sequence last() const {
       return frames.empty() ? begin.sequence : frames.back()->last_sequence();
@@ -81,12 +102,27 @@ class Ledger {
     Contents at_end;    // After all that was sealed.
   };
 
+  // What a node's disk must still hold after any crash.
+  struct Kept {
+    HistoryId history;
+    Watermarks durable;
+    Watermarks exported;
+    bool replaced = false;  // A full sync was served since: either stream may be found.
+  };
+
   History* Find(HistoryId history);
   // The history, `history` or an ancestor, in which the shard's stream passes `sequence`.
   const History* Passing(HistoryId history, size_t shard, Sequence sequence) const;
-  void CheckNothingLost(History& parent, const wal::Positions& fork);
+  // Up to where `other` has what `history` has. Zeros if neither descends from the other.
+  Watermarks Common(HistoryId history, HistoryId other);
+  void Begin(HistoryId id, HistoryId parent, const wal::Positions& fork,
+             const wal::Positions& begin);
+  void CheckKept(const std::string& who, const wal::Recovered& recovered);
+  void CheckContents(const std::string& who, HistoryId history, const wal::Positions& at,
+                     const Contents& contents);
 
   std::map<HistoryId, History> histories_;
+  std::map<std::string, Kept> kept_;  // By node.
   HistoryId newest_;
   std::string fault_;
 };

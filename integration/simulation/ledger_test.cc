@@ -25,7 +25,7 @@ class LedgerTest : public testing::Test {
     recovered.history = history;
     recovered.positions = std::move(positions);
     recovered.ancestors = std::move(ancestors);
-    ledger_.OnRecovered(recovered, 1, contents);
+    ledger_.OnRecovered("p", recovered, 1, contents);
   }
   // After a crash that left the first history's stream at `at`.
   void RecoverAt(const wal::ShardPosition& at) {
@@ -48,9 +48,9 @@ class LedgerTest : public testing::Test {
 TEST_F(LedgerTest, AcceptsAStreamWithoutGaps) {
   Seal(2);
   const FrameRef frame = Seal(3);
-  ledger_.OnDurable(kFirst, {Sequence(5)});
+  ledger_.OnDurable("p", kFirst, {Sequence(5)});
   ledger_.OnApplied("r", At(kFirst, Sequence(5), frame->stream_digest()));
-  ledger_.OnExported(*frame, Sequence(5));
+  ledger_.OnExported("p", *frame, Sequence(5));
   EXPECT_EQ(ledger_.fault(), "");
   EXPECT_EQ(ledger_.StateAt(kFirst, {Sequence(4)}).size(), 4u);
 }
@@ -78,16 +78,16 @@ TEST_F(LedgerTest, FindsAnAcknowledgementOfWhatNobodyApplied) {
 
 TEST_F(LedgerTest, FindsAnExportOfWhatIsNotDurable) {
   const FrameRef frame = Seal(2);
-  ledger_.OnDurable(kFirst, {Sequence(1)});
-  ledger_.OnExported(*frame, Sequence(2));
+  ledger_.OnDurable("p", kFirst, {Sequence(1)});
+  ledger_.OnExported("p", *frame, Sequence(2));
   EXPECT_THAT(ledger_.fault(), HasSubstr("exported up to 2, and 1 is durable"));
 }
 
 TEST_F(LedgerTest, FindsDurableThatGoesBackOrTooFar) {
   Seal(2);
-  ledger_.OnDurable(kFirst, {Sequence(2)});
+  ledger_.OnDurable("p", kFirst, {Sequence(2)});
   EXPECT_EQ(ledger_.fault(), "");
-  ledger_.OnDurable(kFirst, {Sequence(1)});
+  ledger_.OnDurable("p", kFirst, {Sequence(1)});
   EXPECT_THAT(ledger_.fault(), HasSubstr("went back"));
 }
 
@@ -95,7 +95,7 @@ TEST_F(LedgerTest, FindsDurableRecordsThatACrashTookBack) {
   Seal(2);
   const wal::ShardPosition two = stream_.position();
   Seal(1);
-  ledger_.OnDurable(kFirst, {Sequence(3)});
+  ledger_.OnDurable("p", kFirst, {Sequence(3)});
   RecoverAt(two);
   EXPECT_THAT(ledger_.fault(), HasSubstr("recovered up to 2, and 3 had been durable"));
 }

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "base/clock.h"
 #include "replication/link/simulated_network.h"
@@ -60,6 +61,29 @@ class NodeTime final : public Clock {
   int64_t stopped_until_us_ = 0;
   int64_t wall_step_ms_ = 0;
   Life life_ = std::make_shared<bool>(true);
+};
+
+// NodeEvents is what one object of a node has under way: its events are void once it is gone,
+// although the node's process may live on, in another role.
+class NodeEvents {
+ public:
+  explicit NodeEvents(NodeTime* time) : time_(time) {}
+  ~NodeEvents() { *alive_ = false; }
+  NodeEvents(const NodeEvents&) = delete;
+  NodeEvents& operator=(const NodeEvents&) = delete;
+
+  NodeTime& time() const { return *time_; }
+  Simulation& sim() const { return time_->sim(); }
+  void In(int64_t delay_us, std::function<void()> event) {
+    time_->In(delay_us, [alive = alive_, event = std::move(event)] {
+      if (*alive) event();
+    });
+  }
+  std::shared_ptr<const bool> alive() const { return alive_; }
+
+ private:
+  NodeTime* const time_;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace tidemark::simulation

@@ -48,6 +48,16 @@ TEST_F(NodeTimeTest, EventsOfAnEarlierLifeNeverHappen) {
   EXPECT_THAT(happened_, ElementsAre(2));
 }
 
+TEST_F(NodeTimeTest, EventsOfAnObjectThatIsGoneNeverHappen) {
+  {
+    NodeEvents events(&time_);
+    events.In(10, [this] { happened_.push_back(1); });
+  }
+  At(20, 2);
+  RunFor(100);
+  EXPECT_THAT(happened_, ElementsAre(2));
+}
+
 TEST_F(NodeTimeTest, OnlyWallTimeSteps) {
   const int64_t wall_ms = time_.UnixMillis();
   const int64_t monotonic_ns = time_.MonotonicNanos();
@@ -59,7 +69,8 @@ TEST_F(NodeTimeTest, OnlyWallTimeSteps) {
 TEST_F(NodeTimeTest, BytesThatArriveWhileItIsStoppedKeepTheirOrder) {
   const auto connection = std::make_shared<Connection>(&sim_);
   std::string received;
-  AttachNode(&time_, *connection, 0,
+  NodeEvents events(&time_);
+  AttachNode(events, *connection, 0,
              {.on_bytes = [&](std::string_view bytes) { received += bytes; },
               .on_writable = [] {},
               .on_closed = [&] { received += "|"; }});

@@ -7,7 +7,6 @@
 #include "cache/keyspace_recorder.h"
 #include "fmt/format.h"
 #include "integration/simulation/primary_node.h"
-#include "wal/export/export_position.h"
 
 namespace tidemark::simulation {
 namespace {
@@ -88,9 +87,9 @@ Watermarks PrimaryNode::FlushAll() {
   return Transaction(all, [](Shard& shard, ShardId) { shard.keyspace.Flush(); });
 }
 
-void PrimaryNode::WhenDurable(Watermarks target, std::function<void()> then) {
-  if (wal::Reaches(log_->DurableCut(), target)) return then();
-  held_.push_back({std::move(target), std::move(then)});
+void PrimaryNode::WhenHeld(Watermarks target, Need need, int64_t timeout_ms,
+                           std::function<void(bool)> then) {
+  held_.push_back({std::move(target), need, time_->now_ms() + timeout_ms, std::move(then)});
 }
 
 void PrimaryNode::WhenReplicated(const Watermarks& target, int replicas, int64_t timeout_ms,
@@ -124,7 +123,9 @@ std::string PrimaryNode::Check() {
     const size_t most = link.output_bytes() + subscriber.max_bytes + budget_.max_bytes() +
                         subscriber.walk_bytes * shards_.size() + 2 * frames_bytes;
     if (queued > most) return fmt::format("{} bytes are queued for one replica", queued);
-    if (link.streaming()) ledger_->OnAcked(history(), link.applied());
+    if (!link.streaming()) continue;
+    ledger_->OnAcked(history(), link.applied());
+    ledger_->OnAckedDurable(link.identity().node_id, history(), link.durable());
   }
   return "";
 }

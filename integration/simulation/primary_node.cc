@@ -3,59 +3,22 @@
 #include <algorithm>
 #include <utility>
 
-#include "cache/keyspace_recorder.h"
-#include "fmt/format.h"
-#include "server/shard_replay.h"
+#include "integration/simulation/keyspace_loader.h"
+#include "wal/export/export_position.h"
 
 namespace tidemark::simulation {
 namespace {
 
-constexpr char kDataDirectory[] = "/data";
 constexpr int64_t kTickUs = 5'000;
 
 ShardId IdOf(size_t shard) { return ShardId(static_cast<uint16_t>(shard)); }
 
 }  // namespace
 
-// Puts what the recovery reads into the keyspaces, as server::RecoveryLoader does with threads.
-class PrimaryNode::RecoverySink final : public wal::RecoverySink {
- public:
-  explicit RecoverySink(std::vector<std::unique_ptr<Shard>>& shards) : shards_(shards) {
-    for (size_t i = 0; i < shards.size(); ++i) {
-      replays_.emplace_back(&shards[i]->keyspace, IdOf(i), static_cast<int>(shards.size()));
-    }
-  }
-
-  absl::Status OnReset() override {
-    for (const auto& shard : shards_) shard->keyspace.ApplyFlush();
-    return absl::OkStatus();
-  }
-  absl::Status OnSnapshotChunk(FrameRef chunk) override {
-    return Apply(*chunk, Sequence(), chunk->last_sequence());
-  }
-  absl::Status OnFrame(FrameRef frame, Sequence from, Sequence through) override {
-    return Apply(*frame, from, through);
-  }
-  absl::Status OnTopologyChange(int) override { return absl::OkStatus(); }
-  absl::Status OnEnd() override { return absl::OkStatus(); }
-
- private:
-  absl::Status Apply(const Frame& frame, Sequence from, Sequence through) {
-    if (frame.shard_count() == shards_.size()) {
-      return replays_[frame.shard().value()].Apply(frame, from, through);
-    }
-    for (server::ShardReplay& replay : replays_) {
-      if (absl::Status s = replay.Apply(frame, from, through); !s.ok()) return s;
-    }
-    return absl::OkStatus();
-  }
-
-  std::vector<std::unique_ptr<Shard>>& shards_;
-  std::vector<server::ShardReplay> replays_;
-};
-
-PrimaryNode::Shard::Shard(ShardId id, const Options& options, replication::BacklogBudget* budget)
-    : keyspace(cache::Keyspace::Options()),
+PrimaryNode::Shard::Shard(ShardId id, const Options& options, replication::BacklogBudget* budget,
+                          std::unique_ptr<cache::Keyspace> of)
+    : owned(std::move(of)),
+      keyspace(*owned),
       publisher({.shard = id,
                  .shard_count = options.shards,
                  .history = {},
@@ -63,69 +26,68 @@ PrimaryNode::Shard::Shard(ShardId id, const Options& options, replication::Backl
                  .budget = budget}),
       snapshots(options.snapshots, &keyspace, &publisher) {}
 
-// --- A life begins ---
+// --- It begins ---
 
-PrimaryNode::PrimaryNode(NodeTime* time, Ledger* ledger, const Options& options)
+PrimaryNode::PrimaryNode(NodeTime* time, Ledger* ledger, const Options& options,
+                         std::vector<std::unique_ptr<cache::Keyspace>> keyspaces,
+                         std::unique_ptr<NodeStore> store)
     : time_(time),
       ledger_(ledger),
       options_(options),
-      budget_(options.backlog_bytes, options.shards) {
-  for (size_t i = 0; i < static_cast<size_t>(options.shards); ++i) {
-    shards_.push_back(std::make_unique<Shard>(IdOf(i), options_, &budget_));
-    shards_.back()->keyspace.set_now_ms(time_->UnixMillis());
+      store_(std::move(store)),
+      log_(store_->log()),
+      budget_(options.backlog_bytes, options.shards),
+      levels_(options.shards, [](ShardId) {}),
+      events_(time) {
+  for (size_t i = 0; i < keyspaces.size(); ++i) {
+    shards_.push_back(
+        std::make_unique<Shard>(IdOf(i), options_, &budget_, std::move(keyspaces[i])));
+    shards_.back()->door = std::make_unique<ShardDoor>(ledger_, &log_->shard(IdOf(i)));
   }
 }
 
 absl::StatusOr<std::unique_ptr<PrimaryNode>> PrimaryNode::Start(NodeTime* time, wal::Disk& disk,
                                                                 Ledger* ledger,
                                                                 const Options& options) {
-  std::unique_ptr<PrimaryNode> node(new PrimaryNode(time, ledger, options));
-  if (absl::Status s = node->Recover(disk); !s.ok()) return s;
-  ledger->OnRecovered(node->recovered_, options.shards, node->ContentsNow());
-  if (absl::Status s = node->OpenLog(); !s.ok()) return s;
-  node->BeginStreams();
+  std::vector<std::unique_ptr<cache::Keyspace>> keyspaces;
+  std::vector<cache::Keyspace*> loaded;
+  for (int i = 0; i < options.shards; ++i) {
+    keyspaces.push_back(std::make_unique<cache::Keyspace>(cache::Keyspace::Options()));
+    keyspaces.back()->set_now_ms(time->UnixMillis());
+    loaded.push_back(keyspaces.back().get());
+  }
+  auto store = std::make_unique<NodeStore>(time, disk, options.store);
+  KeyspaceLoader loader(loaded);
+  const absl::Status recovered =
+      store->Recover(/*follow=*/false, options.shards, options.fresh_history, loader);
+  if (!recovered.ok()) return recovered;
+  std::unique_ptr<PrimaryNode> node(
+      new PrimaryNode(time, ledger, options, std::move(keyspaces), std::move(store)));
+  ledger->OnRecovered(options.name, node->recovered(), options.shards, node->ContentsNow());
+  node->BeginStreams(node->RecoveredBeginnings());
   node->Serve();
   return node;
 }
 
-absl::Status PrimaryNode::Recover(wal::Disk& disk) {
-  auto directory = wal::DataDirectory::Open(disk, kDataDirectory,
-                                            wal::DirectoryId(options_.fresh_history.value()));
-  if (!directory.ok()) return directory.status();
-  directory_ = *std::move(directory);
-  RecoverySink sink(shards_);
-  wal::RecoveryOptions recovery;
-  recovery.shard_count = options_.shards;
-  recovery.now_ms = time_->UnixMillis();
-  recovery.fresh_history = options_.fresh_history;
-  auto recovered = wal::Recover(*directory_, recovery, sink);
-  if (!recovered.ok()) return recovered.status();
-  recovered_ = *std::move(recovered);
-  return absl::OkStatus();
+std::unique_ptr<PrimaryNode> PrimaryNode::TakeOver(
+    NodeTime* time, std::unique_ptr<NodeStore> store,
+    std::vector<std::unique_ptr<cache::Keyspace>> keyspaces, server::Succession succession,
+    Ledger* ledger, const Options& options) {
+  std::unique_ptr<PrimaryNode> node(
+      new PrimaryNode(time, ledger, options, std::move(keyspaces), std::move(store)));
+  ledger->OnPromoted(options.name, succession, options.shards, node->ContentsNow());
+  for (const auto& shard : node->shards_) shard->keyspace.set_effects_only(false);
+  node->BeginStreams(std::move(succession.beginnings));
+  node->Serve();
+  return node;
 }
 
-absl::Status PrimaryNode::OpenLog() {
-  SimulatedLog::Options options = options_.log;
-  options.time = time_;
-  options.on_sealed = [this](const FrameRef& frame) { ledger_->OnSealed(frame); };
-  options.on_moved = [this] { OnLogMoved(); };
-  auto log = SimulatedLog::Open(*directory_,
-                                {.history = recovered_.history,
-                                 .positions = recovered_.positions,
-                                 .next_segment = recovered_.next_segment},
-                                options);
-  if (!log.ok()) return log.status();
-  log_ = *std::move(log);
-  return absl::OkStatus();
-}
-
-void PrimaryNode::BeginStreams() {
-  // Unique within the history, also when it goes on in another process.
-  next_transaction_ = static_cast<uint64_t>(time_->now_us()) << 20;
+std::vector<replication::ShardPublisher::Beginning> PrimaryNode::RecoveredBeginnings() const {
+  std::vector<replication::ShardPublisher::Beginning> beginnings;
   for (size_t i = 0; i < shards_.size(); ++i) {
-    const wal::ShardPosition& at = recovered_.positions[i];
+    const wal::ShardPosition& at = recovered().positions[i];
     std::vector<replication::StreamAncestor> ancestors;
-    for (const wal::Recovered::Ancestor& ancestor : recovered_.ancestors) {
+    for (const wal::Recovered::Ancestor& ancestor : recovered().ancestors) {
       if (ancestor.fork.size() != shards_.size()) {
         // Another number of shards: what is before has nothing in common with our streams.
         ancestors.clear();
@@ -133,21 +95,45 @@ void PrimaryNode::BeginStreams() {
       }
       ancestors.push_back({ancestor.history, ancestor.fork[i].sequence});
     }
-    shards_[i]->publisher.Begin({.history = recovered_.history,
-                                 .end = {at.sequence, at.digest},
-                                 .ancestors = std::move(ancestors),
-                                 .log = log_->door()});
+    beginnings.push_back({.history = recovered().history,
+                          .end = {at.sequence, at.digest},
+                          .ancestors = std::move(ancestors)});
+  }
+  return beginnings;
+}
+
+void PrimaryNode::BeginStreams(std::vector<replication::ShardPublisher::Beginning> beginnings) {
+  history_ = beginnings.front().history;
+  for (size_t k = 0; k < beginnings.front().ancestors.size(); ++k) {
+    replication::Ancestor& ancestor = ancestors_.emplace_back();
+    ancestor.history = beginnings.front().ancestors[k].history;
+    for (const auto& beginning : beginnings) ancestor.fork.push_back(beginning.ancestors[k].fork);
+  }
+  // Unique within the history, also when it goes on in another process.
+  next_transaction_ = static_cast<uint64_t>(time_->now_us()) << 20;
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    beginnings[i].log = shards_[i]->door.get();
+    shards_[i]->publisher.Begin(std::move(beginnings[i]));
     shards_[i]->keyspace.set_sink(&shards_[i]->publisher);
   }
 }
 
 void PrimaryNode::Serve() {
-  snapshots_ = std::make_unique<SnapshotTask>(time_, *directory_, retention_, *log_);
+  log_listener_ = log_->AddListener([this] { OnLogMoved(); });
+  ledger_->OnDurable(options_.name, history_, log_->DurableCut());
+  snapshots_ = std::make_unique<SnapshotTask>(time_, *store_);
+  log_archive_ = std::make_unique<server::LogArchive>(
+      store_->directory(), *log_, store_->retention(), options_.replica_retain_bytes);
+  archive_ = std::make_unique<SimulatedArchive>(time_, log_archive_.get());
   replication::PrimaryHub::Options hub = options_.hub;
   hub.clock = time_;
-  hub_ = std::make_unique<replication::PrimaryHub>(hub, this, this);
+  hub.node_id = options_.name;
+  hub.levels = &levels_;
+  hub.link.ancestors = ancestors_;
+  hub_ = std::make_unique<replication::PrimaryHub>(hub, this, this, archive_.get());
   replicas_ = std::make_unique<ReplicaPort>(time_, hub_.get());
-  feed_ = std::make_unique<ExportPort>(time_, options_.feed, *directory_, *log_, retention_);
+  feed_ = std::make_unique<ExportPort>(time_, options_.feed, store_->directory(), *log_,
+                                       store_->retention());
   for (size_t i = 0; i < shards_.size(); ++i) Turn(i);
   Tick();
 }
@@ -155,17 +141,19 @@ void PrimaryNode::Serve() {
 // --- And ends ---
 
 PrimaryNode::~PrimaryNode() {
+  store_->Die();
+  log_->RemoveListener(log_listener_);
   feed_ = nullptr;
   replicas_ = nullptr;
   hub_ = nullptr;  // Its sessions still reach for the shards, with events that must not happen.
   snapshots_ = nullptr;
-  time_->EndLife();
+  log_ = nullptr;
 }
 
 absl::Status PrimaryNode::Stop() {
   for (const auto& shard : shards_) shard->publisher.OnTurnEnd(time_->UnixMillis());
   for (const auto& shard : shards_) shard->publisher.SealNow();
-  return log_->Stop(*directory_);
+  return store_->keeper().Close();
 }
 
 void PrimaryNode::LosePower() {
@@ -184,13 +172,12 @@ void PrimaryNode::Turn(size_t index) {
   shard.publisher.OnTurnEnd(time_->UnixMillis());
   shard.snapshots.DoSlice();
   shard.keyspace.Housekeeping(100);
-  time_->In(time_->sim().Between(100, 6'000), [this, index] { Turn(index); });
+  events_.In(time_->sim().Between(100, 6'000), [this, index] { Turn(index); });
 }
 
 bool PrimaryNode::Knows(HistoryId history) const {
-  const auto& ancestors = recovered_.ancestors;
-  return history == recovered_.history ||
-         std::any_of(ancestors.begin(), ancestors.end(),
+  return history == history_ ||
+         std::any_of(ancestors_.begin(), ancestors_.end(),
                      [&](const auto& ancestor) { return ancestor.history == history; });
 }
 
@@ -213,30 +200,30 @@ void PrimaryNode::OnEachShard(EachShard each, Done done) {
   for (const auto& shard : shards_) {
     const int64_t at_us = std::max(shard->busy_until_us + 1, sim.now_us() + sim.Between(1, 3'000));
     shard->busy_until_us = at_us;
-    time_->In(at_us - sim.now_us(), [this, target = shard.get(), each, left, finish] {
+    events_.In(at_us - sim.now_us(), [this, target = shard.get(), each, left, finish] {
       replication::PublishingShard view{target->keyspace, target->publisher, target->snapshots};
       each(view);
       if (--*left > 0) return;
-      time_->In(time_->sim().Between(1, 500), [finish] { (*finish)(); });
+      events_.In(time_->sim().Between(1, 500), [finish] { (*finish)(); });
     });
   }
 }
 
 void PrimaryNode::AtCut(EachShard each, Done done) {
   const auto finish = std::make_shared<Done>(std::move(done));
-  time_->In(time_->sim().Between(1, 3'000), [this, each = std::move(each), finish] {
+  events_.In(time_->sim().Between(1, 3'000), [this, each = std::move(each), finish] {
     for (const auto& shard : shards_) {
       replication::PublishingShard view{shard->keyspace, shard->publisher, shard->snapshots};
       each(view);
     }
-    time_->In(time_->sim().Between(1, 500), [finish] { (*finish)(); });
+    events_.In(time_->sim().Between(1, 500), [finish] { (*finish)(); });
   });
 }
 
 void PrimaryNode::TakeSnapshot() {
   snapshots_->Begin([this](ShardId shard, replication::ChunkTargetRef target) {
-    time_->In(time_->sim().Between(1, 2'000),
-              [this, shard, target] { shards_[shard.value()]->snapshots.RequestChunks(target); });
+    events_.In(time_->sim().Between(1, 2'000),
+               [this, shard, target] { shards_[shard.value()]->snapshots.RequestChunks(target); });
   });
 }
 
@@ -246,32 +233,55 @@ void PrimaryNode::SyncLog() {
 
 // --- The log and the link threads ---
 
+bool PrimaryNode::takes_writes() const {
+  if (log_->state() != wal::LogState::kWriting) return false;
+  return std::none_of(shards_.begin(), shards_.end(), [&](const auto& shard) {
+    return log_->shard(shard->publisher.shard()).utilisation_percent() >= 100;
+  });
+}
+
 void PrimaryNode::OnLogMoved() {
-  ledger_->OnDurable(history(), log_->DurableCut());
-  std::vector<Held> held;
-  for (Held& waiting : std::exchange(held_, {})) {
-    if (wal::Reaches(log_->DurableCut(), waiting.target)) {
-      waiting.then();
+  ledger_->OnDurable(options_.name, history_, log_->DurableCut());
+  AnswerHeld();
+  if (feed_ != nullptr) events_.In(20, [this] { feed_->ServeAll(); });
+}
+
+bool PrimaryNode::Holds(const Held& held) const {
+  if (held.need.own_disk && !wal::Reaches(log_->DurableCut(), held.target)) return false;
+  for (size_t i = 0; held.need.replicas > 0 && i < held.target.size(); ++i) {
+    if (held.target[i] > levels_.reached(held.need.kind, held.need.replicas, IdOf(i))) return false;
+  }
+  return true;
+}
+
+void PrimaryNode::AnswerHeld() {
+  std::vector<Held> waiting;
+  for (Held& held : std::exchange(held_, {})) {
+    if (Holds(held)) {
+      held.then(true);
+    } else if (time_->now_ms() >= held.deadline_ms) {
+      held.then(false);
     } else {
-      held.push_back(std::move(waiting));
+      waiting.push_back(std::move(held));
     }
   }
-  for (Held& waiting : held) held_.push_back(std::move(waiting));
-  if (feed_ != nullptr) time_->In(20, [this] { feed_->ServeAll(); });
+  for (Held& held : waiting) held_.push_back(std::move(held));
 }
 
 void PrimaryNode::Tick() {
   hub_->Tick(time_->now_ms());
   replicas_->ServeAll();
   feed_->Tick();
-  time_->In(kTickUs, [this] { Tick(); });
+  AnswerHeld();
+  events_.In(kTickUs, [this] { Tick(); });
 }
 
 void PrimaryNode::Wake() {
   if (std::exchange(wake_scheduled_, true)) return;
-  time_->In(time_->sim().Between(1, 300), [this] {
+  events_.In(time_->sim().Between(1, 300), [this] {
     wake_scheduled_ = false;
     replicas_->ServeAll();
+    AnswerHeld();
   });
 }
 

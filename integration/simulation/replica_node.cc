@@ -7,6 +7,9 @@
 #include "base/key_hash.h"
 #include "cache/keyspace_recorder.h"
 #include "fmt/format.h"
+#include "integration/simulation/keyspace_loader.h"
+#include "wal/discarded.h"
+#include "wal/export/export_position.h"
 
 namespace tidemark::simulation {
 namespace {
@@ -18,20 +21,99 @@ using replication::ReplicaLink;
 
 }  // namespace
 
-ReplicaNode::ReplicaNode(NodeTime* time, Ledger* ledger, const Options& options, Dial dial)
+// --- A life ---
+
+ReplicaNode::ReplicaNode(NodeTime* time, Ledger* ledger, const Options& options, Dial dial,
+                         std::vector<std::unique_ptr<cache::Keyspace>> keyspaces,
+                         std::unique_ptr<NodeStore> store)
     : time_(time),
       ledger_(ledger),
       options_(options),
       dial_(std::move(dial)),
+      store_(std::move(store)),
       applier_(options.applier),
-      link_(options.link, &applier_, time->now_ms()) {
-  for (int i = 0; i < options.applier.own_shards; ++i) shards_.push_back(std::make_unique<Shard>());
-  Tick();
+      relay_(&applier_, options.relay_bytes),
+      receiver_(&relay_),
+      link_(options.link, &receiver_, time->now_ms()),
+      events_(time) {
+  for (size_t i = 0; i < keyspaces.size(); ++i) {
+    shards_.push_back(
+        std::make_unique<Shard>(ShardId(static_cast<uint16_t>(i)), std::move(keyspaces[i])));
+  }
+}
+
+absl::StatusOr<std::unique_ptr<ReplicaNode>> ReplicaNode::Start(NodeTime* time, wal::Disk* disk,
+                                                                Ledger* ledger,
+                                                                const Options& options, Dial dial) {
+  std::vector<std::unique_ptr<cache::Keyspace>> keyspaces;
+  std::vector<cache::Keyspace*> loaded;
+  for (int i = 0; i < options.applier.own_shards; ++i) {
+    keyspaces.push_back(std::make_unique<cache::Keyspace>(
+        cache::Keyspace::Options{.sink = nullptr, .effects_only = true}));
+    loaded.push_back(keyspaces.back().get());
+  }
+  std::unique_ptr<NodeStore> store;
+  if (disk != nullptr) {
+    store = std::make_unique<NodeStore>(time, *disk, options.store);
+    KeyspaceLoader loader(loaded);
+    const absl::Status recovered =
+        store->Recover(/*follow=*/true, options.applier.own_shards, options.directory_id, loader);
+    if (!recovered.ok()) return recovered;
+  }
+  std::unique_ptr<ReplicaNode> node(new ReplicaNode(time, ledger, options, std::move(dial),
+                                                    std::move(keyspaces), std::move(store)));
+  if (node->store_ != nullptr) node->BeginFromLog();
+  node->Tick();
+  return node;
+}
+
+void ReplicaNode::BeginFromLog() {
+  const wal::Recovered& recovered = store_->recovered();
+  ledger_->OnFollowerRecovered(options_.name, recovered, ContentsNow());
+  // As NodeDurability::FindRecoveredStream.
+  replication::ReplicaPosition start{.history = recovered.history, .shards = {}};
+  for (const wal::ShardPosition& border : recovered.borders) {
+    start.shards.push_back({border.sequence, border.digest});
+  }
+  std::vector<uint64_t> keys;
+  for (const auto& shard : shards_) keys.push_back(shard->keyspace.size());
+  const Watermarks held = wal::SequencesOf(recovered.positions);
+  stream_ = std::make_unique<server::FollowedStream>(
+      store_->keeper(), held, [this](std::function<void()> job) {
+        // Its thread waits for the disk, and runs one job after another.
+        const int64_t at_us = std::max(stream_busy_until_us_, time_->now_us()) +
+                              time_->sim().Between(10, time_->sim().Chance(10) ? 50'000 : 3'000);
+        stream_busy_until_us_ = at_us;
+        events_.In(at_us - time_->now_us(), std::move(job));
+      });
+  stream_->set_on_discard(
+      [this](const auto& discarded, const Watermarks& after) { OnDiscard(discarded, after); });
+  stream_->set_on_change([this] { ServeSoon(); });
+  store_->set_on_room([this] { stream_->Wake(); });
+  applier_.Begin(start, held, std::move(keys));
+  receiver_.set_log(stream_.get());
+  snapshots_ = std::make_unique<SnapshotTask>(time_, *store_);
 }
 
 ReplicaNode::~ReplicaNode() {
-  time_->EndLife();
+  if (store_ != nullptr) store_->Die();
+  if (stream_ != nullptr) stream_->Stop();
   if (connection_ != nullptr) connection_->Close(0);
+}
+
+absl::Status ReplicaNode::Close() {
+  if (stream_ == nullptr) return absl::OkStatus();
+  stream_->Stop();
+  return store_->keeper().Close();
+}
+
+// Names and saves what a full sync throws away, as NodeDurability::KeepDiscarded.
+void ReplicaNode::OnDiscard(const replication::ReplicaPosition& held, const Watermarks& after) {
+  ++discards_;
+  named_ = {.history = held.history, .at = {}};
+  for (const replication::ShardPosition& shard : held.shards) named_.at.push_back(shard.sequence);
+  ledger_->OnDiscard(options_.name, held, after, link_.plan().history);
+  wal::SaveDiscarded(store_->directory(), held.history, after, {}).IgnoreError();
 }
 
 void ReplicaNode::LosePower() {
@@ -42,7 +124,7 @@ void ReplicaNode::Stop(int64_t for_us) {
   time_->StopUntil(time_->now_us() + for_us);
   if (connection_ == nullptr) return;
   connection_->SetReading(0, false);
-  time_->In(0, [this] {
+  events_.In(0, [this] {
     if (connection_ != nullptr) connection_->SetReading(0, reading_);
   });
 }
@@ -51,14 +133,25 @@ void ReplicaNode::Tick() {
   for (const auto& shard : shards_) {
     shard->keyspace.set_now_ms(time_->UnixMillis());
     shard->applier.FreeSome(50);
+    shard->walk.DoSlice();
   }
+  if (store_ != nullptr && store_->keeper().wants_snapshot()) TakeSnapshot();
   link_.Tick(time_->now_ms());
   Serve();
-  time_->In(kTickUs, [this] { Tick(); });
+  events_.In(kTickUs, [this] { Tick(); });
+}
+
+void ReplicaNode::ServeSoon() {
+  if (std::exchange(serve_scheduled_, true)) return;
+  events_.In(time_->sim().Between(1, 300), [this] {
+    serve_scheduled_ = false;
+    Serve();
+  });
 }
 
 void ReplicaNode::Serve() {
-  while (true) {
+  if (!observers_.empty()) Observe();
+  while (observers_.empty()) {
     absl::StatusOr<std::optional<ApplyStep>> step = applier_.NextStep();
     if (!step.ok()) {
       link_.Fail(replication::wire::Goodbye::PROTOCOL, step.status(), time_->now_ms());
@@ -72,6 +165,7 @@ void ReplicaNode::Serve() {
     ledger_->NoteApplied(applier_.history(), applier_.AckableApplied());
     link_.OnApplied(applier_.AckableApplied(), time_->now_ms());
   }
+  if (stream_ != nullptr) ServeLog();
   if (connection_ != nullptr) {
     WriteAll(
         *connection_, 0, [&](std::vector<std::string_view>* pieces) { link_.Gather(4, pieces); },
@@ -80,18 +174,56 @@ void ReplicaNode::Serve() {
   }
   SetReading();
   if (connection_ == nullptr && link_.state() == ReplicaLink::State::kConnecting) Connect();
+  FinishIfDone();
+}
+
+void ReplicaNode::ServeLog() {
+  const uint64_t swaps = applier_.counters().snapshots_swapped_in;
+  if (const uint64_t plans = link_.counters().plans_with_snapshot; plans != seen_plans_) {
+    seen_plans_ = plans;
+    // A full sync that is asked for again threw away what it does the first time.
+    const bool named = applier_.history() == named_.history && applier_.applied() == named_.at;
+    must_name_ = !named &&
+                 ledger_->Missing(applier_.history(), applier_.applied(), link_.plan().history) > 0;
+    named_at_plan_ = discards_;
+  }
+  if (std::exchange(served_swaps_, swaps) != swaps) {
+    ledger_->OnStreamReplaced(options_.name);
+    stream_->OnServed();
+  }
+  stream_->OnTurnEnd();
+  if (must_name_ && !stream_->busy()) {
+    // The log of the new stream has taken the place of the one that held them.
+    must_name_ = false;
+    // If its log has failed, they are there still.
+    if (discards_ == named_at_plan_ && stream_->failure().empty()) {
+      ledger_->Fail(options_.name + " throws records away and has named none");
+    }
+  }
+  const Watermarks durable = stream_->Durable();
+  if (durable.empty()) return;
+  const std::shared_ptr<wal::Log> log = store_->log();
+  // One that keeps nothing any more says zeros.
+  if (log != nullptr && stream_->failure().empty() && !store_->keeper().restarting()) {
+    ledger_->OnDurable(options_.name, log->history(), durable);
+  }
+  link_.OnDurable(durable, time_->now_ms());
 }
 
 void ReplicaNode::SetReading() {
-  if (connection_ == nullptr || reading_ == applier_.wants_input()) return;
-  reading_ = applier_.wants_input();
+  if (connection_ == nullptr || reading_ == WantsInput()) return;
+  reading_ = !reading_;
   reading_ ? link_.OnReadingResumed(time_->now_ms()) : link_.OnReadingPaused(time_->now_ms());
   connection_->SetReading(0, reading_);
 }
 
+bool ReplicaNode::WantsInput() const {
+  return applier_.wants_input() && (stream_ == nullptr || stream_->wants_input());
+}
+
 void ReplicaNode::Connect() {
   if (std::exchange(connecting_, true)) return;
-  time_->In(time_->sim().Between(100, 3'000), [this] {
+  events_.In(time_->sim().Between(100, 3'000), [this] {
     connecting_ = false;
     connection_ = dial_();
     if (connection_ == nullptr) {
@@ -105,7 +237,7 @@ void ReplicaNode::Connect() {
         Serve();
       };
     };
-    AttachNode(time_, *connection_, 0,
+    AttachNode(events_, *connection_, 0,
                {.on_bytes = guarded(
                     [this](std::string_view bytes) { link_.OnBytes(bytes, time_->now_ms()); }),
                 .on_writable = guarded([] {}),
@@ -127,15 +259,15 @@ void ReplicaNode::RunStep(const std::shared_ptr<ApplyStep>& step, size_t shard) 
     if (candidate.shard.value() == shard) slice = &candidate;
   }
   const replication::StepResult result = shards_[shard]->applier.Run(*step, slice);
-  time_->In(time_->sim().Between(1, 300),
-            [this, id = step->id, shard, result] { Done(id, shard, result); });
+  events_.In(time_->sim().Between(1, 300),
+             [this, id = step->id, shard, result] { Done(id, shard, result); });
 }
 
 void ReplicaNode::HandOut(ApplyStep step) {
   const auto shared = std::make_shared<ApplyStep>(std::move(step));
   Simulation& sim = time_->sim();
   if (shared->at_cut) {
-    time_->In(sim.Between(10, 2'000), [this, shared] {
+    events_.In(sim.Between(10, 2'000), [this, shared] {
       for (size_t shard = 0; shard < shards_.size(); ++shard) RunStep(shared, shard);
     });
     return;
@@ -150,7 +282,7 @@ void ReplicaNode::HandOut(ApplyStep step) {
     // Now and then a shard is so busy that a link is lost and back before it comes to the step.
     const int64_t delay_us = sim.Between(1, sim.Chance(2) ? 60'000 : 3'000);
     busy_until_us = std::max(busy_until_us + 1, sim.now_us() + delay_us);
-    time_->In(busy_until_us - sim.now_us(), [this, shared, shard] { RunStep(shared, shard); });
+    events_.In(busy_until_us - sim.now_us(), [this, shared, shard] { RunStep(shared, shard); });
   }
 }
 
@@ -163,7 +295,99 @@ void ReplicaNode::Done(uint64_t step, size_t shard, const replication::StepResul
   Serve();
 }
 
+// --- Cuts, and the end of the role ---
+
+void ReplicaNode::TakeSnapshot() {
+  if (snapshots_ == nullptr || finishing()) return;
+  snapshots_->BeginAtCut(static_cast<int>(shards_.size()),
+                         [this](SnapshotTask::QueueRef queue, SnapshotTask::CutKnown known) {
+                           observers_.push_back({std::move(queue), std::move(known)});
+                           ServeSoon();
+                         });
+}
+
+void ReplicaNode::Observe() {
+  if (observing_ || !applier_.idle()) return;
+  observing_ = true;
+  events_.In(time_->sim().Between(10, 2'000), [this] {
+    const Observer observer = std::move(observers_.front());
+    observers_.erase(observers_.begin());
+    bool begun = true;
+    for (const auto& shard : shards_) begun &= shard->walk.Begin(observer.queue);
+    const replication::ReplicaPosition at = applier_.position();
+    events_.In(time_->sim().Between(1, 500), [this, observer, begun, at] {
+      observing_ = false;
+      if (begun) {
+        observer.known(at);
+      } else {
+        observer.known(absl::UnavailableError("another walk of the keyspace is under way"));
+      }
+      Serve();
+    });
+  });
+}
+
+void ReplicaNode::Finish(std::function<void(replication::ReplicaClient::Ending)> done) {
+  finished_ = std::move(done);
+  link_.Stop(time_->now_ms());
+  ServeSoon();
+}
+
+void ReplicaNode::FinishIfDone() {
+  if (!finishing() || link_.state() != ReplicaLink::State::kStopped) return;
+  // As ReplicaClient does; and the stream's jobs come to their end.
+  if (!observers_.empty() || observing_ || (stream_ != nullptr && stream_->busy())) return;
+  const std::optional<replication::ReplicaPosition> position = applier_.Position();
+  if (!position.has_value()) return;
+  replication::ReplicaClient::Ending ending;
+  ending.position = *position;
+  ending.ancestors = applier_.ancestors();
+  ending.emitted = link_.emitted();
+  ending.tail = relay_.Take(position->shards);
+  ending.keys = applier_.keys();
+  ending.whole = applier_.whole();
+  const auto shared = std::make_shared<replication::ReplicaClient::Ending>(std::move(ending));
+  events_.In(time_->sim().Between(1, 500),
+             [shared, done = std::exchange(finished_, nullptr)] { done(std::move(*shared)); });
+}
+
+std::vector<std::unique_ptr<cache::Keyspace>> ReplicaNode::TakeKeyspaces() {
+  std::vector<std::unique_ptr<cache::Keyspace>> keyspaces;
+  for (const auto& shard : shards_) keyspaces.push_back(std::move(shard->owned));
+  shards_.clear();  // Ends a walk that is under way.
+  return keyspaces;
+}
+
+std::unique_ptr<NodeStore> ReplicaNode::TakeStore() {
+  snapshots_ = nullptr;
+  stream_->Stop();
+  store_->set_on_room([] {});
+  return std::move(store_);
+}
+
 // --- To look at ---
+
+bool ReplicaNode::log_failed() const {
+  if (stream_ == nullptr) return false;
+  const std::shared_ptr<wal::Log> log = store_->log();
+  return !stream_->failure().empty() || (log != nullptr && log->state() == wal::LogState::kFailed);
+}
+
+bool ReplicaNode::exact() const {
+  if (!applier_.whole()) return false;
+  if (store_ == nullptr || applier_.counters().snapshots_swapped_in > 0) return true;
+  return wal::Reaches(applier_.applied(), wal::SequencesOf(store_->recovered().positions));
+}
+
+Watermarks ReplicaNode::Durable() const {
+  return stream_ == nullptr ? Watermarks() : stream_->Durable();
+}
+
+void ReplicaNode::SyncLog() {
+  const std::shared_ptr<wal::Log> log = store_ == nullptr ? nullptr : store_->log();
+  if (log == nullptr || log->shard_count() != applier_.applied().size()) return;
+  log->SyncThrough(applier_.applied(), [](absl::Status) {});
+}
 
 std::string ReplicaNode::Check() {
   if (std::string fault = CheckGoesForward(); !fault.empty()) return fault;
@@ -201,6 +425,11 @@ std::string ReplicaNode::Read(const std::string& key) {
   Shard& owner = *shards_[ShardOf(key, hash, static_cast<int>(shards_.size())).value()];
   const cache::Entry* entry = owner.keyspace.Peek({key, hash});
   return entry == nullptr ? "" : std::string(entry->value());
+}
+
+bool ReplicaNode::walking() const {
+  return std::any_of(shards_.begin(), shards_.end(),
+                     [](const auto& shard) { return shard->keyspace.walking(); });
 }
 
 Contents ReplicaNode::ContentsNow() {

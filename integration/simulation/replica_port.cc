@@ -26,7 +26,7 @@ void ReplicaPort::Accept(ConnectionRef connection) {
       Serve(session);
     };
   };
-  AttachNode(time_, *connection, 1,
+  AttachNode(events_, *connection, 1,
              {.on_bytes = guarded([this](ReplicaSession* session, std::string_view bytes) {
                 session->OnBytes(bytes, time_->now_ms());
               }),

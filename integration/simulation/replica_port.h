@@ -17,7 +17,8 @@ namespace tidemark::simulation {
 
 class ReplicaPort {
  public:
-  ReplicaPort(NodeTime* time, replication::PrimaryHub* hub) : time_(time), hub_(hub) {}
+  ReplicaPort(NodeTime* time, replication::PrimaryHub* hub)
+      : time_(time), events_(time), hub_(hub) {}
   ~ReplicaPort();
 
   void Accept(ConnectionRef connection);  // The port is its end 1.
@@ -30,6 +31,7 @@ class ReplicaPort {
   void Serve(replication::ReplicaSession* session);
 
   NodeTime* const time_;
+  NodeEvents events_;
   replication::PrimaryHub* const hub_;
   // By the session's id, so that a seed gives one order.
   struct Open {

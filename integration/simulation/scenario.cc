@@ -26,11 +26,14 @@ constexpr KindRow kFaults[] = {
     {StepKind::kStopPrimary, "stop-primary", 3, 1'000, 100'000},
     {StepKind::kReshardPrimary, "reshard-primary", 1, 1'000, 100'000},
     {StepKind::kFreezePrimary, "freeze-primary", 4, 20'000, 500'000},
+    {StepKind::kPromote, "promote", 12, 1'000, 300'000},
     {StepKind::kDiskFull, "disk-full", 5, 20'000, 400'000},
     {StepKind::kDiskSlow, "disk-slow", 5, 20'000, 400'000},
     {StepKind::kSyncFails, "sync-fails", 2, 1, 20},
     {StepKind::kWriteFails, "write-fails", 2, 1, 30},
     {StepKind::kCrashReplica, "crash-replica", 7, 1'000, 200'000},
+    {StepKind::kWipeReplica, "wipe-replica", 2, 1'000, 200'000},
+    {StepKind::kSnapshotReplica, "snapshot-replica", 8, 0, 0},
     {StepKind::kFreezeReplica, "freeze-replica", 7, 20'000, 500'000},
     {StepKind::kCut, "cut", 14, 0, 0},
     {StepKind::kHalfOpen, "half-open", 6, 0, 0},
@@ -87,6 +90,8 @@ Config DrawConfig(Draw& draw) {
                                         : static_cast<wal::FsyncPolicy>(draw.Between(0, 2));
   config.segment_bytes = draw.Kilobytes(4, 32);
   config.export_retain_bytes = draw.Kilobytes(1, 64);
+  config.replica_retain_bytes = draw.Between(0, 3) == 0 ? 0 : draw.Kilobytes(4, 256);
+  config.replica_logs = draw.Between(0, 5) > 0;
   config.zstd = draw.Between(0, 3) == 0;
   return config;
 }

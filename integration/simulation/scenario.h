@@ -29,13 +29,16 @@ enum class StepKind : uint8_t {
   kStopPrimary,     // In good order.
   kReshardPrimary,  // In good order, and back with another number of shards.
   kFreezePrimary,   // SIGSTOP, then SIGCONT.
+  kPromote,         // The primary is lost in some way, and the best replica takes its place.
   kDiskFull,
   kDiskSlow,
   kSyncFails,
   kWriteFails,
   // A replica.
   kCrashReplica,
+  kWipeReplica,  // And its disk is gone.
   kFreezeReplica,
+  kSnapshotReplica,
   // The connection of a replica.
   kCut,
   kHalfOpen,  // Nothing arrives any more, and nobody hears of it.
@@ -76,6 +79,8 @@ struct Config {
   wal::FsyncPolicy fsync = wal::FsyncPolicy::kAlways;
   uint64_t segment_bytes = 0;
   uint64_t export_retain_bytes = 0;
+  uint64_t replica_retain_bytes = 0;
+  bool replica_logs = true;  // Replicas have data directories. Otherwise nobody is promoted.
   bool zstd = false;
 };
 
