@@ -186,10 +186,11 @@ std::string Cluster::WhyNotConverged() {
         replica->walking() ? "walking" : Difference(expected, replica->ContentsNow());
     const bool kept = replica->store() == nullptr || replica->Durable() == primary->Emitted();
     if (difference.empty() && replica->applier().applied() == primary->Emitted() && kept) continue;
-    why += fmt::format("{} {} history {} applied{} durable{}, last failure {}: {}; ", machine.name,
-                       replica->link().state_name(), replica->applier().history().value(),
-                       Join(replica->applier().applied()), Join(replica->Durable()),
-                       replica->link().last_failure().ToString(), difference);
+    why +=
+        fmt::format("{} {} history {} applied{} durable{}, {}, last failure {}: {}; ", machine.name,
+                    replica->link().state_name(), replica->applier().history().value(),
+                    Join(replica->applier().applied()), Join(replica->Durable()),
+                    replica->LogText(), replica->link().last_failure().ToString(), difference);
   }
   const std::string difference = Difference(expected, consumer_->contents());
   if (!difference.empty() || consumer_->cursor().sequences != primary->Emitted()) {

@@ -373,6 +373,18 @@ bool ReplicaNode::log_failed() const {
   return !stream_->failure().empty() || (log != nullptr && log->state() == wal::LogState::kFailed);
 }
 
+std::string ReplicaNode::LogText() const {
+  const std::shared_ptr<wal::Log> log = store_ == nullptr ? nullptr : store_->log();
+  if (log == nullptr) return "no log";
+  std::string marks;
+  for (const Sequence durable : log->DurableCut()) marks += fmt::format(" {}", durable.value());
+  const wal::StreamKeeper& keeper = store_->keeper();
+  return fmt::format("log of history {} at{}, {}{}{}{}", log->history().value(), marks,
+                     snapshots_->last_failure().ToString(),
+                     keeper.restarting() ? ", a full sync is not whole" : "",
+                     keeper.wants_snapshot() ? ", wants a snapshot" : "", stream_->failure());
+}
+
 bool ReplicaNode::exact() const {
   if (!applier_.whole()) return false;
   if (store_ == nullptr || applier_.counters().snapshots_swapped_in > 0) return true;

@@ -87,6 +87,7 @@ class ReplicaNode {
   NodeStore* store() const { return store_.get(); }  // Null: it keeps nothing.
   // Its log takes nothing any more.
   bool log_failed() const;
+  std::string LogText() const;  // Its state, for people.
   const SnapshotTask::Counts& snapshots() const { return snapshots_->counts(); }
   uint64_t discards() const { return discards_; }  // Full syncs that threw records away.
   // What of the stream that it follows no crash can take; empty: nothing is known.

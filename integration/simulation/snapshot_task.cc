@@ -140,6 +140,7 @@ void SnapshotTask::End(const absl::Status& result) {
   log_ = nullptr;
   if (!result.ok()) {
     ++counts_.failed;
+    last_failure_ = result;
     return;
   }
   ++counts_.completed;

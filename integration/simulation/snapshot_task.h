@@ -46,6 +46,8 @@ class SnapshotTask {
     uint64_t pruned_segments = 0;
   };
   const Counts& counts() const { return counts_; }
+  // Of the latest that failed.
+  const absl::Status& last_failure() const { return last_failure_; }
 
  private:
   void Open(int shards);
@@ -66,6 +68,7 @@ class SnapshotTask {
   std::unique_ptr<wal::SnapshotWriter> writer_;     // Null: not begun yet.
   std::optional<replication::ChunkRouter> router_;  // A replica's.
   Counts counts_;
+  absl::Status last_failure_;
 };
 
 }  // namespace tidemark::simulation
