@@ -122,11 +122,32 @@ absl::Status StreamKeeper::BeginHistory(HistoryId id, const Positions& fork, int
                                         Minter minter) {
   const std::lock_guard changing(changing_);
   if (!failed_.ok()) return failed_;
-  if (restarted_.has_value()) {
+  if (restarted_.has_value() && restarted_->served) {
     return absl::FailedPreconditionError(
         fmt::format("{}: a full sync is not yet whole on disk", directory_.path()));
   }
+  if (restarted_.has_value()) {
+    if (absl::Status s = RemoveRestart(); !s.ok()) return Fail(std::move(s));
+    if (absl::Status s = ReopenReplaced(); !s.ok()) return Fail(std::move(s));
+  }
   return AddHistory(id, fork, shard_count, minter);
+}
+
+absl::Status StreamKeeper::BeginFollowing() {
+  const std::lock_guard changing(changing_);
+  if (!failed_.ok()) return failed_;
+  const std::shared_ptr<Log> own = log();
+  if (directory_.manifest().follows || own == nullptr) return absl::OkStatus();
+  if (absl::Status s = StopLog(); !s.ok()) return s;
+  // Before the first record of another node: a primary must not go on behind it.
+  Manifest manifest = directory_.manifest();
+  manifest.follows = true;
+  if (absl::Status s = directory_.Save(std::move(manifest)); !s.ok()) return Fail(std::move(s));
+  CrashPoint("following.marked");
+  const absl::Status opened = Reopen(own->history(), own->final_positions(), own->DurableCut());
+  if (!opened.ok()) return Fail(opened);
+  CrashPoint("following.begun");
+  return absl::OkStatus();
 }
 
 absl::Status StreamKeeper::PutSnapshot(const Log& log, const std::function<absl::Status()>& put) {
@@ -235,7 +256,7 @@ absl::Status StreamKeeper::AddHistory(HistoryId id, const Positions& fork, int s
   History history{.id = id,
                   .shard_count = static_cast<uint16_t>(shard_count),
                   .born_ms = options_.clock->UnixMillis(),
-                  .parent = Histories().back().id,
+                  .parent = Histories().empty() ? HistoryId() : Histories().back().id,
                   .fork = fork};
   const bool same_shards = fork.size() == static_cast<size_t>(shard_count);
   if (restarted_.has_value()) {
@@ -274,15 +295,17 @@ absl::Status StreamKeeper::ReopenReplaced() {
     log_ = nullptr;
     return absl::OkStatus();
   }
+  return Reopen(replaced->history, replaced->end, replaced->cut);
+}
+
+absl::Status StreamKeeper::Reopen(HistoryId history, const Positions& end, const Watermarks& cut) {
   const absl::StatusOr<FilesFrom> files = NextFiles();
   if (!files.ok()) return files.status();
-  LogBegin begin{
-      .history = replaced->history, .positions = replaced->end, .next_segment = files->segment};
-  if (SequencesOf(replaced->end) != replaced->cut) {
-    absl::StatusOr<std::vector<FrameRef>> beyond =
-        FramesBeyond(directory_, replaced->history, replaced->cut);
+  LogBegin begin{.history = history, .positions = end, .next_segment = files->segment};
+  if (SequencesOf(end) != cut) {
+    absl::StatusOr<std::vector<FrameRef>> beyond = FramesBeyond(directory_, history, cut);
     if (!beyond.ok()) return beyond.status();
-    begin.cut = replaced->cut;
+    begin.cut = cut;
     begin.beyond = *std::move(beyond);
   }
   return OpenLog(begin);

@@ -7,8 +7,9 @@
 //   keeper.Restart(history, at);                    // A full sync: it begins anew at `at`.
 //   keeper.OnServed();                              // That is what the node shows now.
 //   keeper.PutSnapshot(*log, [] { ... });           // And a snapshot of it is complete.
-//   keeper.BeginHistory(id, fork, shards, kMints);  // A promotion.
-//   keeper.Close();
+//   keeper.BeginHistory(id, fork, shards, kThisNode);  // A promotion.
+//   keeper.BeginFollowing();                        // And its end: the records to come are
+//   another's. keeper.Close();
 //
 // A full sync. What was there stays, and is what a restart finds, until the new stream is whole on
 // disk: its log from `at` on and a snapshot at or above. The manifest's `restart` says so
@@ -72,9 +73,16 @@ class StreamKeeper {
                                                const std::function<void()>& before = nullptr);
   // The restarted stream is what the node shows: Continue() means that one from here on.
   void OnServed();
-  // A history of this node's own, or of a new primary, begins where the kept one stood at `fork`.
-  // With another number of shards sequences begin at 0.
+  // A history of this node's own, or of a new primary, begins where the kept one stood at `fork`;
+  // all of the kept one up to there is durable when this returns, and what its log holds beyond is
+  // void. With another number of shards sequences begin at 0. `fork` is empty if nothing is kept. A
+  // full sync that is not served is given up.
+  //   FailedPrecondition  a full sync is served and not yet whole on disk: only a snapshot is
+  //                       missing. Nothing has changed.
   absl::Status BeginHistory(HistoryId id, const Positions& fork, int shard_count, Minter minter);
+  // This node mints no more: the log goes on where it stands, all of it durable, under the same
+  // history, and after any stop only a replica goes on in that. Requires: nobody appends.
+  absl::Status BeginFollowing();
 
   // Runs `put`, which puts a complete snapshot of `log`'s stream in its place, and lets no change
   // happen meanwhile. It ends a restart that is served: what was before is forgotten and deleted.
@@ -123,6 +131,8 @@ class StreamKeeper {
   // Takes away what a restart has written so far.
   absl::Status RemoveRestart();
   absl::Status ReopenReplaced();
+  // The log of `history` goes on at `end`, of which `cut` is the newest consistent one.
+  absl::Status Reopen(HistoryId history, const Positions& end, const Watermarks& cut);
   absl::Status FinishRestart();
   // Deletes files with numbers from `from` on, or below it.
   enum class Which { kFrom, kBelow };

@@ -342,6 +342,77 @@ TEST_F(StreamKeeperTest, APromotedReplicasHistoryIsItsOwn) {
   EXPECT_EQ(sink_.state, (KeyMap{{"a", "own"}, {"b", "2"}}));
 }
 
+TEST_F(StreamKeeperTest, APromotionWaitsForTheSnapshotOfAFullSyncThatIsServed) {
+  HasOld();
+  Stream next(kNew, {{Sequence(10), 1}, {Sequence(20), 2}});
+  ASSERT_TRUE(keeper_->Restart(kNew, next.positions()).ok());
+  keeper_->OnServed();
+  constexpr auto kMints = StreamKeeper::Minter::kThisNode;
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(keeper_->BeginHistory(kChild, next.positions(), 2, kMints)));
+  ASSERT_TRUE(PutSnapshot(next, {{"a", "new"}}, 2).ok());
+  EXPECT_TRUE(keeper_->BeginHistory(kChild, next.positions(), 2, kMints).ok());
+  EXPECT_EQ(keeper_->durable(), At({10, 20}));
+}
+
+TEST_F(StreamKeeperTest, APromotionGivesUpAFullSyncThatIsNotServed) {
+  HasOld();
+  ASSERT_TRUE(keeper_->Restart(kNew, {{Sequence(10), 1}, {Sequence(20), 2}}).ok());
+  ASSERT_TRUE(
+      keeper_->BeginHistory(kChild, old_.positions(), 2, StreamKeeper::Minter::kThisNode).ok());
+  EXPECT_EQ(keeper_->durable(), At({1, 1}));
+  Start();
+  EXPECT_EQ(recovered_.history, kChild);
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "1"}, {"b", "2"}}));
+}
+
+TEST_F(StreamKeeperTest, AReplicaThatWasNeverGivenAnythingBeginsTheFirstHistory) {
+  Start();
+  ASSERT_TRUE(keeper_->BeginHistory(kChild, {}, 2, StreamKeeper::Minter::kThisNode).ok());
+  Stream own(kChild, Positions(2));
+  Append(own.Next(0, {Put("a", "own")}));
+  ASSERT_TRUE(Sync(At({1, 0})).ok());
+  Start();
+  EXPECT_EQ(recovered_.history, kChild);
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "own"}}));
+}
+
+// --- Demotion ---
+
+TEST_F(StreamKeeperTest, ADemotedPrimarysLogGoesOnWithWhatItFollows) {
+  HasOld();
+  ASSERT_TRUE(
+      keeper_->BeginHistory(kChild, old_.positions(), 2, StreamKeeper::Minter::kThisNode).ok());
+  Stream own(kChild, old_.positions());
+  Append(own.Next(0, {Put("a", "own")}));
+  ASSERT_TRUE(keeper_->BeginFollowing().ok());
+  EXPECT_EQ(keeper_->log()->begin().positions, own.positions());
+  EXPECT_EQ(keeper_->durable(), At({2, 1})) << "all that was appended is";
+  EXPECT_TRUE(directory_->manifest().follows);
+
+  ASSERT_TRUE(keeper_->Continue(kChild, kNew, own.positions()).ok());
+  Stream next(kNew, own.positions());
+  Append(next.Next(1, {Put("b", "new")}));
+  ASSERT_TRUE(Sync(At({2, 2})).ok());
+  Start();
+  EXPECT_EQ(recovered_.history, kNew);
+  EXPECT_EQ(sink_.state, (KeyMap{{"a", "own"}, {"b", "new"}}));
+}
+
+TEST_F(StreamKeeperTest, APrimaryOnADemotedOnesDirectoryBeginsAHistory) {
+  HasOld();
+  ASSERT_TRUE(
+      keeper_->BeginHistory(kChild, old_.positions(), 2, StreamKeeper::Minter::kThisNode).ok());
+  ASSERT_TRUE(keeper_->BeginFollowing().ok());
+  ASSERT_TRUE(keeper_->Close().ok());
+  End();
+  directory_ = OpenDirectory(disk_);
+  const absl::StatusOr<Recovered> recovered = TryRecover(false);
+  ASSERT_TRUE(recovered.ok()) << recovered.status();
+  EXPECT_TRUE(recovered->was_follower);
+  EXPECT_EQ(recovered->history, HistoryId(100));
+}
+
 TEST_F(StreamKeeperTest, APrimaryOnAReplicasDirectoryBeginsAHistoryEvenAfterACleanStop) {
   HasOld();
   ASSERT_TRUE(keeper_->Close().ok());
@@ -392,6 +463,44 @@ TEST_F(StreamKeeperTest, AStopAtAnyCallOfAFullSyncLeavesTheOldStateOrTheNew) {
     } else {
       EXPECT_EQ(recovered_.history, kNew);
       EXPECT_EQ(sink_.state, (KeyMap{{"a", "new"}}));
+    }
+  }
+}
+
+// Whoever starts next on the directory, a replica or a primary, finds all that was durable.
+TEST_F(StreamKeeperTest, AStopAtAnyCallOfAPromotionOrADemotionKeepsWhatWasDurable) {
+  for (const bool restarts_as_replica : {true, false}) {
+    bool done = false;
+    for (uint64_t calls = 0; !done; ++calls) {
+      ASSERT_LT(calls, 500u);
+      SCOPED_TRACE(calls);
+      disk_.RemoveTree(kDirectory).IgnoreError();
+      old_ = Stream(kOld, Positions(2));
+      HasOld();
+      ASSERT_TRUE(keeper_->Close().ok());
+      DyingDisk dying(disk_);
+      Start(&dying);
+      dying.DieAfter(calls);
+      KeyMap promised = {{"a", "1"}, {"b", "2"}};
+      constexpr auto kMints = StreamKeeper::Minter::kThisNode;
+      if (keeper_->BeginHistory(kChild, old_.positions(), 2, kMints).ok()) {
+        Stream own(kChild, old_.positions());
+        Append(own.Next(0, {Put("own", "1")}));
+        if (Sync(SequencesOf(own.positions())).ok()) promised["own"] = "1";
+        if (keeper_->BeginFollowing().ok() &&
+            keeper_->Continue(kChild, kNew, own.positions()).ok()) {
+          Stream next(kNew, own.positions());
+          Append(next.Next(1, {Put("next", "1")}));
+          if (Sync(SequencesOf(next.positions())).ok()) promised["next"] = "1";
+          done = !dying.dead();
+        }
+      }
+      End();
+      directory_ = OpenDirectory(disk_);
+      const absl::StatusOr<Recovered> recovered = TryRecover(restarts_as_replica);
+      ASSERT_TRUE(recovered.ok()) << recovered.status();
+      for (const auto& [key, value] : promised) EXPECT_EQ(sink_.state[key], value) << key;
+      EXPECT_LE(sink_.state.size(), 4u);
     }
   }
 }
