@@ -130,7 +130,21 @@ absl::Status StreamKeeper::BeginHistory(HistoryId id, const Positions& fork, int
     if (absl::Status s = RemoveRestart(); !s.ok()) return Fail(std::move(s));
     if (absl::Status s = ReopenReplaced(); !s.ok()) return Fail(std::move(s));
   }
+  if (absl::Status s = StopLog(); !s.ok()) return s;
+  if (absl::Status s = CheckFork(fork); !s.ok()) return Fail(std::move(s));
   return AddHistory(id, fork, shard_count, minter);
+}
+
+absl::Status StreamKeeper::CheckFork(const Positions& fork) const {
+  const Positions end = log() == nullptr ? Positions() : log()->final_positions();
+  bool reached = end.size() == fork.size();
+  for (size_t i = 0; reached && i < end.size(); ++i) {
+    reached = fork[i].sequence <= end[i].sequence;
+  }
+  if (reached) return absl::OkStatus();
+  return absl::InternalError(
+      fmt::format("{}: the log does not reach the point at which a new history is to begin",
+                  directory_.path()));
 }
 
 absl::Status StreamKeeper::BeginFollowing() {

@@ -128,6 +128,8 @@ class StreamKeeper {
   absl::Status StopLog();
   absl::Status OpenLog(const LogBegin& begin);
   absl::Status AddHistory(HistoryId id, const Positions& fork, int shard_count, Minter minter);
+  // Whether the log, which is stopped, has all up to `fork`.
+  absl::Status CheckFork(const Positions& fork) const;
   // Takes away what a restart has written so far.
   absl::Status RemoveRestart();
   absl::Status ReopenReplaced();
