@@ -72,6 +72,20 @@ void FollowedStream::Stop() {
   LeaveLog();
 }
 
+absl::Status FollowedStream::Finish() {
+  {
+    const std::lock_guard lock(mutex_);
+    finishing_ = true;
+  }
+  posted_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  // The link thread's last turn, in its place.
+  OnTurnEnd();
+  Stop();
+  const std::string why = failure();
+  return why.empty() ? absl::OkStatus() : absl::FailedPreconditionError(why);
+}
+
 void FollowedStream::Wake() {
   if (told_.exchange(true)) return;
   std::function<void()> on_change;
@@ -229,8 +243,8 @@ void FollowedStream::Enqueue(std::function<void()> job) {
 void FollowedStream::Run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    posted_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    if (stopping_) return;
+    posted_.wait(lock, [this] { return stopping_ || finishing_ || !jobs_.empty(); });
+    if (stopping_ || jobs_.empty()) return;
     const std::function<void()> job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();

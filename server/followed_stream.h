@@ -70,6 +70,9 @@ class FollowedStream final : public replication::StreamLog {
   // Takes nothing more, and ends the thread; what was appended is the log's. The link thread has
   // ended. Idempotent.
   void Stop();
+  // As Stop(), but a plan under way is carried out first, and the log has been handed all that
+  // came. Not OK: nothing is kept any more, and why.
+  absl::Status Finish();
   // Something of the log has changed that only the link thread acts on. Must not block.
   void Wake();
   // Why nothing is kept any more; empty while the stream is kept.
@@ -129,6 +132,7 @@ class FollowedStream final : public replication::StreamLog {
   std::optional<Outcome> outcome_;
   std::string failure_;
   bool stopping_ = false;
+  bool finishing_ = false;
 
   std::thread thread_;
 };

@@ -207,5 +207,14 @@ TEST(DiscardedAfterTest, OfADivergedShardAllIsLostAndOfOthersNothing) {
   EXPECT_EQ(DiscardedAfter(Held(kHistory, {5, 9}), plan), (Watermarks{Sequence(5), Sequence(0)}));
 }
 
+TEST(DiscardedAfterTest, OfAnAncestorWhatIsBeyondTheLeastForkIsLost) {
+  StreamPlan plan = SnapshotAt(kChild, {70, 60});
+  plan.ancestors = {{HistoryId(1), {Sequence(1), Sequence(1)}},
+                    {kHistory, {Sequence(4), Sequence(20)}},
+                    {HistoryId(3), {Sequence(6), Sequence(8)}}};
+  EXPECT_EQ(DiscardedAfter(Held(kHistory, {5, 9}), plan), (Watermarks{Sequence(4), Sequence(8)}));
+  EXPECT_EQ(DiscardedAfter(Held(kHistory, {4, 8}), plan), std::nullopt);
+}
+
 }  // namespace
 }  // namespace tidemark::server
