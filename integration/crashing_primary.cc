@@ -1,5 +1,5 @@
-// The primary, for tests only: it runs as //server:primary does, and kills itself as kill -9 would
-// where the environment says.
+// The primary, for tests only: it runs as //server:primary does (with --role=replica as
+// //server:replica), and kills itself as kill -9 would where the environment says.
 //
 //   CRASH_AT=segment.sealed:3   at the third passing of that crash point (base/crash_point.h)
 //   CRASH_AT=disk.write_torn:7  in the middle of the seventh write to a segment
@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -55,7 +56,11 @@ int Main(int argc, char** argv) {
                                           .torn_write = crash_at == kTornWrite ? count : 0,
                                           .on_torn_write = Die});
   SetCrashPointHook(OnCrashPoint);
-  return server::RunNode(NodeRole::kPrimary, argc, argv, disk);
+  char** const end = std::remove_if(argv + 1, argv + argc, [](const char* argument) {
+    return std::string_view(argument) == "--role=replica";
+  });
+  const NodeRole role = end == argv + argc ? NodeRole::kPrimary : NodeRole::kReplica;
+  return server::RunNode(role, static_cast<int>(end - argv), argv, disk);
 }
 
 }  // namespace

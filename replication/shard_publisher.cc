@@ -120,6 +120,11 @@ void ShardPublisher::SealNow() {
   SignalLive();
 }
 
+void ShardPublisher::LeaveLog() {
+  CHECK(builder_.empty());
+  if (log_ != nullptr) std::exchange(log_, nullptr)->OnTurnEnd();
+}
+
 void ShardPublisher::Publish() {
   if (builder_.failed()) return GiveUpBatch();
   if (snapshots_ != nullptr) snapshots_->BeforeFrame();

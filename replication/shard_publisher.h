@@ -145,6 +145,9 @@ class ShardPublisher final : public cache::MutationSink {
   void OnTurnEnd(int64_t now_ms);
   // Seals and publishes at once whatever is open. Requires: not in a transaction.
   void SealNow();
+  // The log has all that there is of this stream: it is not touched any more. Requires: nothing is
+  // open, and nothing more comes.
+  void LeaveLog();
 
   // In one step: subscribes and decides, so that nothing falls between. From here on `subscriber`
   // gets, in order, what it misses from the backlog and every later frame; or, when it needs one, a

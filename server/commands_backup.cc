@@ -19,12 +19,14 @@ constexpr int64_t kMaxSeconds = 86400;
 
 // Everything at or below `durable` is in the files now, and stays until END or the time is up.
 void Begin(Client& client, NodeDurability& durability, int64_t seconds) {
+  // Before anything else: a full sync that begins later keeps what is here until it is whole.
+  const auto at = durability.Durable();
+  if (!at.ok()) return client.reply().Error("TRYAGAIN " + std::string(at.status().message()));
   const absl::StatusOr<uint64_t> id = durability.BeginBackup(seconds * 1000);
   if (!id.ok()) {
     const char* const code = absl::IsUnavailable(id.status()) ? "TRYAGAIN " : "ERR ";
     return client.reply().Error(code + std::string(id.status().message()));
   }
-  const Watermarks durable = durability.DurableCut();
   cache::ReplyBuilder& reply = client.reply();
   reply.MapHeader(4);
   reply.Bulk("id");
@@ -32,20 +34,17 @@ void Begin(Client& client, NodeDurability& durability, int64_t seconds) {
   reply.Bulk("seconds");
   reply.Integer(seconds);
   reply.Bulk("history");
-  reply.Bulk(HistoryHex(durability.history()));
+  reply.Bulk(HistoryHex(at->history));
   reply.Bulk("durable");
-  reply.ArrayHeader(durable.size());
-  for (const Sequence s : durable) reply.Integer(static_cast<int64_t>(s.value()));
+  reply.ArrayHeader(at->durable.size());
+  for (const Sequence s : at->durable) reply.Integer(static_cast<int64_t>(s.value()));
 }
 
 }  // namespace
 
 void TideBackup(Client& client, cache::Args args) {
   NodeDurability* const durability = client.node().durability();
-  if (client.node().is_replica()) {
-    return client.reply().Error("ERR This node is a replica: take the backup from its primary");
-  }
-  if (durability == nullptr || !durability->started()) {
+  if (durability == nullptr) {
     return client.reply().Error("ERR This node keeps nothing on disk: start it with --data_dir");
   }
   const bool begin = EqualsIgnoreCase(args[2], "BEGIN");

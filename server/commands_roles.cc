@@ -153,9 +153,6 @@ void Failover(Client& client, Args args) {
     return reply.Error("ERR FAILOVER is not valid when server is a replica.");
   }
   if (under_way) return reply.Error("ERR FAILOVER already in progress.");
-  if (node.durability() != nullptr) {
-    return reply.Error("ERR a node with a data_dir cannot change its role while it runs.");
-  }
   const ReplicationView view = node.replication().View();
   if (view.replicas.empty()) return reply.Error("ERR FAILOVER requires connected replicas.");
   if (words->force && (!words->host || !words->timeout_ms)) {

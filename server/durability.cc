@@ -144,22 +144,58 @@ absl::Status NodeDurability::Recover(cache::Engine& engine, const std::function<
   recovered_.beyond.clear();  // The log has them.
   if (minter_ == Minter::kPrimary) {
     FindRecoveredStream(engine);
-    stream_ = std::make_unique<FollowedStream>(*keeper_, recovered_stream_.held);
-    stream_->set_on_discard([this](const replication::ReplicaPosition& held,
-                                   const Watermarks& after) { KeepDiscarded(held, after); });
-    published_stream_.store(stream_.get(), std::memory_order_release);
+    Follow(recovered_stream_.held);
   } else {
-    log_ = keeper_->log();
-    for (int i = 0; i < shards_; ++i) {
-      doors_.push_back(std::make_unique<Door>(log_->shard(ShardId(static_cast<uint16_t>(i)))));
-    }
-    published_log_.store(log_.get(), std::memory_order_release);
+    UseOwnLog();
   }
+  uncovered_writes_ = recovered_.records;  // What was replayed behind the snapshot that was loaded.
   published_keeper_.store(keeper_.get(), std::memory_order_release);
+  FollowSettings();
+  return absl::OkStatus();
+}
+
+void NodeDurability::FollowSettings() {
   settings_.OnChange(Setting::kFsync, [this] {
     keeper_->SetFsync(PolicyFrom(settings_), settings_.Int(Setting::kFsyncIntervalMs));
   });
-  return absl::OkStatus();
+  for (const Setting id : {Setting::kSnapshotEveryS, Setting::kSnapshotMinWrites}) {
+    settings_.OnChange(id, [this] { ApplySchedule(); });
+  }
+  for (const Setting id : {Setting::kExportToken, Setting::kExportTokenPrevious}) {
+    settings_.OnChange(id, [this] {
+      if (ExportService* const service = exports()) service->OnTokensChanged(settings_);
+    });
+  }
+}
+
+void NodeDurability::ApplySchedule() {
+  SnapshotService* const service = snapshots();
+  if (service == nullptr) return;  // One that starts later reads the settings itself.
+  service->SetSchedule(settings_.Int(Setting::kSnapshotEveryS) * 1000,
+                       static_cast<uint64_t>(settings_.Int(Setting::kSnapshotMinWrites)));
+}
+
+void NodeDurability::UseOwnLog() {
+  log_ = keeper_->log();
+  doors_.clear();
+  for (int i = 0; i < shards_; ++i) {
+    doors_.push_back(std::make_unique<Door>(log_->shard(ShardId(static_cast<uint16_t>(i)))));
+  }
+  published_log_.store(log_.get(), std::memory_order_release);
+}
+
+void NodeDurability::LeaveOwnLog(cache::Engine& engine) {
+  if (log_ == nullptr) return;
+  published_log_.store(nullptr, std::memory_order_release);
+  RunOnShards(engine, [](cache::Shard&) {});  // None has it in its hands now.
+  doors_.clear();
+  log_.reset();
+}
+
+std::vector<replication::FrameLog*> NodeDurability::logs() {
+  std::vector<replication::FrameLog*> logs;
+  for (const auto& door : doors_) logs.push_back(door.get());
+  return logs;
 }
 
 void NodeDurability::KeepDiscarded(const replication::ReplicaPosition& held,
@@ -201,6 +237,14 @@ void NodeDurability::FindRecoveredStream(cache::Engine& engine) {
     recovered_stream_.start.shards.push_back({border.sequence, border.digest});
   }
   recovered_stream_.held = wal::SequencesOf(recovered_.positions);
+  for (const wal::Recovered::Ancestor& ancestor : recovered_.ancestors) {
+    // One of another number of shards is none of these sequences.
+    if (ancestor.fork.size() != recovered_.positions.size()) {
+      recovered_stream_.ancestors.clear();
+      continue;
+    }
+    recovered_stream_.ancestors.push_back({ancestor.history, wal::SequencesOf(ancestor.fork)});
+  }
 }
 
 wal::Log::Options NodeDurability::LogOptions(cache::Engine& engine) {
@@ -210,15 +254,13 @@ wal::Log::Options NodeDurability::LogOptions(cache::Engine& engine) {
   options.segment_bytes = static_cast<uint64_t>(settings_.Int(Setting::kSegmentBytes));
   options.zstd = settings_.Choice<Compression>(Setting::kWalCompression) == Compression::kZstd;
   options.zstd_level = static_cast<int>(settings_.Int(Setting::kZstdLevel));
-  // A turn is all that a shard needs: it looks at durable at the end of each.
-  options.wake_shard = [&engine](ShardId shard) { engine.Post(shard, [](cache::Shard&) {}); };
-  if (minter_ == Minter::kPrimary) {
-    // A primary's shards: the link thread stands for all of them.
-    options.wake_shard = [this](ShardId) {
-      FollowedStream* const stream = published_stream_.load(std::memory_order_acquire);
-      if (stream != nullptr) stream->Wake();
-    };
-  }
+  options.wake_shard = [this, &engine](ShardId shard) {
+    // Its primary's shards: the link thread stands for all of them.
+    FollowedStream* const stream = published_stream_.load(std::memory_order_acquire);
+    if (stream != nullptr) return stream->Wake();
+    // A turn is all that a shard needs: it looks at durable at the end of each.
+    if (shard.value() < shards_) engine.Post(shard, [](cache::Shard&) {});
+  };
   options.clock = &clock_;
   return options;
 }
@@ -278,26 +320,26 @@ std::vector<replication::ShardPublisher::Beginning> NodeDurability::Beginnings()
 std::unique_ptr<LogArchive> NodeDurability::MakeArchive() {
   CHECK(started());
   return std::make_unique<LogArchive>(
-      *directory_, *log_, retention_,
+      *directory_, log_, retention_,
       static_cast<uint64_t>(settings_.Int(Setting::kReplicaRetainBytes)));
 }
 
 absl::Status NodeDurability::StartServices(cache::Engine& engine, Shards shards) {
   // Before anything can be pruned: it knows the consumers that are away, and what they need.
-  auto started = ExportService::Start(settings_, *directory_, *log_, retention_);
+  auto started = ExportService::Start(settings_, *directory_, log_, retention_);
   if (!started.ok()) return started.status();
   export_service_ = *std::move(started);
   published_export_.store(export_service_.get(), std::memory_order_release);
 
   SnapshotSources sources = SourcesFrom(engine, shards.assigned, shards.pressure);
-  sources.history = recovered_.history;
+  sources.history = log_->history();
   sources.request_chunks = [&engine, producer = shards.producer](
                                ShardId shard, replication::ChunkTargetRef target) {
     engine.Post(shard, [producer, target = std::move(target)](cache::Shard& on) {
       producer(on.id()).RequestChunks(target);
     });
   };
-  wal::Log* const log = log_.get();
+  const std::shared_ptr<wal::Log> log = log_;
   sources.current_segment = [log] { return log->current_segment(); };
   sources.sync_through = [log](Watermarks target, std::function<void(absl::Status)> done) {
     log->SyncThrough(std::move(target), std::move(done));
@@ -305,20 +347,6 @@ absl::Status NodeDurability::StartServices(cache::Engine& engine, Shards shards)
   sources.durable_cut = [log] { return log->DurableCut(); };
   StartSnapshots(std::move(sources));
   return absl::OkStatus();
-}
-
-void NodeDurability::FollowSettings() {
-  for (const Setting id : {Setting::kSnapshotEveryS, Setting::kSnapshotMinWrites}) {
-    settings_.OnChange(id, [this] {
-      snapshot_service_->SetSchedule(
-          settings_.Int(Setting::kSnapshotEveryS) * 1000,
-          static_cast<uint64_t>(settings_.Int(Setting::kSnapshotMinWrites)));
-    });
-  }
-  if (export_service_ == nullptr) return;
-  for (const Setting id : {Setting::kExportToken, Setting::kExportTokenPrevious}) {
-    settings_.OnChange(id, [this] { export_service_->OnTokensChanged(settings_); });
-  }
 }
 
 void NodeDurability::StartReplicaServices(cache::Engine& engine, ReplicaShards shards) {
@@ -369,7 +397,7 @@ void NodeDurability::StartSnapshots(SnapshotSources sources) {
       std::make_unique<SnapshotService>(*directory_, retention_, std::move(sources), options);
   snapshot_service_->Start();
   published_snapshots_.store(snapshot_service_.get(), std::memory_order_release);
-  FollowSettings();
+  ApplySchedule();  // What was set meanwhile.
 }
 
 int NodeDurability::export_port() const {
@@ -384,9 +412,9 @@ SnapshotSources NodeDurability::SourcesFrom(cache::Engine& engine,
   SnapshotSources sources;
   sources.shard_count = shards_;
   sources.wake_shard = [&engine](ShardId shard) { engine.Post(shard, [](cache::Shard&) {}); };
-  // Counted from the snapshot that was loaded: what was replayed behind it is in none.
-  sources.writes = [writes, before = writes(), replayed = recovered_.records] {
-    return writes() - before + replayed;
+  // Counted from the newest snapshot.
+  sources.writes = [writes, before = writes(), uncovered = uncovered_writes_] {
+    return writes() - before + uncovered;
   };
   // The log's own, too: it moves faster than the node looks.
   sources.pressure = [this, pressure] { return std::max(LogPressure(), pressure()); };
@@ -434,11 +462,21 @@ bool NodeDurability::EndBackup(uint64_t id) {
 }
 
 void NodeDurability::ReadDurable(Watermarks* durable) const {
-  wal::Log& log = *this->log();
-  durable->resize(static_cast<size_t>(shards_));
-  for (int i = 0; i < shards_; ++i) {
-    (*durable)[static_cast<size_t>(i)] = log.durable(ShardId(static_cast<uint16_t>(i)));
+  const wal::Log* const log = this->log();
+  durable->assign(static_cast<size_t>(shards_), Sequence());
+  for (int i = 0; log != nullptr && i < shards_; ++i) {
+    (*durable)[static_cast<size_t>(i)] = log->durable(ShardId(static_cast<uint16_t>(i)));
   }
+}
+
+absl::StatusOr<NodeDurability::DurablePosition> NodeDurability::Durable() const {
+  wal::StreamKeeper* const keeper = published_keeper_.load(std::memory_order_acquire);
+  const std::shared_ptr<wal::Log> log = keeper == nullptr ? nullptr : keeper->log();
+  if (log == nullptr) return absl::UnavailableError("nothing is kept on this node's disk yet");
+  if (keeper->restarting()) {
+    return absl::UnavailableError("a full sync is not yet whole on this node's disk");
+  }
+  return DurablePosition{.history = log->history(), .durable = log->DurableCut()};
 }
 
 absl::Status NodeDurability::Close() {

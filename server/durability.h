@@ -13,11 +13,21 @@
 // hands frames to stream(); StartReplicaServices() takes the place of StartServices(). Its shards
 // know nothing of the log: started() is false.
 //
+// The role may change while the node runs (role_switch.h), each time between StopServices() and the
+// services of the new role:
+//
+//   durability.TakeOver(engine, fresh, &ending);  // A replica's link has ended: its log goes on
+//   replication.TakeOver(...);                    // in a history of this node's own.
+//   durability.BeginFollowing();                  // A primary's streams have ended: its log goes
+//   on link.KeepIn(durability.stream());             // with what it follows.
+//   durability.LeaveOwnLog(engine);               // No shard has anything of the old role.
+//
 // Without a data directory there is none of this: Node::durability() is null, and no shard pays for
 // it.
 //
-// Threading: Open to Close on the main thread; the rest on any, except what says "the shard's
-// thread".
+// Threading: Open to Close on the main thread, changes of the role on the role thread, which runs
+// between the two; the rest on any, except what says "the shard's thread". What is there for a role
+// only goes when every shard has run since it was taken from sight.
 // Ownership: borrows what it is made of; the engine's shards hold references to its logs until they
 // have stopped.
 
@@ -42,6 +52,7 @@
 #include "replication/frame_log.h"
 #include "replication/link/stream_plan.h"
 #include "replication/shard_publisher.h"
+#include "replication/shell/replica_client.h"
 #include "replication/snapshot_producer.h"
 #include "server/backup_hold.h"
 #include "server/export_service.h"
@@ -97,7 +108,8 @@ class NodeDurability {
   struct RecoveredStream {
     replication::ReplicaPosition start;
     Watermarks held;
-    std::vector<uint64_t> keys;  // By own shard.
+    std::vector<replication::Ancestor> ancestors;  // Of its history.
+    std::vector<uint64_t> keys;                    // By own shard.
   };
   const RecoveredStream& recovered() const { return recovered_stream_; }
   // What takes the frames that come. Requires: as above.
@@ -118,6 +130,28 @@ class NodeDurability {
   // still runs, and no shard mints mutations any more. Harmless before StartServices().
   void StopSnapshots(bool save);
 
+  // --- A change of the role. Not from a shard's thread. ---
+
+  // Why a replica must not take over now; empty: it may.
+  std::string WhyNotTakeOver() const;
+  // Ends snapshots, giving up one that is under way, and export.
+  void StopServices(cache::Engine& engine);
+  // A replica's link has ended as `ending` says: its log goes on as that of a history of this
+  // node's own, `fresh`, which begins there. Makes `ending` say exactly what the shards hold.
+  // Beginnings' logs: logs(). Not OK: the node is still a replica, of which Follow() makes the
+  // best.
+  absl::Status TakeOver(cache::Engine& engine, HistoryId fresh,
+                        replication::ReplicaClient::Ending* ending);
+  // By shard, what takes its frames.
+  std::vector<replication::FrameLog*> logs();
+  // A primary's streams have ended, and no shard touches the log. What fails is told by stream().
+  void BeginFollowing();
+  // There is a stream() from here on, for shards that hold `held` (see FollowedStream; empty:
+  // exactly what the link says). On a replica that has one nothing happens.
+  void Follow(Watermarks held = {});
+  // After BeginFollowing(), once no shard has anything of the old role in its hands.
+  void LeaveOwnLog(cache::Engine& engine);
+
   // Writes down what is not yet, seals, sends consumers what they lack of it, and notes that this
   // was a clean stop. Requires: the shards' threads have ended. Does nothing unless Recover()
   // returned OK.
@@ -133,8 +167,14 @@ class NodeDurability {
     return log == nullptr || log->state() == wal::LogState::kWriting;
   }
   // Final: what is not durable never will be.
-  bool failed() const { return log() != nullptr && log()->state() == wal::LogState::kFailed; }
-  std::string cause() const { return log() == nullptr ? "" : log()->cause(); }
+  bool failed() const {
+    const wal::Log* const log = this->log();
+    return log != nullptr && log->state() == wal::LogState::kFailed;
+  }
+  std::string cause() const {
+    const wal::Log* const log = this->log();
+    return log == nullptr ? "" : log->cause();
+  }
   // How full the shard's way to the log is. Any thread.
   int utilisation_percent(ShardId shard) const {
     wal::Log* log = this->log();
@@ -144,24 +184,33 @@ class NodeDurability {
   // What the log has taken and not yet written, over all shards. Any thread.
   uint64_t queued_bytes() const;
 
-  // --- Held replies. Require started(). ---
+  // --- Held replies. Without a log of this node's own writes nothing is durable. ---
 
   // Has the shard run a turn when durable moves next or the log's state changes. The shard's
   // thread.
-  void NotifyWhenDurable(ShardId shard) { log()->shard(shard).NotifyWhenDurable(); }
+  void NotifyWhenDurable(ShardId shard) {
+    if (wal::Log* const log = this->log()) log->shard(shard).NotifyWhenDurable();
+  }
   void ReadDurable(Watermarks* durable) const;
-  // As wal::Log::SyncThrough. Any thread.
+  // As wal::Log::SyncThrough. On a shard's thread.
   void SyncThrough(Watermarks target, std::function<void(absl::Status)> done) {
-    log()->SyncThrough(std::move(target), std::move(done));
+    wal::Log* const log = this->log();
+    if (log == nullptr) return done(absl::CancelledError("this node writes nothing of its own"));
+    log->SyncThrough(std::move(target), std::move(done));
   }
 
-  // --- Backups of the files while the node runs. Require started(). Any thread. ---
+  // --- Backups of the files while the node runs. Any thread. ---
 
   // As BackupHold; nothing is pruned meanwhile.
   absl::StatusOr<uint64_t> BeginBackup(int64_t for_ms);
   bool EndBackup(uint64_t id);
-  Watermarks DurableCut() const { return log()->DurableCut(); }
-  HistoryId history() const { return log()->history(); }
+  // What they hold, at least.
+  struct DurablePosition {
+    HistoryId history;
+    Watermarks durable;
+  };
+  // Unavailable: not yet, or not now.
+  absl::StatusOr<DurablePosition> Durable() const;
 
   // Null before StartServices() and after StopSnapshots().
   SnapshotService* snapshots() const {
@@ -182,6 +231,10 @@ class NodeDurability {
   class StoppableSink;
 
   wal::Log* log() const { return published_log_.load(std::memory_order_acquire); }
+  void UseOwnLog();
+  void LeaveStream(cache::Engine& engine);
+  // An earlier process's log may end within a frame, and so what was recovered.
+  void CountRecovered(replication::ReplicaClient::Ending* ending) const;
   void ShowLoading(RecoveryLoader* loader);
   void AddLoading(DurabilityView& view) const;
   void NoteLosses(const wal::Recovered& recovered) const;
@@ -193,6 +246,7 @@ class NodeDurability {
   absl::StatusOr<SnapshotCut> CutFor(replication::ReplicaPosition at);
   void FindRecoveredStream(cache::Engine& engine);
   void FollowSettings();
+  void ApplySchedule();
   // Names and saves what a full sync throws away.
   void KeepDiscarded(const replication::ReplicaPosition& held, const Watermarks& after);
   Pressure LogPressure() const;
@@ -203,7 +257,7 @@ class NodeDurability {
   const int shards_;
   wal::Disk& disk_;
   const Clock& clock_;
-  const Minter minter_;
+  const Minter minter_;  // At first.
 
   std::unique_ptr<wal::DataDirectory> directory_;  // From Open() to Close().
   mutable std::mutex loading_mutex_;
@@ -222,6 +276,7 @@ class NodeDurability {
   BackupHold backup_hold_;
   std::unique_ptr<SnapshotService> snapshot_service_;
   std::atomic<SnapshotService*> published_snapshots_{nullptr};
+  uint64_t uncovered_writes_ = 0;                  // When the service starts: in no snapshot.
   std::unique_ptr<ExportService> export_service_;  // Null: off.
   std::atomic<ExportService*> published_export_{nullptr};
 };

@@ -48,7 +48,7 @@ absl::StatusOr<std::string> LoadConsumers(const wal::DataDirectory& directory) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ExportService>> ExportService::Start(
-    const Settings& settings, const wal::DataDirectory& directory, wal::Log& log,
+    const Settings& settings, const wal::DataDirectory& directory, std::shared_ptr<wal::Log> log,
     wal::Retention& retention) {
   const auto mode = settings.Choice<ExportMode>(Setting::kExportMode);
   if (mode == ExportMode::kOff) return nullptr;
@@ -65,15 +65,15 @@ absl::StatusOr<std::unique_ptr<ExportService>> ExportService::Start(
                         static_cast<uint64_t>(settings.Int(Setting::kExportRetainBytes))));
   const absl::Status started = service->server_.Start(*consumers);
   if (!started.ok()) return started;
-  service->listener_ = log.AddListener([server = &service->server_] { server->OnDurableMoved(); });
+  service->listener_ = log->AddListener([server = &service->server_] { server->OnDurableMoved(); });
   return service;
 }
 
 ExportService::ExportService(const wal::ExportServer::Options& options,
-                             const wal::DataDirectory& directory, wal::Log& log,
+                             const wal::DataDirectory& directory, std::shared_ptr<wal::Log> log,
                              wal::Retention& retention, uint64_t retain_bytes)
-    : log_(log),
-      source_(directory, log, retention, retain_bytes),
+    : log_(std::move(log)),
+      source_(directory, *log_, retention, retain_bytes),
       server_(options, &source_, [&directory](const std::string& consumers) {
         return wal::WriteFileAtomically(directory.disk(), directory.ConsumersPath(),
                                         wal::Seal(wal::EnvelopeKind::kConsumers, consumers));
@@ -86,7 +86,7 @@ void ExportService::OnTokensChanged(const Settings& settings) {
 }
 
 std::vector<wal::UnsentSpan> ExportService::Stop() {
-  if (listener_ != 0) log_.RemoveListener(std::exchange(listener_, 0));
+  if (listener_ != 0) log_->RemoveListener(std::exchange(listener_, 0));
   return server_.Stop();
 }
 

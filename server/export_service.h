@@ -1,14 +1,14 @@
 // ExportService is a primary's change export as its settings want it: the log and the snapshots of
 // its data directory, served to consumers by a thread of its own (docs/formats/export.md).
 //
-//   auto service = ExportService::Start(settings, directory, *log, retention);   // Null: off.
+//   auto service = ExportService::Start(settings, directory, log, retention);   // Null: off.
 //   ...
 //   log->Stop();                 // `durable` has its last value.
 //   service->Stop();             // Consumers get what is durable, and a goodbye.
 //   ...                          // Only then may the log and the directory go.
 //
 // Threading: thread-safe, but for Start() and Stop(), which one thread calls.
-// Ownership: borrows all that it is given until the end of Stop().
+// Ownership: shares the log; borrows the rest until the end of Stop().
 
 #ifndef TIDEMARK_SERVER_EXPORT_SERVICE_H_
 #define TIDEMARK_SERVER_EXPORT_SERVICE_H_
@@ -39,7 +39,7 @@ class ExportService {
   //   DataLoss         the file `consumers` is damaged; it names what to do
   static absl::StatusOr<std::unique_ptr<ExportService>> Start(const Settings& settings,
                                                               const wal::DataDirectory& directory,
-                                                              wal::Log& log,
+                                                              std::shared_ptr<wal::Log> log,
                                                               wal::Retention& retention);
   ~ExportService();  // Stops.
 
@@ -57,9 +57,9 @@ class ExportService {
 
  private:
   ExportService(const wal::ExportServer::Options& options, const wal::DataDirectory& directory,
-                wal::Log& log, wal::Retention& retention, uint64_t retain_bytes);
+                std::shared_ptr<wal::Log> log, wal::Retention& retention, uint64_t retain_bytes);
 
-  wal::Log& log_;
+  const std::shared_ptr<wal::Log> log_;
   wal::LogExportSource source_;
   wal::ExportServer server_;
   uint64_t listener_ = 0;  // 0: none.

@@ -75,7 +75,7 @@ class ExportServiceTest : public testing::Test {
     directory_.reset();
   }
   void Serve() {
-    auto service = ExportService::Start(settings_, *directory_, *log_, retention_);
+    auto service = ExportService::Start(settings_, *directory_, log_, retention_);
     ASSERT_TRUE(service.ok()) << service.status();
     service_ = *std::move(service);
   }
@@ -88,7 +88,7 @@ class ExportServiceTest : public testing::Test {
   Settings settings_{NodeRole::kPrimary};
   wal::SimulatedDisk disk_{1};
   std::unique_ptr<wal::DataDirectory> directory_;
-  std::unique_ptr<wal::Log> log_;
+  std::shared_ptr<wal::Log> log_;
   std::unique_ptr<wal::TestStream> stream_;
   wal::Retention retention_;
   std::unique_ptr<ExportService> service_;
@@ -102,7 +102,7 @@ TEST_F(ExportServiceTest, OffIsNoService) {
 
 TEST_F(ExportServiceTest, ListeningWithoutATokenIsRefused) {
   Set(Setting::kExportToken, "");
-  EXPECT_EQ(ExportService::Start(settings_, *directory_, *log_, retention_).status().code(),
+  EXPECT_EQ(ExportService::Start(settings_, *directory_, log_, retention_).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
@@ -140,7 +140,7 @@ TEST_F(ExportServiceTest, ADamagedFileOfConsumersIsRefusedAndNamed) {
   ASSERT_TRUE(file.ok());
   ASSERT_TRUE((*file)->WriteAt(0, "garbage garbage garbage").ok());
   const absl::Status refused =
-      ExportService::Start(settings_, *directory_, *log_, retention_).status();
+      ExportService::Start(settings_, *directory_, log_, retention_).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("consumers"));
 }

@@ -20,7 +20,8 @@ std::vector<LostSpan> LostOf(const Watermarks& emitted, const Watermarks& applie
 
 }  // namespace
 
-Succession Succeed(replication::ReplicaClient::Ending ending, int own_shards, HistoryId fresh) {
+Succession Succeed(replication::ReplicaClient::Ending ending, int own_shards, HistoryId fresh,
+                   const std::vector<replication::FrameLog*>& logs) {
   Succession next;
   next.fork.parent = ending.position.history;
   for (const replication::ShardPosition& shard : ending.position.shards) {
@@ -29,6 +30,7 @@ Succession Succeed(replication::ReplicaClient::Ending ending, int own_shards, Hi
   next.fork.lost = LostOf(ending.emitted, next.fork.at);
   next.beginnings.resize(static_cast<size_t>(own_shards));
   for (auto& beginning : next.beginnings) beginning.history = fresh;
+  for (size_t i = 0; i < logs.size(); ++i) next.beginnings[i].log = logs[i];
 
   const bool goes_on = ending.position.history != HistoryId() &&
                        ending.position.shards.size() == static_cast<size_t>(own_shards);

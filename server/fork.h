@@ -32,8 +32,9 @@ struct Succession {
   std::vector<replication::ShardPublisher::Beginning> beginnings;  // By own shard.
 };
 
-// `fresh`: the new history's id.
-Succession Succeed(replication::ReplicaClient::Ending ending, int own_shards, HistoryId fresh);
+// `fresh`: the new history's id. `logs`: what takes its frames, by own shard; empty: nothing.
+Succession Succeed(replication::ReplicaClient::Ending ending, int own_shards, HistoryId fresh,
+                   const std::vector<replication::FrameLog*>& logs = {});
 
 }  // namespace tidemark::server
 

@@ -98,9 +98,13 @@ class LogArchiveReader final : public replication::BlockingArchive::Reader {
 
 }  // namespace
 
-LogArchive::LogArchive(const wal::DataDirectory& directory, const wal::Log& log,
+LogArchive::LogArchive(const wal::DataDirectory& directory, std::shared_ptr<const wal::Log> log,
                        wal::Retention& retention, uint64_t retain_bytes)
-    : directory_(directory), log_(log), retention_(retention), retain_bytes_(retain_bytes) {}
+    : directory_(directory),
+      shared_log_(std::move(log)),
+      log_(*shared_log_),
+      retention_(retention),
+      retain_bytes_(retain_bytes) {}
 
 LogArchive::~LogArchive() = default;
 

@@ -9,7 +9,8 @@
 // where segments begin; so the log is read for replicas that lag, not for those that do not.
 //
 // Threading: as BlockingArchive. on_lost comes on the pruning thread.
-// Ownership: borrows all; they outlive it.
+// Ownership: shares the log; borrows the rest, which outlives it. Its readers live no longer than
+// it.
 
 #ifndef TIDEMARK_SERVER_LOG_ARCHIVE_H_
 #define TIDEMARK_SERVER_LOG_ARCHIVE_H_
@@ -32,8 +33,8 @@ namespace tidemark::server {
 class LogArchive final : public replication::BlockingArchive {
  public:
   // `retain_bytes`: kept for one replica, at most; 0: nothing is.
-  LogArchive(const wal::DataDirectory& directory, const wal::Log& log, wal::Retention& retention,
-             uint64_t retain_bytes);
+  LogArchive(const wal::DataDirectory& directory, std::shared_ptr<const wal::Log> log,
+             wal::Retention& retention, uint64_t retain_bytes);
   ~LogArchive() override;
 
   absl::StatusOr<std::unique_ptr<Reader>> Open(
@@ -54,6 +55,7 @@ class LogArchive final : public replication::BlockingArchive {
   std::optional<uint64_t> SegmentFor(const Watermarks& acked) const;
 
   const wal::DataDirectory& directory_;
+  const std::shared_ptr<const wal::Log> shared_log_;  // It may outlive the role that wrote it.
   const wal::Log& log_;
   wal::Retention& retention_;
   const uint64_t retain_bytes_;

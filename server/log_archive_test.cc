@@ -60,7 +60,7 @@ class LogArchiveTest : public testing::Test {
       const std::lock_guard lock(mutex_);
       changed_.notify_all();
     });
-    archive_ = std::make_unique<LogArchive>(*directory_, *log_, retention_, kRetainBytes);
+    archive_ = std::make_unique<LogArchive>(*directory_, log_, retention_, kRetainBytes);
   }
 
   // Frames of two records each, by turns; waits until they are durable.
@@ -117,7 +117,7 @@ class LogArchiveTest : public testing::Test {
   std::deque<wal::TestStream> streams_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::unique_ptr<wal::Log> log_;
+  std::shared_ptr<wal::Log> log_;
   std::unique_ptr<LogArchive> archive_;
 };
 

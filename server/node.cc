@@ -213,26 +213,32 @@ absl::Status Node::StartDurability() {
   if (is_replica()) {
     auto& replica = static_cast<ReplicaReplication&>(*replication_);
     replica.Begin(durability_->recovered(), durability_->stream());
-    durability_->StartReplicaServices(*engine_,
-                                      {.request_cut =
-                                           [&replica](auto queue, auto known) {
-                                             replica.RequestCut(std::move(queue), std::move(known));
-                                           },
-                                       .applied = [&replica] { return replica.AppliedRecords(); },
-                                       .pressure = [this] { return pressure_->state(); }});
+    StartServices(replica);
     return absl::OkStatus();
   }
   auto& primary = static_cast<PrimaryReplication&>(*replication_);
   primary.Begin(durability_->Beginnings());
   primary.set_archive(durability_->MakeArchive());
-  const absl::Status services = durability_->StartServices(
+  return StartServices(primary);
+}
+
+absl::Status Node::StartServices(PrimaryReplication& primary) {
+  return durability_->StartServices(
       *engine_, {.producer = [&primary](ShardId id) -> replication::SnapshotProducer& {
                    return primary.snapshots(id);
                  },
                  .assigned = [&primary] { return primary.AssignedOfAll(); },
                  .pressure = [this] { return pressure_->state(); }});
-  if (!services.ok()) return services;
-  return absl::OkStatus();
+}
+
+void Node::StartServices(ReplicaReplication& replica) {
+  durability_->StartReplicaServices(*engine_,
+                                    {.request_cut =
+                                         [&replica](auto queue, auto known) {
+                                           replica.RequestCut(std::move(queue), std::move(known));
+                                         },
+                                     .applied = [&replica] { return replica.AppliedRecords(); },
+                                     .pressure = [this] { return pressure_->state(); }});
 }
 
 absl::Status Node::Listen() {

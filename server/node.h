@@ -45,6 +45,9 @@
 
 namespace tidemark::server {
 
+class PrimaryReplication;
+class ReplicaReplication;
+
 class Node {
  public:
   // Borrows `settings`, whose role is the node's, and the disk for its data directory.
@@ -142,6 +145,9 @@ class Node {
   void ResumeClients();
   // There is something to serve.
   void StartServing();
+  // What a node with a data directory does beside its role: snapshots, and the export of changes.
+  absl::Status StartServices(PrimaryReplication& primary);
+  void StartServices(ReplicaReplication& replica);
   // The port is about to be listened on. / It was listened on, and is to be again.
   void ReleaseReplicationPort() { reserved_port_.reset(); }
   void RememberReplicationPort(int port) {

@@ -152,6 +152,11 @@ PrimaryReplication::StreamEnds PrimaryReplication::EndStreams() {
   return ends;
 }
 
+void PrimaryReplication::LeaveLog() {
+  RunOnShards(*engine_,
+              [this](cache::Shard& shard) { shards_[shard.id().value()].publisher->LeaveLog(); });
+}
+
 void PrimaryReplication::ResumeStreams() {
   RunOnShards(*engine_, [](cache::Shard& shard) {
     shard.keyspace().set_effects_only(false);

@@ -43,6 +43,8 @@ class PrimaryReplication final : public NodeReplication {
   // Ends the streams, at one cut: from then on the shards refuse writes and mint nothing. Not from
   // a shard's thread. Requires: the engine runs. Once more, it says the same.
   StreamEnds EndStreams();
+  // After EndStreams(), which is then final: no shard touches the log any more.
+  void LeaveLog();
   // Takes back EndStreams().
   void ResumeStreams();
   // All shards' newest mutations at one cut. Not from a shard's thread.

@@ -61,7 +61,7 @@ bool ReplicaReplication::DoSlice(ShardId shard) {
 
 void ReplicaReplication::Begin(const NodeDurability::RecoveredStream& recovered,
                                FollowedStream* stream) {
-  client_->Begin(recovered.start, recovered.held, recovered.keys, stream);
+  client_->Begin(recovered.start, recovered.held, recovered.keys, recovered.ancestors, stream);
 }
 
 void ReplicaReplication::RequestCut(std::shared_ptr<replication::ChunkQueue> queue,

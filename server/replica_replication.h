@@ -42,8 +42,7 @@ class ReplicaReplication final : public NodeReplication {
   ReplicaReplication(const Settings& settings, int shards, NodeIdentity identity, Course course,
                      replication::ServedBoard& served, Orders orders);
 
-  const std::string& primary_host() const { return course_.host; }
-  int primary_port() const { return course_.port; }
+  const Course& course() const { return course_; }
   // See ReplicaClient.
   replication::ReplicaClient::Ending Finish(replication::wire::Goodbye::Code code) {
     return client_->Finish(code);
@@ -53,6 +52,8 @@ class ReplicaReplication final : public NodeReplication {
   // A node with a data directory: what its own log brought back, and where the stream goes from
   // here on. After Prepare(), before Start().
   void Begin(const NodeDurability::RecoveredStream& recovered, FollowedStream* stream);
+  // As Begin(), for a node whose log stands where the course says.
+  void KeepIn(FollowedStream* stream) { client_->KeepIn(stream); }
   // See NodeDurability::ReplicaShards.
   void RequestCut(std::shared_ptr<replication::ChunkQueue> queue,
                   NodeDurability::ReplicaShards::CutKnown known);

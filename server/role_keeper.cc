@@ -121,25 +121,25 @@ void RoleKeeper::Follow(std::string host, int port, Done done) {
   Enqueue([this, host = std::move(host), port, done] { DoFollow(host, port, done); }, done);
 }
 
-std::string RoleKeeper::Obstacle() const {
-  if (node_.durability() == nullptr) return "";
-  return "ERR a node with a data_dir cannot change its role while it runs: start it again in the "
-         "other role";
+std::string RoleKeeper::WhyNotTakeOver() const {
+  return node_.durability() == nullptr ? "" : node_.durability()->WhyNotTakeOver();
 }
 
 void RoleKeeper::DoPromote(const Done& done) {
   if (!node_.is_replica()) return done({});
-  if (std::string obstacle = Obstacle(); !obstacle.empty()) return done({false, obstacle});
-  switch_.TakeOver(replication::wire::Goodbye::STOPPING);
+  if (std::string why = WhyNotTakeOver(); !why.empty()) return done({false, why});
+  const absl::Status taken = switch_.TakeOver(replication::wire::Goodbye::STOPPING);
+  if (!taken.ok()) {
+    return done({false, fmt::format("ERR this node is still a replica: {}", Text(taken))});
+  }
   done({});
 }
 
 void RoleKeeper::DoFollow(const std::string& host, int port, const Done& done) {
-  if (node_.is_replica() && switch_.replica().primary_host() == host &&
-      switch_.replica().primary_port() == port) {
+  if (node_.is_replica() && switch_.replica().course().host == host &&
+      switch_.replica().course().port == port) {
     return done({true, "OK Already connected to specified master"});
   }
-  if (std::string obstacle = Obstacle(); !obstacle.empty()) return done({false, obstacle});
   const absl::StatusOr<uint16_t> located = Locate(host, port, node_.identity().node_id,
                                                   node_.settings().Int(Setting::kConnectTimeoutMs));
   if (!located.ok() && located.status().code() == absl::StatusCode::kFailedPrecondition) {
@@ -158,17 +158,23 @@ void RoleKeeper::DoFollow(const std::string& host, int port, const Done& done) {
 
 void RoleKeeper::DoOrderedPromotion() {
   if (!node_.is_replica()) return;
-  std::string obstacle = Obstacle();
+  std::string obstacle = WhyNotTakeOver();
   if (node_.identity().replication_port < 0) {
     obstacle = "it has no replication_port, so nobody could follow it";
   }
   if (!obstacle.empty()) return switch_.replica().RefusePromotion(std::move(obstacle));
   Log(LogLevel::kInfo, "the primary hands its role to this node");
-  switch_.TakeOver(replication::wire::Goodbye::PROMOTED);
+  const absl::Status taken = switch_.TakeOver(replication::wire::Goodbye::PROMOTED);
+  if (!taken.ok()) {
+    Log(LogLevel::kError,
+        fmt::format("this node was to take over and is still a replica, as its old primary is now: "
+                    "{}. Say REPLICAOF NO ONE to one of the two",
+                    Text(taken)));
+  }
 }
 
 void RoleKeeper::DoOrderedFollow(const std::string& host, int port) {
-  if (!node_.is_replica() || !Obstacle().empty()) return;
+  if (!node_.is_replica()) return;
   Log(LogLevel::kInfo, fmt::format("the primary has handed its role to {}:{}", host, port));
   switch_.Follow(host, port);
 }

@@ -78,8 +78,8 @@ class RoleKeeper {
   void DoFollow(const std::string& host, int port, const Done& done);
   void DoOrderedPromotion();
   void DoOrderedFollow(const std::string& host, int port);
-  // Why this node must not change its role now; empty: it may.
-  std::string Obstacle() const;
+  // Why this node, a replica, must not take over now; empty: it may.
+  std::string WhyNotTakeOver() const;
 
   void DoFailover(const Target& target, const FailoverPlan::Options& options);
   // Tells the target, and finds out what became of it: true once it is, or may be, the primary.

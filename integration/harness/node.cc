@@ -27,6 +27,14 @@ Node Node::CrashingPrimary(const Flags& flags, std::vector<std::string> environm
               std::move(environment));
 }
 
+Node Node::CrashingReplica(const Node& primary, const Flags& flags,
+                           std::vector<std::string> environment) {
+  Flags all = {"--role=replica", fmt::format("--primary=127.0.0.1:{}", primary.replication_port())};
+  all.insert(all.end(), flags.begin(), flags.end());
+  return Node(Runfile("integration/crashing_primary"), /*opens_replication_port=*/true,
+              std::move(all), std::move(environment));
+}
+
 void Node::Start() {
   // env(1) becomes the program, so its process is ours.
   std::vector<std::string> command;

@@ -30,6 +30,9 @@ class Node {
   // integration/crashing_primary.cc, which the target lists in `data`. Each of `environment` is
   // NAME=VALUE.
   static Node CrashingPrimary(const Flags& flags, std::vector<std::string> environment = {});
+  // Likewise, a replica of `primary`, which must be ready.
+  static Node CrashingReplica(const Node& primary, const Flags& flags,
+                              std::vector<std::string> environment = {});
   // Follows `primary`, which must be ready.
   static Node Replica(const Node& primary, const Flags& flags);
   // Follows who is at that port, a proxy for example.

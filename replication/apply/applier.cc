@@ -91,7 +91,9 @@ Applier::Applier(const Options& options)
   }
 }
 
-void Applier::Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys) {
+void Applier::Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys,
+                    std::vector<Ancestor> ancestors) {
+  ancestors_ = std::move(ancestors);
   history_ = start.history;
   for (const ShardPosition& shard : start.shards) {
     applied_.push_back(shard.sequence);

@@ -67,9 +67,10 @@ class Applier final : public FrameReceiver {
   explicit Applier(const Options& options);
 
   // What the shards hold already, from a log of this node's own: all up to `start`, and of the
-  // frames that follow the records up to `held`, which may end within a frame. `keys`: by own
-  // shard. Before anything else.
-  void Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys);
+  // frames that follow the records up to `held`, which may end within a frame. `ancestors`: of its
+  // history. `keys`: by own shard. Before anything else.
+  void Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys,
+             std::vector<Ancestor> ancestors = {});
 
   // FrameReceiver.
   std::optional<ReplicaPosition> Position() override;

@@ -91,9 +91,12 @@ class ReplicaClient::Core final : public LinkSocketOwner {
     loop_.Start("primary link");
   }
   void Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys,
-             StreamLog* log) {
+             std::vector<Ancestor> ancestors, StreamLog* log) {
     has_recovered_ = !start.shards.empty();
-    applier_.Begin(start, std::move(held), std::move(keys));
+    applier_.Begin(start, std::move(held), std::move(keys), std::move(ancestors));
+    KeepIn(log);
+  }
+  void KeepIn(StreamLog* log) {
     logged_receiver_.set_log(log);
     log->set_on_change([this, loop = loop_.poster()] { loop.Post([this] { Serve(); }); });
   }
@@ -530,9 +533,10 @@ ReplicaClient::ReplicaClient(const Options& options, std::vector<cache::Keyspace
 ReplicaClient::~ReplicaClient() = default;
 
 void ReplicaClient::Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys,
-                          StreamLog* log) {
-  core_->Begin(start, std::move(held), std::move(keys), log);
+                          std::vector<Ancestor> ancestors, StreamLog* log) {
+  core_->Begin(start, std::move(held), std::move(keys), std::move(ancestors), log);
 }
+void ReplicaClient::KeepIn(StreamLog* log) { core_->KeepIn(log); }
 void ReplicaClient::Start(absl::AnyInvocable<void()> on_synced) {
   core_->Start(std::move(on_synced));
 }

@@ -52,7 +52,9 @@ class ReplicaClient {
   // What the shards hold already, recovered from a log of this node's own, and that log, which is
   // borrowed and gets the stream that comes. Before Start(). See Applier::Begin().
   void Begin(const ReplicaPosition& start, Watermarks held, std::vector<uint64_t> keys,
-             StreamLog* log);
+             std::vector<Ancestor> ancestors, StreamLog* log);
+  // As Begin(), where Options::applier says what the shards hold, which is what the log has.
+  void KeepIn(StreamLog* log);
 
   // `on_synced` is called once, when what is served is the primary's for the first time; or, if
   // Begin() gave something to show, once the primary has answered or cannot be reached.

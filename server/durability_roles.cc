@@ -1,0 +1,120 @@
+// What NodeDurability does when the node's role changes while it runs.
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/crash_point.h"
+#include "base/log/log.h"
+#include "server/durability.h"
+#include "server/shard_calls.h"
+
+namespace tidemark::server {
+namespace {
+
+// When this returns, no shard has in its hands what was taken from sight before.
+void AwaitEveryShard(cache::Engine& engine) {
+  RunOnShards(engine, [](cache::Shard&) {});
+}
+
+wal::Positions PositionsOf(const replication::ReplicaPosition& position) {
+  wal::Positions positions;
+  for (const replication::ShardPosition& shard : position.shards) {
+    positions.push_back({.sequence = shard.sequence, .digest = shard.stream_digest});
+  }
+  return positions;
+}
+
+}  // namespace
+
+std::string NodeDurability::WhyNotTakeOver() const {
+  if (const std::string failure = stream_ == nullptr ? "" : stream_->failure(); !failure.empty()) {
+    return "ERR what this node holds is not all on its disk: " + failure;
+  }
+  const std::shared_ptr<wal::Log> log = keeper_->log();
+  if (log != nullptr && log->state() != wal::LogState::kWriting) {
+    return "ERR this node's log cannot be written now: " + log->cause();
+  }
+  if (keeper_->wants_snapshot()) {
+    return "TRYAGAIN a full sync is not yet whole on this node's disk; its snapshot is under way";
+  }
+  return "";
+}
+
+void NodeDurability::StopServices(cache::Engine& engine) {
+  if (snapshot_service_ != nullptr) {
+    uncovered_writes_ = snapshot_service_->status().uncovered_writes;
+  }
+  StopSnapshots(/*save=*/false);
+  published_export_.store(nullptr, std::memory_order_release);
+  AwaitEveryShard(engine);
+  snapshot_service_.reset();
+  export_service_.reset();
+}
+
+// --- A replica takes over ---
+
+absl::Status NodeDurability::TakeOver(cache::Engine& engine, HistoryId fresh,
+                                      replication::ReplicaClient::Ending* ending) {
+  absl::Status kept = stream_->Finish();
+  if (kept.ok() && !ending->whole) {
+    kept = absl::FailedPreconditionError(
+        "a damaged record was half applied here, so what this node shows is no state of its "
+        "primary's; its log is whole: start it again as a primary");
+  }
+  if (kept.ok()) {
+    CountRecovered(ending);
+    CrashPoint("role.stream_finished");
+    kept = keeper_->BeginHistory(fresh, PositionsOf(ending->position), shards_, Minter::kThisNode);
+  }
+  LeaveStream(engine);
+  if (!kept.ok()) return kept;
+  UseOwnLog();
+  CrashPoint("role.log_taken_over");
+  return absl::OkStatus();
+}
+
+void NodeDurability::CountRecovered(replication::ReplicaClient::Ending* ending) const {
+  replication::ReplicaPosition& position = ending->position;
+  if (position.history != recovered_.history ||
+      position.shards.size() != recovered_.positions.size()) {
+    return;
+  }
+  for (size_t i = 0; i < position.shards.size(); ++i) {
+    const wal::ShardPosition& held = recovered_.positions[i];
+    if (position.shards[i].sequence >= held.sequence) continue;
+    // Its primary was to send the rest of that frame. The fork is within it.
+    position.shards[i] = {.sequence = held.sequence, .stream_digest = held.digest};
+    if (i < ending->tail.size()) ending->tail[i] = {};
+  }
+}
+
+void NodeDurability::LeaveStream(cache::Engine& engine) {
+  published_stream_.store(nullptr, std::memory_order_release);
+  AwaitEveryShard(engine);
+  stream_.reset();
+}
+
+// --- A primary follows ---
+
+void NodeDurability::BeginFollowing() {
+  CrashPoint("role.streams_ended");
+  if (const absl::Status begun = keeper_->BeginFollowing(); !begun.ok()) {
+    // The keeper takes nothing from here on, and says so at the first plan.
+    Log(LogLevel::kError, fmt::format("{}: the log cannot go on as a replica's: {}",
+                                      directory_->path(), std::string(begun.message())));
+  }
+  Follow();
+}
+
+void NodeDurability::Follow(Watermarks held) {
+  if (stream_ != nullptr) return;
+  stream_ = std::make_unique<FollowedStream>(*keeper_, std::move(held));
+  stream_->set_on_discard([this](const replication::ReplicaPosition& held,
+                                 const Watermarks& after) { KeepDiscarded(held, after); });
+  published_stream_.store(stream_.get(), std::memory_order_release);
+}
+
+}  // namespace tidemark::server
