@@ -5,21 +5,18 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <atomic>
-#include <chrono>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "integration/harness/convergence.h"
 #include "integration/harness/node.h"
 #include "integration/harness/redis_client.h"
+#include "integration/harness/roving_writers.h"
 
 namespace tidemark::integration {
 namespace {
 
-using std::chrono::steady_clock;
 using testing::HasSubstr;
 
 const Reply kOk = Reply::Status("OK");
@@ -31,94 +28,6 @@ std::string InfoField(Node& node, const std::string& name) {
   const size_t begin = at + name.size() + 2;
   return info.substr(begin, info.find('\r', begin) - begin);
 }
-
-// Clients that write, each to keys of its own, wherever the primary is: READONLY sends one to the
-// next node. Each key is written once, so what must be there is every write that was acknowledged.
-class RovingWriters {
- public:
-  RovingWriters(std::vector<int> ports, int writers) : ports_(std::move(ports)) {
-    for (int w = 0; w < writers; ++w) writers_.push_back(std::make_unique<Writer>());
-    for (int w = 0; w < writers; ++w) {
-      writers_[static_cast<size_t>(w)]->thread =
-          std::thread([this, w] { Write(w, *writers_[static_cast<size_t>(w)]); });
-    }
-  }
-  ~RovingWriters() { Stop(); }
-
-  void Stop() {
-    stop_ = true;
-    for (auto& writer : writers_) {
-      if (writer->thread.joinable()) writer->thread.join();
-    }
-  }
-  int64_t acknowledged() const {
-    int64_t sum = 0;
-    for (const auto& writer : writers_) sum += writer->acknowledged.load();
-    return sum;
-  }
-  // After Stop(): the longest that a writer was without an acknowledgement.
-  int64_t LongestGapMs() const {
-    int64_t longest = 0;
-    for (const auto& writer : writers_) longest = std::max(longest, writer->longest_gap_ms);
-    return longest;
-  }
-  // After Stop(): the acknowledged writes that `node` does not have; and what else was answered.
-  int64_t Missing(Node& node) const {
-    int64_t missing = 0;
-    RedisClient client = node.Connect();
-    for (size_t w = 0; w < writers_.size(); ++w) {
-      const int64_t count = writers_[w]->acknowledged.load();
-      for (int64_t i = 0; i < count; i += 500) {
-        const int64_t end = std::min(count, i + 500);
-        for (int64_t k = i; k < end; ++k) client.Queue({"EXISTS", Key(w, k)});
-        for (const Reply& reply : client.Flush()) missing += reply.integer == 1 ? 0 : 1;
-      }
-    }
-    return missing;
-  }
-  std::string Faults() const {
-    std::string faults;
-    for (const auto& writer : writers_) faults += writer->fault;
-    return faults;
-  }
-
- private:
-  struct Writer {
-    std::atomic<int64_t> acknowledged{0};  // The writes 0 to this, without it.
-    int64_t longest_gap_ms = 0;
-    std::string fault;
-    std::thread thread;
-  };
-  static std::string Key(size_t writer, int64_t i) { return fmt::format("w{}:{}", writer, i); }
-
-  void Write(int w, Writer& writer) {
-    size_t at = 0;
-    RedisClient client(ports_[at]);
-    steady_clock::time_point last = steady_clock::now();
-    while (!stop_) {
-      const int64_t i = writer.acknowledged.load();
-      const Reply reply = client.Do({"SET", Key(static_cast<size_t>(w), i), std::to_string(i)});
-      if (reply == kOk) {
-        const auto now = steady_clock::now();
-        writer.longest_gap_ms = std::max<int64_t>(
-            writer.longest_gap_ms, std::chrono::duration_cast<Duration>(now - last).count());
-        last = now;
-        writer.acknowledged.store(i + 1);
-        continue;
-      }
-      if (reply.text.rfind("READONLY", 0) != 0) {
-        writer.fault = fmt::format("writer {} was answered {}; ", w, reply.text);
-        return;
-      }
-      at = (at + 1) % ports_.size();
-      client = RedisClient(ports_[at]);
-    }
-  }
-
-  const std::vector<int> ports_;
-  std::atomic<bool> stop_{false};
-  std::vector<std::unique_ptr<Writer>> writers_;
-};
 
 class FailoverTest : public testing::Test {
  protected:
@@ -150,6 +59,18 @@ class FailoverTest : public testing::Test {
       }
       return true;
     });
+  }
+
+  // The first replica is told to take over, and stopped: it has not read that. "a" is 1.
+  bool ForceOnStoppedTarget() {
+    first_->process().Signal(SIGSTOP);
+    RedisClient client = primary_.Connect();
+    if (client.Do({"SET", "a", "1"}) != kOk) return false;
+    std::vector<std::string> command = FailoverTo(*first_);
+    command.insert(command.end(), {"FORCE", "TIMEOUT", "200"});
+    return client.Do(command) == kOk && Eventually(kPatience, [&] {
+             return InfoField(primary_, "master_failover_state") == "failover-in-progress";
+           });
   }
 
   Node primary_ = Node::Primary({"--shards=2"});
@@ -216,6 +137,44 @@ TEST_F(FailoverTest, AbortEndsIt) {
   EXPECT_EQ(client.Do({"SET", "a", "2"}), kOk);
   EXPECT_EQ(client.Do({"FAILOVER", "ABORT"}), Reply::Error("ERR No failover in progress."));
   first_->process().Signal(SIGCONT);
+  EXPECT_TRUE(AwaitConvergence(primary_, {first_.get(), second_.get()}));
+}
+
+TEST_F(FailoverTest, AForcedOneTellsTheTargetAtTheTimeoutWhateverItHas) {
+  ASSERT_TRUE(ForceOnStoppedTarget());
+  // All was on its way; and the order comes behind it.
+  first_->process().Signal(SIGCONT);
+  EXPECT_TRUE(AwaitOver(primary_));
+  EXPECT_EQ(first_->Connect().Do({"ROLE"}).elements[0].text, "master");
+  EXPECT_EQ(primary_.Connect().Do({"ROLE"}).elements[0].text, "slave");
+  EXPECT_EQ(first_->Connect().Do({"GET", "a"}), Reply::String("1"));
+  EXPECT_EQ(first_->Connect().Do({"SET", "a", "2"}), kOk);
+  EXPECT_TRUE(AwaitConvergence(*first_, {&primary_, second_.get()}));
+}
+
+TEST_F(FailoverTest, ATargetThatDiesBeforeItAnswersLeavesNoTwoPrimaries) {
+  ASSERT_TRUE(ForceOnStoppedTarget());
+  first_->Kill();
+  ASSERT_TRUE(AwaitOver(primary_));
+  // Whether the target took over nobody can say: this node does not go on by itself.
+  EXPECT_EQ(primary_.Connect().Do({"ROLE"}).elements[0].text, "slave");
+  EXPECT_EQ(primary_.Connect().Do({"SET", "a", "2"}),
+            Reply::Error("READONLY You can't write against a read only replica."));
+  EXPECT_THAT(primary_.process().Errors(), HasSubstr("two primaries would be worse than none"));
+  ASSERT_EQ(primary_.Connect().Do({"REPLICAOF", "NO", "ONE"}), kOk);
+  EXPECT_EQ(primary_.Connect().Do({"GET", "a"}), Reply::String("1"));
+  EXPECT_EQ(primary_.Connect().Do({"SET", "a", "2"}), kOk);
+}
+
+TEST_F(FailoverTest, ATargetThatDiesAndComesBackAsAReplicaGivesTheRoleBack) {
+  ASSERT_TRUE(ForceOnStoppedTarget());
+  first_->Kill();
+  first_->Restart();
+  ASSERT_TRUE(AwaitOver(primary_));
+  EXPECT_EQ(primary_.Connect().Do({"ROLE"}).elements[0].text, "master");
+  EXPECT_THAT(primary_.process().Errors(), HasSubstr("which is still a replica"));
+  EXPECT_EQ(primary_.Connect().Do({"SET", "a", "2"}), kOk);
+  ASSERT_TRUE(first_->AwaitReady());
   EXPECT_TRUE(AwaitConvergence(primary_, {first_.get(), second_.get()}));
 }
 
