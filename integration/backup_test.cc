@@ -155,5 +155,31 @@ TEST_F(BackupTest, WhatADirectoryHoldsIsPrinted) {
   EXPECT_THAT(Tidectl({"snapshot", "check", Path("data")}), testing::HasSubstr("verdict: whole"));
 }
 
+TEST_F(BackupTest, AReplicasDirectoryIsBackedUpLikeAPrimarys) {
+  Node primary = Node::Primary({"--shards=2"});
+  ASSERT_TRUE(primary.AwaitReady());
+  Node replica = Node::Replica(primary, {DataDir("data"), "--shards=2"});
+  ASSERT_TRUE(replica.AwaitReady());
+  Write(primary, "k", 200);
+  const auto all_is_durable = [&] {
+    const Reply report = replica.Connect().Do({"TIDE", "WATERMARKS"});
+    const Reply* const durable = report.Find("durable");
+    const Reply* const applied = report.Find("applied");
+    return durable != nullptr && applied != nullptr && *durable == *applied &&
+           replica.Connect().Do({"EXISTS", "kn199"}) == Reply::Integer(1);
+  };
+  ASSERT_TRUE(Eventually(kPatience, all_is_durable));
+  Tidectl({"backup", "127.0.0.1:" + std::to_string(replica.port()), DataDir("data"),
+           "--into=" + Path("copy")});
+  Tidectl({"log", "check", Path("copy")});
+
+  Node copy = Node::Primary({DataDir("copy"), "--shards=2"});
+  ASSERT_TRUE(copy.AwaitReady());
+  EXPECT_EQ(DigestOf(copy).digest, DigestOf(primary).digest);
+  // Another node's, although it was copied: it may follow where it came from.
+  const auto id_of = [](const Node& node) { return node.Connect().Do({"TIDE", "PEER"}).text; };
+  EXPECT_NE(id_of(copy), id_of(replica));
+}
+
 }  // namespace
 }  // namespace tidemark::integration

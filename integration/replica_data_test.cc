@@ -134,6 +134,27 @@ TEST(ReplicaDataTest, APrimaryThatRestartsCostsNoFullSync) {
   EXPECT_EQ(FullSyncs(primary), 0);
 }
 
+TEST(ReplicaDataTest, ItIsTheSameNodeAfterItsRestart) {
+  Node primary = Node::Primary({"--shards=2"});
+  ASSERT_TRUE(primary.AwaitReady());
+  const Scratch data;
+  Node replica = Node::Replica(primary, {"--shards=2", data.data_dir(), kQuickRetry});
+  ASSERT_TRUE(AwaitWhole(replica));
+  const std::string before = replica.Connect().Do({"TIDE", "PEER"}).text;
+  for (const bool killed : {true, false}) {
+    killed ? replica.Kill() : replica.Stop();
+    replica.Restart();
+    ASSERT_TRUE(replica.AwaitReady());
+    EXPECT_EQ(replica.Connect().Do({"TIDE", "PEER"}).text, before);
+  }
+  ASSERT_TRUE(AwaitConvergence(primary, {&replica}));
+  RedisClient client = primary.Connect();
+  const auto report = Watermarks(client);
+  ASSERT_TRUE(report.ok()) << report.status();
+  ASSERT_EQ(report->replicas.size(), 1u) << "a row stays behind of the one before";
+  EXPECT_EQ(report->replicas[0].state, "online");
+}
+
 TEST(ReplicaDataTest, ItServesWhatItHasWhileItsPrimaryCannotBeReached) {
   Node primary = Node::Primary({"--shards=2"});
   ASSERT_TRUE(primary.AwaitReady());

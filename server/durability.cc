@@ -115,7 +115,16 @@ absl::Status NodeDurability::Open() {
                                             wal::DirectoryId(RandomId()));
   if (!directory.ok()) return NotTheSettings(directory.status());
   directory_ = std::move(*directory);
+  node_id_ = directory_->manifest().node_id;
+  if (node_id_ == 0) node_id_ = RandomId();
   return absl::OkStatus();
+}
+
+absl::Status NodeDurability::KeepNodeId() {
+  wal::Manifest manifest = directory_->manifest();
+  if (manifest.node_id == node_id_) return absl::OkStatus();
+  manifest.node_id = node_id_;
+  return directory_->Save(std::move(manifest));
 }
 
 absl::Status NodeDurability::Recover(cache::Engine& engine, const std::function<bool()>& stopping) {
@@ -136,6 +145,7 @@ absl::Status NodeDurability::Recover(cache::Engine& engine, const std::function<
     recovered_ = *std::move(recovered);
   }
   NoteLosses(recovered_);
+  if (const absl::Status kept = KeepNodeId(); !kept.ok()) return kept;
 
   keeper_ = std::make_unique<wal::StreamKeeper>(*directory_, LogOptions(engine));
   if (const absl::Status begun = keeper_->Begin(recovered_); !begun.ok()) {
@@ -374,16 +384,28 @@ absl::StatusOr<SnapshotCut> NodeDurability::CutFor(replication::ReplicaPosition 
   if (!segment.has_value()) {
     return absl::UnavailableError("not all that the log holds is applied yet");
   }
-  return SnapshotCut{.at = std::move(at),
-                     .first_segment = *segment,
-                     .sync_through =
-                         [log](Watermarks target, std::function<void(absl::Status)> done) {
-                           log->SyncThrough(std::move(target), std::move(done));
-                         },
-                     .put =
-                         [this, log](const std::function<absl::Status()>& put) {
-                           return keeper_->PutSnapshot(*log, put);
-                         }};
+  return SnapshotCut{
+      .at = std::move(at),
+      .first_segment = *segment,
+      .sync_through =
+          [log](Watermarks target, std::function<void(absl::Status)> done) {
+            log->SyncThrough(std::move(target), std::move(done));
+          },
+      .put = [this,
+              log](const std::function<absl::Status()>& put) { return PutSnapshot(*log, put); }};
+}
+
+absl::Status NodeDurability::PutSnapshot(const wal::Log& log,
+                                         const std::function<absl::Status()>& put) {
+  if (!keeper_->wants_snapshot()) return keeper_->PutSnapshot(log, put);
+  // It ends a full sync, and what was there before is deleted.
+  const int64_t now_ms = clock_.MonotonicNanos() / 1'000'000;
+  if (!backup_hold_.BeginPruning(now_ms)) {
+    return absl::UnavailableError("a backup is under way of what the full sync replaces");
+  }
+  const absl::Status done = keeper_->PutSnapshot(log, put);
+  backup_hold_.EndPruning();
+  return done;
 }
 
 void NodeDurability::StartSnapshots(SnapshotSources sources) {

@@ -82,6 +82,9 @@ class NodeDurability {
 
   // Takes the directory for this process. InvalidArgument: settings that contradict each other.
   absl::Status Open();
+  // Under which other nodes know this one: the directory's, or one that is the directory's once
+  // Recover() has returned OK. After Open().
+  uint64_t node_id() const { return node_id_; }
   // Loads what the directory holds into the shards, which run and serve nobody, and opens the log
   // behind it. Asks `stopping` now and then: true ends it with Cancelled, and changes nothing on
   // disk.
@@ -238,11 +241,13 @@ class NodeDurability {
   void ShowLoading(RecoveryLoader* loader);
   void AddLoading(DurabilityView& view) const;
   void NoteLosses(const wal::Recovered& recovered) const;
+  absl::Status KeepNodeId();
   wal::Log::Options LogOptions(cache::Engine& engine);
   // What both roles' snapshots need.
   SnapshotSources SourcesFrom(cache::Engine& engine, const std::function<uint64_t()>& writes,
                               const std::function<Pressure()>& pressure);
   void StartSnapshots(SnapshotSources sources);
+  absl::Status PutSnapshot(const wal::Log& log, const std::function<absl::Status()>& put);
   absl::StatusOr<SnapshotCut> CutFor(replication::ReplicaPosition at);
   void FindRecoveredStream(cache::Engine& engine);
   void FollowSettings();
@@ -260,6 +265,7 @@ class NodeDurability {
   const Minter minter_;  // At first.
 
   std::unique_ptr<wal::DataDirectory> directory_;  // From Open() to Close().
+  uint64_t node_id_ = 0;                           // From Open() on.
   mutable std::mutex loading_mutex_;
   RecoveryLoader* loading_ = nullptr;  // Guarded by loading_mutex_; null: not now.
   wal::Recovered recovered_;           // Once the keeper is published.

@@ -63,7 +63,8 @@ Node::Node(Settings& settings, wal::Disk& disk)
 Node::~Node() { Stop(); }
 
 absl::Status Node::Identify() {
-  identity_.node_id = fmt::format("{:016x}", RandomId());
+  const uint64_t id = durability_ == nullptr ? RandomId() : durability_->node_id();
+  identity_.node_id = fmt::format("{:016x}", id);
   const int64_t port = settings_.Int(Setting::kReplicationPort);
   if (port == Settings::kNone) return absl::OkStatus();
   identity_.replication_port = static_cast<int>(port);

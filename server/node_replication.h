@@ -24,7 +24,7 @@ namespace tidemark::server {
 
 // What both ends say of the node.
 struct NodeIdentity {
-  std::string node_id;        // Of this process; no two nodes share one.
+  std::string node_id;        // The data directory's, or this process's; no two nodes share one.
   int replication_port = -1;  // Where the node takes replicas as a primary; -1: nowhere.
 };
 

@@ -33,6 +33,7 @@ Manifest TwoHistories() {
 
 TEST(ManifestTest, RoundTrips) {
   Manifest manifest = TwoHistories();
+  manifest.node_id = 0xfedcba9876543210;
   EXPECT_EQ(*DecodeManifest(EncodeManifest(manifest)), manifest);
   manifest.clean_stop = Positions(3, {.sequence = Sequence(1), .digest = 2});
   EXPECT_EQ(*DecodeManifest(EncodeManifest(manifest)), manifest);

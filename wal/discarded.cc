@@ -119,6 +119,7 @@ absl::StatusOr<SavedDiscarded> SaveDiscarded(const DataDirectory& directory, His
   manifest.clean_stop.reset();
   manifest.restart.reset();
   manifest.first = {};
+  manifest.node_id = 0;
   if (manifest.Find(history) == nullptr) {
     // Of a full sync that is not whole on disk: the directory does not name its history yet.
     manifest.histories = {{.id = history,

@@ -117,6 +117,7 @@ std::string EncodeManifest(const Manifest& manifest) {
     Store(*manifest.clean_stop, stored.mutable_clean_stop()->mutable_shard());
   }
   stored.set_follows(manifest.follows);
+  stored.set_node_id(manifest.node_id);
   if (manifest.first != FilesFrom()) Store(manifest.first, stored.mutable_first());
   if (manifest.restart) Store(*manifest.restart, stored.mutable_restart());
   // What cannot be read back is not written: the file that it would replace is good.
@@ -143,6 +144,7 @@ absl::StatusOr<Manifest> DecodeManifest(std::string_view file) {
   }
   if (stored.has_clean_stop()) manifest.clean_stop = Load(stored.clean_stop().shard());
   manifest.follows = stored.follows();
+  manifest.node_id = stored.node_id();
   manifest.first = Load(stored.first());
   if (stored.has_restart()) manifest.restart = Load(stored.restart());
   return manifest;

@@ -65,6 +65,9 @@ struct Manifest {
   // Set while a full sync's stream is not yet whole on disk: files from here on are its, and count
   // for nothing so far.
   std::optional<FilesFrom> restart = {};
+  // Under which other nodes know the one whose directory this is, across its restarts; 0: not yet
+  // chosen. A copy that another node is to use must not have it (CopyAtCut leaves it out).
+  uint64_t node_id = 0;
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
 

@@ -109,8 +109,12 @@ absl::Status CopyAtCut(const DataDirectory& source, const Cut& cut, const CopyOp
     if (!s.ok()) return s;
   }
   if (absl::Status s = disk.SyncDirectory(options.into); !s.ok()) return s;
-  const absl::Status written = DataDirectory::WriteManifest(
-      disk, options.into, ManifestAt(source.manifest(), cut, options.child, options.now_ms));
+  Manifest manifest = ManifestAt(source.manifest(), cut, options.child, options.now_ms);
+  // Of another node, and whole: a replica's copy goes on by itself.
+  manifest.node_id = 0;
+  manifest.follows = false;
+  manifest.restart.reset();
+  const absl::Status written = DataDirectory::WriteManifest(disk, options.into, manifest);
   if (!written.ok()) return written;
   return Check(disk, options.into);
 }
