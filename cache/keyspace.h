@@ -209,6 +209,9 @@ class Keyspace {
   // `value` was read from `at`: takes it back into memory and frees the location. False if the
   // entry is not there any more.
   bool MakeWarm(KeyRef key, const tier::ValueLocation& at, std::string_view value);
+  // The same, waiting for the disk; for a replica, which cannot put off what its stream brings.
+  // Requires: the entry is at `at`. False if the value is lost, for good.
+  bool WarmNow(KeyRef key, const tier::ValueLocation& at);
   // Whether the key's entry is cold, at exactly this location.
   bool IsAt(KeyRef key, const tier::ValueLocation& at) const;
   // What is at `from` is at `to` as well: the entry is there from now on. The caller frees `from`.
@@ -331,8 +334,6 @@ class Keyspace {
   void Exchange(uint64_t hash, Entry* present, Entry* fresh);
   // Takes the entry out of the tables; the caller destroys it.
   void Unlink(uint64_t hash, Entry* entry);
-  // Waits for the disk. False if the value is lost, for good.
-  bool WarmNow(KeyRef key, const tier::ValueLocation& at);
   // An entry of `contents` leaves the location where its value was.
   void LeaveLocation(Contents& contents, const Entry& entry);
   // Deletes with a mutation.

@@ -22,6 +22,21 @@ bool KeptCopy::CopySome(size_t max_entries) {
   return !stopped_;
 }
 
+void KeptCopy::Before(cache::KeyRef key) {
+  if (stopped_) return;
+  const cache::Entry* entry = served_->Look(key);
+  if (entry != nullptr && entry->cold() && served_->WarmNow(key, entry->location())) {
+    // The walk may have come by and be reading it still: what it shows then is late.
+    OnEntry(*served_->Look(key));
+    ahead_.emplace(key.key);
+  }
+  served_->ShowUnseen(key);
+}
+
+void KeptCopy::OnLateEntry(const cache::Entry& entry, const cache::Entry* now) {
+  if (!ahead_.contains(std::string(entry.key()))) OnEntry(entry);
+}
+
 void KeptCopy::Stop() {
   if (!std::exchange(stopped_, true) && served_->walking(this)) served_->CancelWalk();
 }

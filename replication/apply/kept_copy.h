@@ -14,9 +14,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
 #include "cache/keyspace.h"
 
 namespace tidemark::replication {
@@ -34,8 +37,8 @@ class KeptCopy final : private cache::WalkVisitor {
   // Copies about `max_entries` more, or looks at as many that are not kept. True while there are
   // more.
   bool CopySome(size_t max_entries);
-  // `key` is about to change in staging.
-  void Before(cache::KeyRef key) { served_->ShowUnseen(key); }
+  // `key` is about to change in staging. If its value is on disk, waits for that.
+  void Before(cache::KeyRef key);
   // What is not copied yet is not to be: the stream has flushed it.
   void Stop();
 
@@ -43,11 +46,16 @@ class KeptCopy final : private cache::WalkVisitor {
 
  private:
   void OnEntry(const cache::Entry& entry) override;
+  void OnLateEntry(const cache::Entry& entry, const cache::Entry* now) override;
+  // Then the key is missing here, as it would be after a snapshot of the primary.
+  void OnUnreadable(const cache::Entry& entry, const absl::Status& why) override {}
 
   const std::vector<bool> kept_;
   cache::Keyspace* const served_;
   cache::Keyspace* const staging_;
   bool stopped_ = false;  // Or complete.
+  // Keys that were copied ahead, and may be read from disk for the walk even so.
+  absl::flat_hash_set<std::string> ahead_;
 };
 
 }  // namespace tidemark::replication

@@ -120,6 +120,8 @@ class SparedKeys final : public cache::WalkVisitor {
     const cache::KeyRef key = cache::KeyRef::Of(entry.key());
     if (!copy_.IsKept(key.key, key.hash)) to_->ApplySet(key, entry.value(), entry.expire_at_ms());
   }
+  // Nothing in staging is on disk.
+  void OnUnreadable(const cache::Entry& entry, const absl::Status& why) override {}
 
  private:
   const KeptCopy& copy_;
