@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/glob.h"
 #include "base/settings/ack_policy.h"
+#include "base/settings/redis_aliases.h"
 #include "base/settings/redis_constants.h"
 #include "base/settings/toml_file.h"
 #include "base/text.h"
@@ -38,6 +39,13 @@ const SettingSpec* FindByConfigName(std::string_view name, NodeRole role) {
 const RedisConstant* FindConstant(std::string_view name) {
   for (const RedisConstant& constant : RedisConstants()) {
     if (EqualsIgnoreCase(name, constant.name)) return &constant;
+  }
+  return nullptr;
+}
+
+const RedisAlias* FindAlias(std::string_view name) {
+  for (const RedisAlias& alias : RedisAliases()) {
+    if (EqualsIgnoreCase(name, alias.name)) return &alias;
   }
   return nullptr;
 }
@@ -168,6 +176,10 @@ std::vector<std::pair<std::string, std::string>> Settings::ConfigGet(
     if (!AppliesTo(spec, role_)) continue;
     add_if_wanted(ConfigName(spec), [&] { return Shown(spec, String(spec.id)); });
   }
+  for (const RedisAlias& alias : RedisAliases()) {
+    add_if_wanted(std::string(alias.name),
+                  [&] { return std::to_string(InUnitOf(alias, Int(alias.id))); });
+  }
   for (const RedisConstant& constant : RedisConstants()) {
     add_if_wanted(std::string(constant.name), [&] { return std::string(constant.value); });
   }
@@ -177,10 +189,13 @@ std::vector<std::pair<std::string, std::string>> Settings::ConfigGet(
 absl::Status Settings::ConfigSet(
     std::span<const std::pair<std::string_view, std::string_view>> changes) {
   // As Redis does, every name is judged before any value.
-  std::vector<const SettingSpec*> specs;  // Null for a constant that is set to its value.
+  std::vector<const SettingSpec*> specs;   // Null for a constant that is set to its value.
+  std::vector<const RedisAlias*> aliases;  // Null where the name is the setting's own.
   std::set<std::string> seen;
   for (const auto& [name, text] : changes) {
     const SettingSpec* spec = FindByConfigName(name, role_);
+    const RedisAlias* alias = spec == nullptr ? FindAlias(name) : nullptr;
+    if (alias != nullptr) spec = &SpecOf(alias->id);
     const RedisConstant* constant = spec == nullptr ? FindConstant(name) : nullptr;
     if (spec == nullptr && constant == nullptr) {
       return absl::InvalidArgumentError(
@@ -193,17 +208,23 @@ absl::Status Settings::ConfigSet(
       return SetFailed(name, "duplicate parameter");
     }
     specs.push_back(spec);
+    aliases.push_back(alias);
   }
 
   std::lock_guard change_lock(change_mutex_);
   std::vector<SettingValue> values(changes.size());
   for (size_t i = 0; i < changes.size(); ++i) {
     if (specs[i] == nullptr) continue;
+    const SettingSpec written = aliases[i] ? SpecOf(*aliases[i], *specs[i]) : *specs[i];
     absl::StatusOr<SettingValue> value =
-        ParseSetting(*specs[i], String(specs[i]->id), changes[i].second, BoolWords::kRedis);
+        ParseSetting(written, String(specs[i]->id), changes[i].second, BoolWords::kRedis);
     if (!value.ok()) {
       const auto& message = value.status().message();
-      return SetFailed(ConfigName(*specs[i]), {message.data(), message.size()});
+      return SetFailed(ConfigName(written), {message.data(), message.size()});
+    }
+    if (aliases[i] != nullptr) {
+      value->number *= aliases[i]->unit;
+      value->text = std::to_string(value->number);
     }
     const bool admits_everybody = specs[i]->id == Setting::kExportToken && value->text.empty() &&
                                   Choice<ExportMode>(Setting::kExportMode) == ExportMode::kListen;

@@ -111,6 +111,26 @@ TEST_F(SettingsTest, ConstantsTakeOnlyTheirOwnValue) {
             "immutable config");
 }
 
+TEST_F(SettingsTest, RedisNamesSetTheSameInTheirOwnUnit) {
+  EXPECT_EQ(ConfigSet({{"min-replicas-max-lag", "3"}, {"min-slaves-to-write", "2"}}), "");
+  EXPECT_EQ(settings_.Int(Setting::kMinReplicasMaxLagMs), 3'000);
+  EXPECT_EQ(settings_.Int(Setting::kMinReplicasToWrite), 2);
+  EXPECT_THAT(
+      ConfigGet({"min-*"}),
+      ElementsAre(Pair("min-replicas-to-write", "2"), Pair("min-replicas-max-lag-ms", "3000"),
+                  Pair("min-replicas-max-lag", "3"), Pair("min-slaves-max-lag", "3"),
+                  Pair("min-slaves-to-write", "2")));
+  EXPECT_EQ(ConfigSet({{"min-replicas-max-lag-ms", "1500"}}), "");
+  EXPECT_THAT(ConfigGet({"min-replicas-max-lag"}), ElementsAre(Pair("min-replicas-max-lag", "2")))
+      << "rounded up";
+  EXPECT_EQ(ConfigSet({{"min-slaves-max-lag", "0"}}),
+            "ERR CONFIG SET failed (possibly related to argument 'min-slaves-max-lag') - argument "
+            "must be between 1 and 2147483 inclusive");
+  EXPECT_EQ(ConfigSet({{"min-replicas-max-lag", "1"}, {"min-slaves-max-lag", "2"}}),
+            "ERR CONFIG SET failed (possibly related to argument 'min-slaves-max-lag') - duplicate "
+            "parameter");
+}
+
 TEST_F(SettingsTest, SettingsOfAnotherRoleAreUnknown) {
   EXPECT_THAT(ConfigSet({{"primary", "a:1"}}), HasSubstr("Unknown option"));
   EXPECT_THAT(ConfigGet({"primary"}), IsEmpty());
