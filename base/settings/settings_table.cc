@@ -708,7 +708,8 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .min = 1,
      .max = 64,
      .change = kLive,
-     .help = "How many replicas are required: of the so many best the worst one's lag counts."},
+     .help = "How many replicas are required: of the so many best the worst one's lag counts. "
+             "Never fewer than `min_replicas_to_write`."},
 }};
 
 constexpr bool RowsAreInOrder() {
