@@ -3,6 +3,7 @@
 #ifndef TIDEMARK_BASE_LINK_LINK_TOKENS_H_
 #define TIDEMARK_BASE_LINK_LINK_TOKENS_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ inline bool EqualInConstantTime(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
+// A peer's token that is longer is nobody's.
+inline constexpr size_t kMaxTokenBytes = 1024;
+
 // With an empty `current` everybody is admitted.
 struct LinkTokens {
   std::string current;
@@ -25,6 +29,7 @@ struct LinkTokens {
 
   // Takes a time that depends on lengths alone.
   bool Admits(std::string_view token) const {
+    if (token.size() > kMaxTokenBytes) return false;
     if (current.empty()) return true;
     const bool is_current = EqualInConstantTime(token, current);
     const bool is_previous = !previous.empty() && EqualInConstantTime(token, previous);

@@ -20,7 +20,6 @@ namespace tidemark::wal {
 inline constexpr uint32_t kExportMagic = 0x584d4454;  // "TDMX" as bytes.
 inline constexpr uint32_t kExportVersion = 1;
 inline constexpr size_t kMaxConsumerNameBytes = 64;
-inline constexpr size_t kMaxTokenBytes = 1024;
 
 // In the order of their types on the wire, from 1.
 using ExportCodec =

@@ -102,7 +102,7 @@ void ExportSession::HandleHello(const wire::Hello& hello, int64_t now_ms) {
                   kRetryLateMs);
   }
   // The bound comes first, so that a long token costs no more than a good one.
-  if (hello.token().size() > kMaxTokenBytes || !options_.tokens.Admits(hello.token())) {
+  if (!options_.tokens.Admits(hello.token())) {
     return Refuse(wire::Refuse::TOKEN, "the export token is not this node's", kRetrySoonMs);
   }
   if (const std::string fault = HelloFault(hello); !fault.empty()) {
