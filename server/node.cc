@@ -378,6 +378,7 @@ void Node::Stop() {
   // The last snapshot has read what it needs.
   if (tier_ != nullptr) tier_->Stop();
   engine_->Stop();
+  if (tier_ != nullptr) tier_->Join();
   if (durability_ == nullptr) return;
   if (const absl::Status closed = durability_->Close(); !closed.ok()) {
     Log(LogLevel::kError, fmt::format("the data directory could not be left cleanly: {}",

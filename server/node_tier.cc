@@ -79,9 +79,11 @@ absl::Status NodeTier::Promote(const tier::PromotionRequest& request) {
 }
 
 void NodeTier::Stop() {
-  pool_.reset();  // Joins its workers.
+  if (pool_ != nullptr) pool_->Shutdown();  // Shards may still offer it something.
   if (tier_ != nullptr) tier_->Stop();
 }
+
+void NodeTier::Join() { pool_.reset(); }
 
 TierView NodeTier::View() const {
   static constexpr const char* kPolicies[] = {"immediate", "on_second_hit", "never"};

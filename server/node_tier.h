@@ -39,8 +39,11 @@ class NodeTier {
 
   // Lets the shards' values go to disk. Before they run.
   void Attach(cache::Engine& engine);
-  // While the shards still run: what waits for the disk is answered with an error.
+  // While the shards still run: what waits for the disk is answered with an error, and nothing is
+  // promoted any more.
   void Stop();
+  // Once they have stopped, and while the engine is there: waits for promotions under way.
+  void Join();
 
   TierView View() const;
 
