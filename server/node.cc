@@ -458,11 +458,11 @@ void Node::FollowPressure(int64_t now_ns) {
   sample[PressureInput::kMemory] = FollowMemory(view, now_ns);
   if (!is_replica()) {
     sample[PressureInput::kReplicaLag] = ReplicaLagPercent(
-        view.replicas,
-        {.records = settings_.Int(Setting::kThrottleOnReplicaLagRecords),
-         .ms = settings_.Int(Setting::kThrottleOnReplicaLagMs),
-         .required = static_cast<int>(std::max(settings_.Int(Setting::kThrottleOnReplicaLagReplicas),
-                                               settings_.Int(Setting::kMinReplicasToWrite)))});
+        view.replicas, {.records = settings_.Int(Setting::kThrottleOnReplicaLagRecords),
+                        .ms = settings_.Int(Setting::kThrottleOnReplicaLagMs),
+                        .required = static_cast<int>(
+                            std::max(settings_.Int(Setting::kThrottleOnReplicaLagReplicas),
+                                     settings_.Int(Setting::kMinReplicasToWrite)))});
     const auto queue_bytes = static_cast<uint64_t>(settings_.Int(Setting::kSubscriberQueueBytes));
     for (const ReplicaReport& replica : view.replicas) {
       int& queue = sample[PressureInput::kSubscriberQueue];
