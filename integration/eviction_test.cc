@@ -142,7 +142,9 @@ TEST(EvictionTest, AReplicaHoldsWhatItsPrimaryDoesWhateverItsOwnLimit) {
   RedisClient reader = replica.Connect();
   EXPECT_GT(Number(client, "evicted_keys"), 30'000);
   EXPECT_EQ(Number(reader, "evicted_keys"), 0);
-  EXPECT_EQ(client.Do({"DBSIZE"}), reader.Do({"DBSIZE"}));
+  // Between its turns the primary may still make room as buffers come and go.
+  EXPECT_TRUE(
+      Eventually(kPatience, [&] { return client.Do({"DBSIZE"}) == reader.Do({"DBSIZE"}); }));
 }
 
 TEST(EvictionTest, ALimitSetWhileRunningIsReached) {
