@@ -305,6 +305,41 @@ TEST(WaitAofTest, AReplicaWithoutALogDoesNotCount) {
               StartsWith("ERR WAITAOF cannot be used with replica instances."));
 }
 
+TEST(DurableReplicasTest, AReplyWaitsForTheReplicasOwnDisk) {
+  const Scratch scratch;
+  Node primary = Node::Primary({"--shards=2", "--ack=durable_replicas:1", "--ack_timeout_ms=300"});
+  ASSERT_TRUE(primary.AwaitReady());
+  RedisClient client = primary.Connect();
+  {
+    Node forgetful = ReadyReplica(primary);
+    EXPECT_TRUE(client.Do({"SET", "k", "0"}).is_error()) << "it keeps nothing";
+  }
+  Node replica = ReadyReplica(
+      primary, {"--shards=2", scratch.data_dir(), "--fsync=interval", "--fsync_interval_ms=60000"});
+  RedisClient at_replica = replica.Connect();
+  ASSERT_TRUE(Eventually(kPatience, [&] {
+    return InfoField(at_replica, "persistence", "wal_stream_restarting") == "0";
+  }));
+  EXPECT_THAT(client.Do({"SET", "k", "1"}).text, StartsWith("TIMEOUT The write was made"))
+      << "it is received and applied there, and not on its disk";
+  EXPECT_EQ(at_replica.Do({"GET", "k"}), Reply::String("1"));
+
+  ASSERT_EQ(at_replica.Do({"CONFIG", "SET", "fsync", "always"}), kOk);
+  ASSERT_TRUE(AwaitSet(client));
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_EQ(client.Do({"SET", "n" + std::to_string(i), "1"}), kOk);
+  }
+  // Nobody but the replica's disk remembers.
+  primary.Kill();
+  replica.Kill();
+  replica.Restart();
+  ASSERT_TRUE(replica.AwaitReady());
+  RedisClient after = replica.Connect();
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_EQ(after.Do({"GET", "n" + std::to_string(i)}), Reply::String("1")) << i;
+  }
+}
+
 // --- The primary dies ---
 
 // Connections that each write keys of their own, pipelined, until their node is gone, and remember
