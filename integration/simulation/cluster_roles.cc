@@ -73,6 +73,9 @@ void Cluster::WriteToIsolated(size_t index, uint64_t salt) {
 bool Cluster::MayBePromoted(const Machine& machine) const {
   ReplicaNode* const replica = machine.replica.get();
   if (replica == nullptr || machine.time->stopped() || replica->finishing()) return false;
+  // Its log ended within a frame: what it holds is no position that a history could begin at. A
+  // restart finds one.
+  if (!replica->exact() && !promotion_->by_restart) return false;
   const replication::Applier& applier = replica->applier();
   // A full sync that is not whole on disk cannot be built on yet.
   const wal::StreamKeeper& keeper = replica->store()->keeper();
@@ -109,7 +112,6 @@ void Cluster::TryToPromote() {
   promotion_->best = std::all_of(candidates.begin(), candidates.end(), [&](size_t other) {
     return Covers(applied(chosen), applied(other));
   });
-  situations_.Note(Situation::kNoBestReplica, !promotion_->best);
   Say(fmt::format("{} is to be the primary{}", machines_[chosen].name,
                   promotion_->by_restart ? ", by a restart" : ""));
   if (promotion_->by_restart) return PromoteByRestart(chosen);

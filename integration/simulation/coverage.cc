@@ -106,8 +106,6 @@ std::string_view NameOf(Situation situation) {
       return "a replica was promoted by a restart";
     case Situation::kPromotionLostRecords:
       return "a promotion named records that it lost";
-    case Situation::kNoBestReplica:
-      return "of two replicas each had what the other lacked";
     case Situation::kIsolated:
       return "an old primary lived on alone";
     case Situation::kRejoined:

@@ -44,7 +44,6 @@ enum class Situation : uint8_t {
   kPromoted,
   kPromotedByRestart,
   kPromotionLostRecords,
-  kNoBestReplica,
   kIsolated,
   kRejoined,
   // The log and its recovery.

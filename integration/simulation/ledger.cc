@@ -149,6 +149,8 @@ void Ledger::OnFollowerRecovered(const std::string& who, const wal::Recovered& r
   CheckKept(who, recovered);
   if (Find(recovered.history) == nullptr) return;  // A new directory.
   CheckContents(who, recovered.history, recovered.positions, contents);
+  // What had only been logged is applied now.
+  NoteApplied(recovered.history, SequencesOf(recovered.positions));
 }
 
 void Ledger::OnStreamReplaced(const std::string& who) { kept_[who].replaced = true; }

@@ -19,14 +19,14 @@ namespace tidemark::simulation {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kScenarios = 200;
+constexpr uint64_t kScenarios = 100;
 #elif defined(NDEBUG)
-constexpr uint64_t kScenarios = 2'000;
+constexpr uint64_t kScenarios = 1'200;
 #else
-constexpr uint64_t kScenarios = 400;
+constexpr uint64_t kScenarios = 200;
 #endif
 // The rarest occurs in about one scenario of a hundred.
-constexpr uint64_t kEnoughForEverySituation = 1'500;
+constexpr uint64_t kEnoughForEverySituation = 1'000;
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
