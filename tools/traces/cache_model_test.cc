@@ -9,9 +9,9 @@ namespace tidemark::traces {
 namespace {
 
 std::vector<KeyId> TraceOf(TraceKind kind) {
-  return Take(*MakeSource({.kind = kind, .keys = 20'000, .seed = 1}), 400'000);
+  return Take(*MakeSource({.kind = kind, .keys = 10'000, .seed = 1}), 200'000);
 }
-constexpr size_t kTenth = 2'000;
+constexpr size_t kTenth = 1'000;
 
 double Ratio(std::string_view name, const std::vector<KeyId>& trace) {
   return HitRatio(*MakeModel(name, kTenth), trace);
