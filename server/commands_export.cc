@@ -57,6 +57,9 @@ void List(const wal::ExportStatus& status, cache::ReplyBuilder& reply) {
 void TideExport(Client& client, cache::Args args) {
   NodeDurability* const durability = client.node().durability();
   ExportService* const exports = durability == nullptr ? nullptr : durability->exports();
+  if (exports == nullptr && client.node().is_replica()) {
+    return client.reply().Error("ERR This node is a replica: its primary exports changes");
+  }
   if (exports == nullptr) {
     return client.reply().Error("ERR This node exports nothing: start it with --export_mode");
   }

@@ -105,7 +105,10 @@ void SaveAndStop(Client& client, const std::string& reason, bool force) {
     end(stops);
     if (stops) node.RequestStop(reason);
   };
-  if (node.snapshots()->Begin(done) != SnapshotService::Answer::kRunning) return;
+  // A change of the role takes the service away for a moment.
+  SnapshotService* const snapshots = node.snapshots();
+  if (snapshots == nullptr) return done(absl::UnavailableError("the role is changing"));
+  if (snapshots->Begin(done) != SnapshotService::Answer::kRunning) return;
   // One is under way that does not hold everything; the stop itself takes another.
   done(absl::OkStatus());
 }
