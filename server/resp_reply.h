@@ -25,7 +25,8 @@ class RespReply final : public cache::ReplyBuilder {
     tape_ = tape;
     muted_ = tape != nullptr;
   }
-  bool muted() const { return muted_; }
+  // What is answered is for nobody. What is recorded is not: it is answered a little later.
+  bool muted() const { return muted_ && tape_ == nullptr; }
 
   void Status(std::string_view text) override {
     if (!muted_) return writer_->Status(text);
