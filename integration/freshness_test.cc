@@ -192,6 +192,47 @@ TEST_F(FreshnessTest, AWriteThatIsTrackedCarriesItsToken) {
   EXPECT_EQ(writer.Do({"SET", "key:0", "2"}), "+OK");
 }
 
+TEST_F(FreshnessTest, ATrackedWriteThatIsHeldKeepsItsTokenAndItsPlace) {
+  RespConnection writer(primary_.port());
+  EXPECT_THAT(writer.Do({"HELLO", "3"}), HasSubstr("proto"));
+  EXPECT_EQ(writer.Do({"TIDE", "ACK", "replicas:2"}), "+OK");
+  EXPECT_EQ(writer.Do({"TIDE", "TRACK", "ON"}), "+OK");
+  constexpr char kTracked[] = "\\|\\{\"token\": \"[A-Za-z0-9_-]+\"\\} ";
+  const std::string pipeline = "SET a 1\r\nGET a\r\nINCR n\r\nPING\r\nINCR n\r\n";
+  writer.Send(pipeline);
+  EXPECT_THAT(writer.Read(), MatchesRegex(std::string(kTracked) + "\\+OK"));
+  EXPECT_EQ(writer.Read(), "\"1\"");
+  EXPECT_THAT(writer.Read(), MatchesRegex(std::string(kTracked) + ":1"));
+  EXPECT_EQ(writer.Read(), "+PONG");
+  const std::string last = writer.Read();
+  EXPECT_THAT(last, MatchesRegex(std::string(kTracked) + ":2"));
+  // What was acknowledged needs no waiting for.
+  const std::string token =
+      last.substr(last.find(": \"") + 3, last.find("\"}") - last.find(": \"") - 3);
+  for (const Node& replica : replicas_) {
+    EXPECT_EQ(replica.Connect().Do({"TIDE", "WAIT", token, "0"}), Reply::Status("OK"));
+  }
+}
+
+TEST_F(FreshnessTest, ATrackedWriteThatIsHeldForTooLongBecomesAnError) {
+  RespConnection writer(primary_.port());
+  EXPECT_THAT(writer.Do({"HELLO", "3"}), HasSubstr("proto"));
+  EXPECT_EQ(writer.Do({"TIDE", "ACK", "replicas:2"}), "+OK");
+  EXPECT_EQ(writer.Do({"TIDE", "TRACK", "ON"}), "+OK");
+  const std::string pipeline = "SET a 1\r\nGET a\r\nINCR n\r\nPING\r\nINCR n\r\n";
+  writer.Send(pipeline);
+  for (int i = 0; i < 5; ++i) writer.Read();
+  ASSERT_TRUE(!primary_.Connect().Do({"CONFIG", "SET", "ack_timeout_ms", "100"}).is_error());
+  replicas_[0].process().Signal(SIGSTOP);
+  writer.Send(pipeline);
+  EXPECT_THAT(writer.Read(), StartsWith("-TIMEOUT The write was made"));
+  EXPECT_EQ(writer.Read(), "\"1\"");
+  EXPECT_THAT(writer.Read(), StartsWith("-TIMEOUT The write was made"));
+  EXPECT_EQ(writer.Read(), "+PONG");
+  EXPECT_THAT(writer.Read(), StartsWith("-TIMEOUT The write was made"));
+  replicas_[0].process().Signal(SIGCONT);
+}
+
 TEST_F(FreshnessTest, AWaitInVainNamesWhatIsMissingAndHoldsUpNobody) {
   RedisClient writer = primary_.Connect();
   ASSERT_EQ(writer.Do({"SET", "a", "1"}), Reply::Status("OK"));
