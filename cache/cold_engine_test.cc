@@ -298,6 +298,25 @@ TEST_F(ColdSessionTest, AFailedWriteLeavesTheValueInMemory) {
   EXPECT_FALSE(IsCold("k"));
 }
 
+TEST_F(ColdSessionTest, AFullTierWantsNothingForAWhile) {
+  Send({"SET k " + Long('a'), "SET longer " + Long('a') + Long('b')});
+  On([&](Shard& shard) {
+    Keyspace& keyspace = shard.keyspace();
+    const KeyRef key = KeyRef::Of("k");
+    const KeyRef longer = KeyRef::Of("longer");
+    ColdValues& cold = *shard.cold_values();
+    tier_.set_refuse_writes(tier::WriteOutcome::kFull);
+    EXPECT_FALSE(cold.Take(*keyspace.Look(key), key.hash));
+    EXPECT_FALSE(cold.Wants(*keyspace.Look(key)));
+    keyspace.set_now_ms(keyspace.now_ms() + ColdValues::kRefusedPauseMs);
+    EXPECT_TRUE(cold.Wants(*keyspace.Look(key)));
+    tier_.set_refuse_writes(tier::WriteOutcome::kTooLarge);
+    EXPECT_FALSE(cold.Take(*keyspace.Look(longer), longer.hash));
+    EXPECT_FALSE(cold.Wants(*keyspace.Look(longer)));
+    EXPECT_TRUE(cold.Wants(*keyspace.Look(key)));
+  });
+}
+
 // --- The same answers as an engine without a tier. ---
 
 // Values move to disk and back at random between commands, and reads are answered in any order.

@@ -1,5 +1,6 @@
 #include "cache/cold_values.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -19,6 +20,7 @@ ColdValues::~ColdValues() = default;
 
 bool ColdValues::Wants(const Entry& entry) {
   return !entry.cold() && entry.value_bytes() >= options_.min_value_bytes &&
+         entry.value_bytes() < too_large_bytes_ && keyspace_->now_ms() >= refused_until_ms_ &&
          (writing_hashes_.empty() || !writing_hashes_.contains(KeyHash(entry.key())));
 }
 
@@ -30,7 +32,20 @@ bool ColdValues::Take(const Entry& entry, uint64_t hash) {
   if (!value) value = Buffer::Copy(entry.value());
   const tier::WriteResult result =
       front_->Write({.key = entry.key(), .value = value->view(), .owner = value, .urgent = true});
-  if (!result.queued()) return false;
+  switch (result.outcome) {
+    case tier::WriteOutcome::kQueued:
+      break;
+    case tier::WriteOutcome::kTooLarge:
+      too_large_bytes_ = std::min(too_large_bytes_, bytes);
+      return false;
+    case tier::WriteOutcome::kFull:
+    case tier::WriteOutcome::kDown:
+      refused_until_ms_ = keyspace_->now_ms() + kRefusedPauseMs;
+      return false;
+    case tier::WriteOutcome::kNotAdmitted:
+    case tier::WriteOutcome::kBusy:
+      return false;
+  }
   writing_.emplace(result.ticket, Writing{.value = std::move(value), .hash = hash});
   writing_hashes_.insert(hash);
   writing_bytes_ += bytes;

@@ -40,6 +40,9 @@ namespace tidemark::cache {
 class ColdValues final : public tier::TierOwner, public VictimTaker {
  public:
   static constexpr size_t kMaxWritingBytes = 8 << 20;
+  // A tier that is full or down is asked again after so long. Meanwhile it wants nothing, and keys
+  // are evicted as without it.
+  static constexpr int64_t kRefusedPauseMs = 100;
 
   struct Options {
     size_t min_value_bytes = 64;  // Smaller ones stay: their entry would hardly shrink.
@@ -69,7 +72,8 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
 
   // --- VictimTaker: values go to disk. ---
 
-  // Whether this value may go to disk: large enough, in memory, and not under way.
+  // Whether this value may go to disk: neither too short nor too long, in memory, not under way,
+  // and the tier takes any.
   bool Wants(const Entry& entry) override;
   // Begins to write it down. False: not now. The entry stays as it is until it is written.
   bool Take(const Entry& entry, uint64_t hash) override;
@@ -129,6 +133,8 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
   absl::flat_hash_map<tier::WriteTicket, Writing> writing_;
   absl::flat_hash_set<uint64_t> writing_hashes_;  // Of keys.
   size_t writing_bytes_ = 0;
+  int64_t refused_until_ms_ = 0;
+  size_t too_large_bytes_ = SIZE_MAX;  // Values as long as this are too long for the tier.
   std::deque<WaitingRead> waiting_reads_;
   size_t fetches_under_way_ = 0;
   Counters counters_;
