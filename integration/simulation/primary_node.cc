@@ -123,7 +123,7 @@ void PrimaryNode::Serve() {
   ledger_->OnDurable(options_.name, history_, log_->DurableCut());
   snapshots_ = std::make_unique<SnapshotTask>(time_, *store_);
   log_archive_ = std::make_unique<server::LogArchive>(
-      store_->directory(), *log_, store_->retention(), options_.replica_retain_bytes);
+      store_->directory(), log_, store_->retention(), options_.replica_retain_bytes);
   archive_ = std::make_unique<SimulatedArchive>(time_, log_archive_.get());
   replication::PrimaryHub::Options hub = options_.hub;
   hub.clock = time_;
@@ -147,6 +147,8 @@ PrimaryNode::~PrimaryNode() {
   replicas_ = nullptr;
   hub_ = nullptr;  // Its sessions still reach for the shards, with events that must not happen.
   snapshots_ = nullptr;
+  archive_ = nullptr;
+  log_archive_ = nullptr;
   log_ = nullptr;
 }
 
