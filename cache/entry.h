@@ -43,7 +43,7 @@ class Entry {
 
   std::string_view key() const { return {bytes() + expiry_bytes(), key_size_}; }
   // Requires: !cold().
-  std::string_view value() const {
+  [[gnu::always_inline]] std::string_view value() const {
     if (outside_) return buffer()->view();
     return {payload(), value_size_};
   }

@@ -92,8 +92,7 @@ constexpr std::string_view kWithoutMeaningHere[] = {
     "number_of_.*",
     // The peak that is known is the resident memory's, of which this is no share.
     "used_memory_peak_perc",
-    // A limit on memory and eviction; memory that is freed by another thread.
-    "mem_not_counted_for_evict",
+    // How long memory was above its limit; memory that is freed by another thread.
     ".*_eviction_exceeded_time",
     "lazyfree.*",
     // Buffers that do not exist, or are one with the backlog.
