@@ -6,6 +6,7 @@
 
 #include "cache/commands/errors.h"
 #include "cache/commands/numbers.h"
+#include "cache/commands/tide_rows.h"
 #include "server/argument_docs.h"
 #include "server/client.h"
 #include "server/commands_acks.h"
@@ -158,8 +159,10 @@ constexpr std::string_view kHelp[] = {
     "    The node's id, role and replication port, for other nodes.",
     "EXPORT <LIST | FORGET name>",
     "    The consumers of the change feed; FORGET gives up the place of one that is away.",
-    "METRICS",
-    "    Every counter, in Prometheus' text format.",
+    "EXPIRE key <EX seconds | PX milliseconds> [JITTER percent] [NX | XX | GT | LT]",
+    "    Lets a key expire, up to so many percent of the time earlier.",
+    "SET key value [JITTER percent] [SET's options]",
+    "    SET whose EX or PX is up to so many percent shorter, always as much for the same key.",
     "STALENESS milliseconds [records]",
     "    How far a replica may be behind for reads on this connection.",
     "TOKEN [ALL]",
@@ -195,6 +198,7 @@ constexpr std::array kTideSubcommands = {
         "O(N) in the number of keys, in slices between other commands"),
     Row(kBackupFamily, "tide|export", -3, TideExport, "0.1.0",
         "Lists the consumers of the change feed, or forgets one."),
+    ServerCommand{.spec = cache::kTideExpireRow},
     Row(kTideFamily, "tide|help", 2, TideHelp, "0.1.0", "The subcommands in brief."),
     Row(kTideFamily, "tide|history", 2, TideHistory, "0.1.0",
         "Where the node's history comes from, and what its promotion lost."),
@@ -202,6 +206,7 @@ constexpr std::array kTideSubcommands = {
         "Every counter, in Prometheus' text format."),
     Row(kPeerFamily, "tide|peer", 2, TidePeer, "0.1.0",
         "The node's id, role and replication port, for other nodes."),
+    ServerCommand{.spec = cache::kTideSetRow},
     Row(kFreshnessFamily, "tide|staleness", -3, TideStaleness, "0.1.0",
         "How far a replica may be behind for reads on this connection."),
     Row(kFreshnessFamily, "tide|token", -2, TideToken, "0.1.0",

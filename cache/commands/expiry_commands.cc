@@ -7,9 +7,11 @@
 
 #include "base/text.h"
 #include "cache/commands/access.h"
+#include "cache/commands/errors.h"
 #include "cache/commands/expiry_options.h"
 #include "cache/commands/handlers.h"
 #include "cache/commands/numbers.h"
+#include "cache/commands/tide_rows.h"
 
 namespace tidemark::cache {
 namespace {
@@ -34,10 +36,11 @@ struct ExpireConditions {
   }
 };
 
-// Reads the conditions from args[3] on. If they are wrong answers the error and returns nothing.
-std::optional<ExpireConditions> ParseConditions(Args args, ReplyBuilder& reply) {
+// Reads the conditions from args[first] on. If they are wrong answers the error and returns
+// nothing.
+std::optional<ExpireConditions> ParseConditions(Args args, size_t first, ReplyBuilder& reply) {
   ExpireConditions conditions;
-  for (size_t i = 3; i < args.size(); ++i) {
+  for (size_t i = first; i < args.size(); ++i) {
     if (EqualsIgnoreCase(args[i], "nx")) {
       conditions.only_without_expiry = true;
     } else if (EqualsIgnoreCase(args[i], "xx")) {
@@ -63,10 +66,22 @@ std::optional<ExpireConditions> ParseConditions(Args args, ReplyBuilder& reply) 
   return conditions;
 }
 
+void ExpireIf(CommandContext& context, KeyRef key, const ExpireConditions& conditions,
+              int64_t expire_at, ReplyBuilder& reply) {
+  const Entry* entry = context.keyspace.Peek(key);
+  if (entry == nullptr || !conditions.Allow(*entry, expire_at)) return reply.Integer(0);
+  if (expire_at <= context.keyspace.now_ms()) {
+    context.keyspace.Delete(key);
+  } else {
+    context.keyspace.SetExpiry(key, expire_at);
+  }
+  reply.Integer(1);
+}
+
 // Unlike SET's, these times may be zero or negative: the key then goes at once.
 void SetExpiry(CommandContext& context, Args args, int64_t base, int64_t scale,
                ReplyBuilder& reply) {
-  const std::optional<ExpireConditions> conditions = ParseConditions(args, reply);
+  const std::optional<ExpireConditions> conditions = ParseConditions(args, 3, reply);
   if (!conditions) return;
   const std::optional<int64_t> given = ParseInteger(args[2], reply);
   if (!given) return;
@@ -75,15 +90,7 @@ void SetExpiry(CommandContext& context, Args args, int64_t base, int64_t scale,
       __builtin_add_overflow(expire_at, base, &expire_at)) {
     return InvalidExpireTime(context.spec, reply);
   }
-  const KeyRef key = context.Key(args, 1);
-  const Entry* entry = context.keyspace.Peek(key);
-  if (entry == nullptr || !conditions->Allow(*entry, expire_at)) return reply.Integer(0);
-  if (expire_at <= context.keyspace.now_ms()) {
-    context.keyspace.Delete(key);
-  } else {
-    context.keyspace.SetExpiry(key, expire_at);
-  }
-  reply.Integer(1);
+  ExpireIf(context, context.Key(args, 1), *conditions, expire_at, reply);
 }
 
 // Answers the key's expiry less `base`, in units of `scale` ms, rounded; -1 if it never expires, -2
@@ -105,6 +112,26 @@ void ExpireCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
 
 void PexpireCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   SetExpiry(context, args, context.keyspace.now_ms(), 1, reply);
+}
+
+// TIDE EXPIRE key EX|PX time [JITTER percent] [condition...]
+void TideExpireCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  ExpiryUnit unit = ExpiryUnit::kNone;
+  if (EqualsIgnoreCase(args[3], "ex")) unit = ExpiryUnit::kEx;
+  if (EqualsIgnoreCase(args[3], "px")) unit = ExpiryUnit::kPx;
+  if (unit == ExpiryUnit::kNone) return reply.Error(kSyntaxError);
+  size_t next = 5;
+  std::string_view jitter;
+  if (args.size() > next && EqualsIgnoreCase(args[next], "jitter")) {
+    if (args.size() == next + 1 || args[next + 1].empty()) return reply.Error(kSyntaxError);
+    jitter = args[next + 1];
+    next += 2;
+  }
+  const std::optional<ExpireConditions> conditions = ParseConditions(args, next, reply);
+  if (!conditions) return;
+  const KeyRef key = context.Key(args, 2);
+  const auto expire_at = ToJitteredExpiry(context, args[4], unit, jitter, key.hash, reply);
+  if (expire_at) ExpireIf(context, key, *conditions, *expire_at, reply);
 }
 
 void ExpireatCommand(CommandContext& context, Args args, ReplyBuilder& reply) {

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cache/commands/errors.h"
 #include "cache/commands/numbers.h"
+#include "cache/commands/ttl_jitter.h"
 
 namespace tidemark::cache {
 namespace {
@@ -23,7 +24,7 @@ ExpiryUnit UnitNamed(std::string_view option) {
 // by one before it.
 bool TakeOption(Args args, size_t& i, ValueOptionSet allowed, ValueOptions& options) {
   const std::string_view option = args[i];
-  const bool of_set = allowed == ValueOptionSet::kOfSet;
+  const bool of_set = allowed != ValueOptionSet::kOfGetex;
   const bool has_expiry = options.unit != ExpiryUnit::kNone;
   if (of_set && EqualsIgnoreCase(option, "nx")) {
     options.only_if_absent = true;
@@ -41,6 +42,11 @@ bool TakeOption(Args args, size_t& i, ValueOptionSet allowed, ValueOptions& opti
   if (!of_set && EqualsIgnoreCase(option, "persist")) {
     options.persist = true;
     return !has_expiry;
+  }
+  if (allowed == ValueOptionSet::kOfTideSet && EqualsIgnoreCase(option, "jitter")) {
+    if (++i == args.size() || args[i].empty()) return false;
+    options.jitter = args[i];
+    return true;
   }
   const ExpiryUnit unit = UnitNamed(option);
   if (unit == ExpiryUnit::kNone || options.keep_ttl || options.persist) return false;
@@ -62,6 +68,11 @@ std::optional<ValueOptions> ParseValueOptions(Args args, size_t first, ValueOpti
       return std::nullopt;
     }
   }
+  const bool relative = options.unit == ExpiryUnit::kEx || options.unit == ExpiryUnit::kPx;
+  if (!options.jitter.empty() && !relative) {
+    reply.Error(kSyntaxError);
+    return std::nullopt;
+  }
   return options;
 }
 
@@ -78,6 +89,21 @@ std::optional<int64_t> ToExpiry(const CommandContext& context, std::string_view 
     return std::nullopt;
   }
   return base + *given * scale;
+}
+
+std::optional<int64_t> ToJitteredExpiry(const CommandContext& context, std::string_view number,
+                                        ExpiryUnit unit, std::string_view jitter, uint64_t key_hash,
+                                        ReplyBuilder& reply) {
+  const std::optional<int64_t> expire_at = ToExpiry(context, number, unit, reply);
+  if (!expire_at || jitter.empty()) return expire_at;
+  const std::optional<int64_t> percent = ParseInteger(jitter, reply);
+  if (!percent) return std::nullopt;
+  if (*percent < 0 || *percent > kMaxJitterPercent) {
+    reply.Error("ERR JITTER must be between 0 and 100 percent");
+    return std::nullopt;
+  }
+  const int64_t now_ms = context.keyspace.now_ms();
+  return now_ms + JitteredTtl(*expire_at - now_ms, static_cast<int>(*percent), key_hash);
 }
 
 void InvalidExpireTime(const CommandSpec& spec, ReplyBuilder& reply) {

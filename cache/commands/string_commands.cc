@@ -4,6 +4,7 @@
 #include "cache/commands/coordination.h"
 #include "cache/commands/expiry_options.h"
 #include "cache/commands/handlers.h"
+#include "cache/commands/tide_rows.h"
 
 namespace tidemark::cache {
 namespace {
@@ -15,17 +16,20 @@ void SetWithExpiry(CommandContext& context, Args args, ExpiryUnit unit, ReplyBui
   reply.Ok();
 }
 
-void SetWithOptions(CommandContext& context, Args args, ReplyBuilder& reply) {
-  const auto options = ParseValueOptions(args, 3, ValueOptionSet::kOfSet, reply);
+// The key, the value and the options begin at args[first].
+void SetWithOptions(CommandContext& context, Args args, size_t first, ValueOptionSet allowed,
+                    ReplyBuilder& reply) {
+  const auto options = ParseValueOptions(args, first + 2, allowed, reply);
   if (!options) return;
+  const KeyRef key = context.Key(args, first);
   int64_t expire_at = kNoExpiry;
   if (options->unit != ExpiryUnit::kNone) {
-    const auto given = ToExpiry(context, options->expiry, options->unit, reply);
+    const auto given =
+        ToJitteredExpiry(context, options->expiry, options->unit, options->jitter, key.hash, reply);
     if (!given) return;
     expire_at = *given;
   }
 
-  const KeyRef key = context.Key(args, 1);
   const Entry* old = nullptr;
   if (!options->get) {
     old = context.keyspace.Peek(key);
@@ -43,7 +47,7 @@ void SetWithOptions(CommandContext& context, Args args, ReplyBuilder& reply) {
   }
   if (refused) return;
 
-  const std::string_view value = args[2];
+  const std::string_view value = args[first + 1];
   if (options->keep_ttl) {
     context.keyspace.SetKeepExpiry(key, value);
   } else if (expire_at == kNoExpiry) {
@@ -62,9 +66,13 @@ void GetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
 }
 
 void SetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
-  if (args.size() > 3) return SetWithOptions(context, args, reply);
+  if (args.size() > 3) return SetWithOptions(context, args, 1, ValueOptionSet::kOfSet, reply);
   context.keyspace.Set(context.Key(args, 1), args[2], kNoExpiry);
   reply.Ok();
+}
+
+void TideSetCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
+  SetWithOptions(context, args, 2, ValueOptionSet::kOfTideSet, reply);
 }
 
 void SetnxCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
