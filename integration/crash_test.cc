@@ -69,6 +69,13 @@ class Victim {
     // Its connections end a moment before its process does.
     return node_.process().WaitExit(kPatience) == KilledBy(SIGKILL);
   }
+  // Has it take a snapshot, and prune; returns whether it has died of that. The schedule's come
+  // once a second, and a life may be shorter.
+  bool SaveUntilKilled() {
+    RedisClient client = node_.Connect();
+    if (client.Do({"SAVE"}).type != Reply::Type::kLost) return false;
+    return node_.process().WaitExit(kPatience) == KilledBy(SIGKILL);
+  }
   // Kills it when about so many commands were replied.
   void WriteAndKill(int64_t commands) {
     std::atomic<bool> killed{false};
@@ -117,7 +124,7 @@ TEST_P(CrashPointTest, NothingThatWasPromisedIsLost) {
     if (ready) {
       const std::string fault = victim.load().Check(victim.node().port());
       ASSERT_TRUE(fault.empty() || fault.starts_with("lost")) << fault;
-      ready = !victim.WriteUntilKilled(5'000);
+      ready = !victim.WriteUntilKilled(5'000) && !victim.SaveUntilKilled();
       if (ready) victim.node().Kill();
     }
     died += ready ? 0 : 1;
