@@ -44,9 +44,11 @@ The server's own commands:
 - A command that asks all shards is counted when it begins: `SLOWLOG GET` and `LATENCY HISTOGRAM` see their own
   call, and `CONFIG RESETSTAT` leaves none of its own. `SLOWLOG` orders by the second; its ids carry the shard.
 - `CONFIG GET` knows the settings of this server (configuration.md) and those of Redis that clients ask for.
-  Where Redis takes any value for something that this server has not (`save`, `appendonly`, `maxmemory` and its
-  policy, `notify-keyspace-events`), `CONFIG SET` takes the value that holds and refuses others, rather than
+  Where Redis takes any value for something that this server has not (`save`, `appendonly`,
+  `notify-keyspace-events`), `CONFIG SET` takes the value that holds and refuses others, rather than
   promise what does not happen.
+- `maxmemory-policy` has one more policy than Redis', and that is the default (memory.md). Under it `OBJECT FREQ` answers from 0 to 7;
+  `OBJECT IDLETIME` works while there is no `maxmemory`.
 - `DEBUG` has `SLEEP` alone, which takes only numbers and stops one shard. `LOLWUT`, the texts of `HELP`, and
   `LATENCY DOCTOR` are our own; `MEMORY STATS` and `INFO` leave out what has no meaning here.
 - `REPLICAOF` asks before it changes anything: the node itself, a node that takes no replicas and what is no node of
