@@ -215,7 +215,9 @@ bool RoleKeeper::MayHaveTakenOver(const Target& target) {
   while (steady_clock::now() < deadline) {
     const absl::StatusOr<uint16_t> located =
         Locate(target.host, target.port, node_.identity().node_id, look_ms);
-    if (located.ok()) return true;  // Only a primary takes replicas.
+    // Only a primary takes replicas. Its port for them is another than that for clients, where a
+    // process that is just dying may end the connection without a word.
+    if (located.ok() && *located != target.port) return true;
     if (located.status().code() != absl::StatusCode::kFailedPrecondition) {
       replica_since.reset();
     } else if (!replica_since) {
