@@ -44,6 +44,15 @@ PLAIN_LINKOPTS = select({
     "//conditions:default": [],
 })
 
+# Benchmarks are linked as the servers are where somebody looks at their numbers, not where they only have to build.
+BENCHMARK_LINKOPTS = select({
+    "//tools/build:benchmarked": [
+        "-flto=auto",
+        "-O2",
+    ],
+    "//conditions:default": ["-fno-lto"],
+})
+
 def cc_library(name, copts = [], **kwargs):
     # Static alone: a shared library for each would be linked for nothing.
     native.cc_library(name = name, copts = COPTS + LTO_COPTS + copts, linkstatic = True, **kwargs)
@@ -70,12 +79,12 @@ def cc_test(name, copts = [], deps = [], tags = [], size = "small", **kwargs):
     )
 
 def cc_benchmark(name, copts = [], deps = [], **kwargs):
-    """A Google Benchmark program; run it by hand with `bazel run --config=opt`."""
+    """A Google Benchmark program; run it by hand with `bazel run --config=bench`: optimised as the servers are."""
     native.cc_binary(
         name = name,
         copts = COPTS + copts,
         deps = deps + ["//third_party:benchmark"],
-        linkopts = ["-lbenchmark_main"],
+        linkopts = ["-lbenchmark_main"] + BENCHMARK_LINKOPTS,
         testonly = True,
         **kwargs
     )
