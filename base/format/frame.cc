@@ -145,6 +145,21 @@ uint64_t StreamDigest(uint64_t previous, std::string_view payload) {
   return XXH3_64bits_withSeed(payload.data(), payload.size(), previous);
 }
 
+FrameHeader Frame::header() const {
+  return {.kind = kind(),
+          .flags = flags(),
+          .history = history(),
+          .shard = shard(),
+          .shard_count = shard_count(),
+          .record_count = record_count(),
+          .first_sequence = first_sequence(),
+          .last_sequence = last_sequence(),
+          .stream_digest = stream_digest(),
+          .sealed_at_ms = sealed_at_ms(),
+          .raw_bytes = raw_bytes(),
+          .stored_bytes = stored_bytes()};
+}
+
 const Frame* Frame::PublishCompressed(FrameRef twin) const {
   const Frame* present = nullptr;
   // Release: who reads the pointer sees the twin's bytes.

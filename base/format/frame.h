@@ -95,6 +95,9 @@ class Frame {
   uint32_t stored_bytes() const { return LoadFixed<uint32_t>(wire() + 60); }
   uint32_t crc32c() const { return LoadFixed<uint32_t>(wire() + 64); }
 
+  // All of these, the checksum apart: what a writer gives who makes this frame anew.
+  FrameHeader header() const;
+
   bool is_first_chunk() const { return (flags() & kFrameFirst) != 0; }
   bool is_last_chunk() const { return (flags() & kFrameLast) != 0; }
   bool is_compressed() const { return (flags() & kFrameZstd) != 0; }

@@ -40,19 +40,9 @@ FrameRef FrameCompressor::MakeTwin(const Frame& frame) {
       ZSTD_compressCCtx(zstd_.get(), p, most, from.data(), from.size(), options_.level);
   if (ZSTD_isError(size)) return nullptr;
   open_.Commit(p + size);
-  return open_.Seal({
-      .kind = frame.kind(),
-      .flags = static_cast<uint16_t>(frame.flags() | kFrameZstd),
-      .history = frame.history(),
-      .shard = frame.shard(),
-      .shard_count = frame.shard_count(),
-      .record_count = frame.record_count(),
-      .first_sequence = frame.first_sequence(),
-      .last_sequence = frame.last_sequence(),
-      .stream_digest = frame.stream_digest(),
-      .sealed_at_ms = frame.sealed_at_ms(),
-      .raw_bytes = frame.raw_bytes(),
-  });
+  FrameHeader header = frame.header();
+  header.flags |= kFrameZstd;
+  return open_.Seal(header);
 }
 
 }  // namespace tidemark

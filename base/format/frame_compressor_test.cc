@@ -42,6 +42,7 @@ TEST(FrameCompressorTest, TwinDecodesToTheFrameItWasMadeOf) {
   const FrameRef frame = FrameOf(std::string(100'000, 'x'));
   const Frame& twin = compressor.Compress(*frame);
   EXPECT_TRUE(twin.is_compressed());
+  EXPECT_EQ(twin.raw_bytes(), frame->raw_bytes());
   EXPECT_LT(twin.bytes().size(), frame->bytes().size() / 10);
   const absl::StatusOr<FrameRef> decoded = DecodeFrame(twin.bytes());
   ASSERT_TRUE(decoded.ok()) << decoded.status();

@@ -15,16 +15,9 @@ FrameRef RenamedFrame(const Frame& frame, HistoryId history) {
   CHECK(p != nullptr);
   std::memcpy(p, payload.data(), payload.size());
   open.Commit(p + payload.size());
-  return open.Seal({.kind = frame.kind(),
-                    .flags = frame.flags(),
-                    .history = history,
-                    .shard = frame.shard(),
-                    .shard_count = frame.shard_count(),
-                    .record_count = frame.record_count(),
-                    .first_sequence = frame.first_sequence(),
-                    .last_sequence = frame.last_sequence(),
-                    .stream_digest = frame.stream_digest(),
-                    .sealed_at_ms = frame.sealed_at_ms()});
+  FrameHeader header = frame.header();
+  header.history = history;
+  return open.Seal(header);
 }
 
 }  // namespace tidemark

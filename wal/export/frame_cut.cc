@@ -23,16 +23,12 @@ absl::StatusOr<FrameRef> CutFrame(const Frame& frame, Sequence through, uint64_t
   char* p = open.Reserve(reader.offset());
   std::memcpy(p, frame.payload().data(), reader.offset());
   open.Commit(p + reader.offset());
-  return open.Seal(
-      {.flags = has_transactions ? kFrameTransactions : uint16_t{0},
-       .history = frame.history(),
-       .shard = frame.shard(),
-       .shard_count = frame.shard_count(),
-       .record_count = static_cast<uint32_t>(through.value() - frame.first_sequence().value() + 1),
-       .first_sequence = frame.first_sequence(),
-       .last_sequence = through,
-       .stream_digest = digest,
-       .sealed_at_ms = frame.sealed_at_ms()});
+  FrameHeader header = frame.header();
+  header.flags = has_transactions ? kFrameTransactions : uint16_t{0};
+  header.record_count = static_cast<uint32_t>(through.value() - frame.first_sequence().value() + 1);
+  header.last_sequence = through;
+  header.stream_digest = digest;
+  return open.Seal(header);
 }
 
 }  // namespace tidemark::wal
