@@ -238,9 +238,12 @@ void Keyspace::ApplyExpiry(KeyRef key, int64_t expire_at_ms) {
 }
 
 void Keyspace::ApplySetRange(KeyRef key, size_t offset, std::string_view bytes) {
-  const Entry* entry = Present(key);
-  if (entry != nullptr && entry->cold() && !WarmNow(key, entry->location())) return;
-  StoreRange(key, Present(key), offset, bytes);
+  Entry* present = Present(key);
+  if (present != nullptr && present->cold()) {
+    if (!WarmNow(key, present->location())) return;
+    present = Present(key);  // Another than the cold one.
+  }
+  StoreRange(key, present, offset, bytes);
 }
 
 void Keyspace::ApplyFlush() { DetachContents(); }
