@@ -307,27 +307,17 @@ ReplicaLink::MaybeFault ReplicaLink::HandleAccept(const wire::Accept& accept, in
   covered_ms_ = 0;
   emitted_.clear();
   applied_.clear();
-  received_.clear();
-  digests_.clear();
-  for (const ShardPlan& shard : plan_.shards) {
-    received_.push_back(shard.at.sequence);
-    digests_.push_back(shard.at.stream_digest);
-  }
+  stream_.Begin(&plan_);
   // The log says anew what it has of this stream.
-  if (!durable_.empty()) durable_.assign(received_.size(), Sequence());
+  if (!durable_.empty()) durable_.assign(plan_.shards.size(), Sequence());
   ++counters_.connections;
   if (plan_.is_snapshot()) {
     ++counters_.plans_with_snapshot;
     if (plan_.is_mixed()) ++counters_.plans_mixed;
-    snapshot_.clear();
-    for (const ShardPlan& shard : plan_.shards) {
-      snapshot_.push_back({.chunks = 0, .entries = 0, .ended = !shard.is_snapshot()});
-    }
-    snapshot_shards_left_ = plan_.snapshots();
     state_ = State::kSnapshot;
   } else {
     ++counters_.plans_without_snapshot;
-    applied_ = received_;
+    applied_ = stream_.received();
     state_ = State::kStreaming;
   }
   NoteDiscarded();
@@ -368,84 +358,21 @@ ReplicaLink::MaybeFault ReplicaLink::CheckForeignHistory(const StreamPlan& plan)
 }
 
 ReplicaLink::MaybeFault ReplicaLink::HandleFrame(FrameRef frame) {
-  if (!BelongsToStream(*frame)) {
-    return Fault{wire::Goodbye::PROTOCOL,
-                 fmt::format("a frame of history {:016x}", frame->history().value())};
+  Sequence skip_through;
+  Fault fault;
+  switch (stream_.Take(*frame, &skip_through, &fault)) {
+    case ReceivedStream::Verdict::kReceived:
+      return std::nullopt;
+    case ReceivedStream::Verdict::kFault:
+      if (fault.code == wire::Goodbye::DIGEST) NoteDivergence(frame->shard());
+      return fault;
+    case ReceivedStream::Verdict::kNew:
+      break;
   }
-  if (frame->shard().value() >= plan_.shards.size() ||
-      frame->shard_count() != plan_.shards.size()) {
-    return Fault{
-        wire::Goodbye::PROTOCOL,
-        fmt::format("a frame of shard {} of {}", frame->shard().value(), frame->shard_count())};
-  }
-  ++counters_.received_frames;
-  return frame->kind() == FrameKind::kSnapshotChunk ? HandleChunk(std::move(frame))
-                                                    : HandleMutations(std::move(frame));
-}
-
-bool ReplicaLink::BelongsToStream(const Frame& frame) const {
-  if (frame.history() == plan_.history) return true;
-  if (frame.kind() != FrameKind::kMutations || frame.shard().value() >= plan_.shards.size()) {
-    return false;
-  }
-  return std::any_of(plan_.ancestors.begin(), plan_.ancestors.end(), [&](const Ancestor& ancestor) {
-    return frame.history() == ancestor.history &&
-           frame.last_sequence() <= ancestor.fork[frame.shard().value()];
-  });
-}
-
-ReplicaLink::MaybeFault ReplicaLink::HandleChunk(FrameRef frame) {
-  const size_t shard = frame->shard().value();
-  if (state_ != State::kSnapshot || snapshot_[shard].ended) {
-    return Fault{wire::Goodbye::PROTOCOL, "a snapshot chunk where none is due"};
-  }
-  SnapshotProgress& progress = snapshot_[shard];
-  if (frame->last_sequence() != plan_.shards[shard].at.sequence ||
-      frame->is_first_chunk() != (progress.chunks == 0)) {
-    return Fault{wire::Goodbye::PROTOCOL,
-                 fmt::format("a chunk of another snapshot of shard {}", shard)};
-  }
-  ++progress.chunks;
-  progress.entries += frame->record_count();
-  return Give(std::move(frame), Sequence());
-}
-
-ReplicaLink::MaybeFault ReplicaLink::HandleMutations(FrameRef frame) {
-  const size_t shard = frame->shard().value();
-  const Sequence received = received_[shard];
-  if (frame->last_sequence() <= received) {
-    counters_.skipped_records += frame->record_count();
-    return std::nullopt;
-  }
-  if (frame->first_sequence() > Next(received)) {
-    ++counters_.gaps;
-    return Fault{wire::Goodbye::PROTOCOL,
-                 fmt::format("a gap in shard {}: {} follows {}", shard,
-                             frame->first_sequence().value(), received.value())};
-  }
-  if (frame->first_sequence() == Next(received)) {
-    if (StreamDigest(digests_[shard], frame->payload()) != frame->stream_digest()) {
-      ++counters_.digest_mismatches;
-      NoteDivergence(frame->shard());
-      return Fault{wire::Goodbye::DIGEST,
-                   fmt::format("shard {} from sequence {} on does not continue what is here", shard,
-                               frame->first_sequence().value())};
-    }
-  } else {
-    // Begins in what is here: the chain cannot be followed from the middle, and is again from the
-    // next on.
-    counters_.skipped_records += received.value() - frame->first_sequence().value() + 1;
-  }
-  digests_[shard] = frame->stream_digest();
-  received_[shard] = frame->last_sequence();
-  const ShardPosition& cut = plan_.shards[shard].cut;
-  if (state_ == State::kSnapshot && received_[shard] == cut.sequence &&
-      digests_[shard] != cut.stream_digest) {
-    return Fault{wire::Goodbye::PROTOCOL, fmt::format("shard {} is another at the cut", shard)};
-  }
-  const MaybeFault fault = Give(std::move(frame), received);
-  if (!fault) EndSnapshotIfWhole();
-  return fault;
+  const absl::Status taken = receiver_->OnFrame(std::move(frame), skip_through);
+  if (!taken.ok()) return Fault{wire::Goodbye::PROTOCOL, std::string(taken.message())};
+  EndSnapshotIfWhole();
+  return std::nullopt;
 }
 
 void ReplicaLink::NoteDivergence(ShardId shard) {
@@ -456,36 +383,15 @@ void ReplicaLink::NoteDivergence(ShardId shard) {
   }
 }
 
-ReplicaLink::MaybeFault ReplicaLink::Give(FrameRef frame, Sequence skip_through) {
-  const absl::Status taken = receiver_->OnFrame(std::move(frame), skip_through);
-  if (taken.ok()) return std::nullopt;
-  return Fault{wire::Goodbye::PROTOCOL, std::string(taken.message())};
-}
-
 ReplicaLink::MaybeFault ReplicaLink::HandleSnapshotEnd(const wire::SnapshotEnd& end) {
-  if (end.shard() >= snapshot_.size() || snapshot_[end.shard()].ended) {
-    return Fault{wire::Goodbye::PROTOCOL,
-                 fmt::format("the end of no snapshot: shard {}", end.shard())};
-  }
-  SnapshotProgress& progress = snapshot_[end.shard()];
-  if (end.chunks() != progress.chunks || end.entries() != progress.entries) {
-    return Fault{
-        wire::Goodbye::PROTOCOL,
-        fmt::format("shard {}'s snapshot has {} chunks and {} entries, {} and {} came", end.shard(),
-                    end.chunks(), end.entries(), progress.chunks, progress.entries)};
-  }
-  progress.ended = true;
-  --snapshot_shards_left_;
+  Fault fault;
+  if (!stream_.End(end, &fault)) return fault;
   EndSnapshotIfWhole();
   return std::nullopt;
 }
 
 void ReplicaLink::EndSnapshotIfWhole() {
-  if (state_ != State::kSnapshot || snapshot_shards_left_ > 0) return;
-  // Up to the cut transactions may have parts in a snapshot and in a shard that goes on.
-  for (size_t i = 0; i < plan_.shards.size(); ++i) {
-    if (received_[i] < plan_.shards[i].cut.sequence) return;
-  }
+  if (state_ != State::kSnapshot || !stream_.whole()) return;
   state_ = State::kStreaming;
   for (size_t i = 0; i < plan_.shards.size(); ++i) {
     if (plan_.shards[i].is_snapshot()) std::erase(diverged_, ShardId(static_cast<uint16_t>(i)));
@@ -542,9 +448,10 @@ void ReplicaLink::QueueAck(int64_t now_ms) {
   ack_due_ = !output_.empty();
   if (ack_due_) return;  // OnWritten() makes one of what is true by then.
   wire::Ack ack;
-  ToWire(received_, ack.mutable_received());
-  ToWire(applied_.empty() ? Watermarks(received_.size()) : applied_, ack.mutable_applied());
-  if (durable_.size() == received_.size()) {
+  const size_t shards = received().size();
+  ToWire(received(), ack.mutable_received());
+  ToWire(applied_.empty() ? Watermarks(shards) : applied_, ack.mutable_applied());
+  if (durable_.size() == shards) {
     // The log is ahead of the shards. Who is promoted is the one that has applied the most, so what
     // is not applied yet must not count as saved.
     for (size_t i = 0; i < durable_.size(); ++i) {

@@ -31,6 +31,7 @@
 #include "base/link/backoff.h"
 #include "base/link/output_queue.h"
 #include "replication/link/control_message.h"
+#include "replication/link/received_stream.h"
 #include "replication/link/stream_plan.h"
 
 namespace tidemark::replication {
@@ -95,6 +96,8 @@ class ReplicaLink {
 
   // `receiver` is borrowed and outlives the link. The first attempt is due at once.
   ReplicaLink(const Options& options, FrameReceiver* receiver, int64_t now_ms);
+  ReplicaLink(const ReplicaLink&) = delete;
+  ReplicaLink& operator=(const ReplicaLink&) = delete;
 
   // What it shows the primary from the next connection on.
   void set_token(std::string token) { options_.token = std::move(token); }
@@ -148,8 +151,8 @@ class ReplicaLink {
   int64_t last_heard_ms() const { return last_heard_ms_; }
 
   const StreamPlan& plan() const { return plan_; }  // Of the latest connection that was accepted.
-  const Watermarks& received() const { return received_; }  // Of this connection's stream.
-  const Watermarks& emitted() const { return emitted_; }    // As the last heartbeat said.
+  const Watermarks& received() const { return stream_.received(); }  // Of this connection's stream.
+  const Watermarks& emitted() const { return emitted_; }             // As the last heartbeat said.
   // What this replica held beyond the point where the primary's history left its own, as Accept
   // told: it is lost when the snapshot is swapped in. Shards that lose nothing are left out.
   struct DiscardedSpan {
@@ -161,59 +164,42 @@ class ReplicaLink {
   // yet.
   int64_t current_as_of_ms() const { return current_as_of_ms_; }
 
-  struct Counters {
+  struct Counters : ReceivedStream::Counters {
     uint64_t attempts = 0;
     uint64_t connections = 0;  // Accepted.
     uint64_t plans_without_snapshot = 0;
     uint64_t plans_with_snapshot = 0;
     uint64_t plans_mixed = 0;  // Of those: of some shards only.
-    uint64_t received_frames = 0;
     uint64_t received_bytes = 0;
-    uint64_t skipped_records = 0;  // Received before.
-    uint64_t gaps = 0;
-    uint64_t digest_mismatches = 0;
     uint64_t discarded_records = 0;  // See discarded().
     uint64_t damaged_messages = 0;
   };
   const Counters& counters() const { return counters_; }
 
  private:
-  struct SnapshotProgress {
-    uint64_t chunks = 0;
-    uint64_t entries = 0;
-    bool ended = false;
-  };
   // A heartbeat whose vector is not yet applied.
   struct Uncovered {
     Watermarks emitted;
     int64_t sent_ms;     // The primary's clock.
     int64_t arrived_ms;  // Ours.
   };
-  // What ends a connection from our side.
-  struct Fault {
-    wire::Goodbye::Code code;
-    std::string text;
-  };
+  using Fault = LinkFault;
   using MaybeFault = std::optional<Fault>;
 
   void Attempt(int64_t now_ms);
   MaybeFault Handle(LinkMessage message, int64_t now_ms);
   MaybeFault HandleAccept(const wire::Accept& accept, int64_t now_ms);
   MaybeFault HandleFrame(FrameRef frame);
-  MaybeFault HandleChunk(FrameRef frame);
-  MaybeFault HandleMutations(FrameRef frame);
   MaybeFault HandleSnapshotEnd(const wire::SnapshotEnd& end);
   void EndSnapshotIfWhole();
   void NoteDivergence(ShardId shard);
   void NameDiverged();
   MaybeFault HandlePromote(const wire::Promote& promote);
   void HandleGoodbye(const wire::Goodbye& goodbye, int64_t now_ms);
-  bool BelongsToStream(const Frame& frame) const;
   void NoteDiscarded();
   MaybeFault HandleHeartbeat(const wire::Heartbeat& heartbeat, int64_t now_ms);
   void HandleRefuse(const wire::Refuse& refusal, int64_t now_ms);
   MaybeFault CheckForeignHistory(const StreamPlan& plan);
-  MaybeFault Give(FrameRef frame, Sequence skip_through);
   // To backoff, from any state with a connection or an attempt.
   void Drop(const absl::Status& why, int64_t now_ms);
   void LoseStream();
@@ -245,12 +231,9 @@ class ReplicaLink {
   StreamPlan plan_;
   bool stream_open_ =
       false;  // receiver_ has been given a plan and not yet told that the link is lost.
-  Watermarks received_;
-  std::vector<uint64_t> digests_;  // At received_.
-  Watermarks applied_;             // Empty while nothing of this stream is served.
-  Watermarks durable_;             // Empty: no log is kept.
-  std::vector<SnapshotProgress> snapshot_;
-  size_t snapshot_shards_left_ = 0;
+  ReceivedStream stream_{&counters_};
+  Watermarks applied_;  // Empty while nothing of this stream is served.
+  Watermarks durable_;  // Empty: no log is kept.
   int64_t heartbeat_interval_ms_ = 100;
   int64_t accepted_ms_ = 0;
   int64_t last_heard_ms_ = 0;
