@@ -18,13 +18,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "wal/disk/disk.h"
+#include "wal/disk/passing_disk.h"
 
 namespace tidemark::integration {
 
-class FaultyDisk final : public wal::Disk {
+class FaultyDisk final : public wal::PassingDisk {
  public:
   struct Options {
     std::string switches;  // A directory; empty: there are none.
@@ -34,14 +33,6 @@ class FaultyDisk final : public wal::Disk {
   FaultyDisk(wal::Disk& below, Options options);
 
   absl::StatusOr<std::unique_ptr<wal::File>> OpenFile(const std::string& path, Open how) override;
-  absl::Status Rename(const std::string& from, const std::string& to) override;
-  absl::Status Remove(const std::string& path) override;
-  absl::Status RemoveTree(const std::string& path) override;
-  absl::Status CreateDirectory(const std::string& path) override;
-  absl::Status SyncDirectory(const std::string& path) override;
-  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override;
-  absl::StatusOr<std::unique_ptr<wal::DirectoryLock>> Lock(const std::string& path) override;
-  absl::StatusOr<uint64_t> FreeBytes(const std::string& directory) override;
 
  private:
   friend class FaultyFile;
@@ -49,7 +40,6 @@ class FaultyDisk final : public wal::Disk {
   // Whether this write is the one to tear.
   bool TearsNow(const std::string& path);
 
-  wal::Disk& below_;
   const Options options_;
   std::atomic<int64_t> segment_writes_{0};
 };

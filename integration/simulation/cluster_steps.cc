@@ -25,7 +25,7 @@ PlannedCrash planned_crash;
 
 void CrashWhenDue(const char*) {
   ProcessDisk* const process = ProcessDisk::last_touched();
-  if (process == nullptr || process->below() != planned_crash.disk || process->dead()) return;
+  if (process == nullptr || &process->below() != planned_crash.disk || process->dead()) return;
   if (planned_crash.points_left == 0 || --planned_crash.points_left > 0) return;
   planned_crash.happened = true;
   planned_crash.disk->Crash();

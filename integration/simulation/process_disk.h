@@ -12,14 +12,14 @@
 #include <string>
 #include <vector>
 
-#include "wal/disk/disk.h"
+#include "wal/disk/passing_disk.h"
 
 namespace tidemark::simulation {
 
 // Files that are open die with the disk below (SimulatedDisk::Crash); this is about all else.
-class ProcessDisk final : public wal::Disk {
+class ProcessDisk final : public wal::PassingDisk {
  public:
-  explicit ProcessDisk(wal::Disk& disk) : disk_(disk) {}
+  using PassingDisk::PassingDisk;
 
   ~ProcessDisk() override {
     if (last_touched_ == this) last_touched_ = nullptr;
@@ -27,50 +27,31 @@ class ProcessDisk final : public wal::Disk {
 
   void Die() { dead_ = true; }
   bool dead() const { return dead_; }
-  wal::Disk* below() const { return &disk_; }
   // Null: none that is there.
   static ProcessDisk* last_touched() { return last_touched_; }
 
   absl::StatusOr<std::unique_ptr<wal::File>> OpenFile(const std::string& path, Open how) override {
-    if (!Live()) return Dead();
-    return disk_.OpenFile(path, how);
-  }
-  absl::Status Rename(const std::string& from, const std::string& to) override {
-    return Live() ? disk_.Rename(from, to) : Dead();
-  }
-  absl::Status Remove(const std::string& path) override {
-    return Live() ? disk_.Remove(path) : Dead();
-  }
-  absl::Status RemoveTree(const std::string& path) override {
-    return Live() ? disk_.RemoveTree(path) : Dead();
-  }
-  absl::Status CreateDirectory(const std::string& path) override {
-    return Live() ? disk_.CreateDirectory(path) : Dead();
-  }
-  absl::Status SyncDirectory(const std::string& path) override {
-    return Live() ? disk_.SyncDirectory(path) : Dead();
+    if (const absl::Status live = Touch(); !live.ok()) return live;
+    return PassingDisk::OpenFile(path, how);
   }
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
-    if (!Live()) return Dead();
-    return disk_.List(directory);
+    if (const absl::Status live = Touch(); !live.ok()) return live;
+    return PassingDisk::List(directory);
   }
   absl::StatusOr<std::unique_ptr<wal::DirectoryLock>> Lock(const std::string& path) override {
-    if (!Live()) return Dead();
-    return disk_.Lock(path);
-  }
-  absl::StatusOr<uint64_t> FreeBytes(const std::string& directory) override {
-    return disk_.FreeBytes(directory);
+    if (const absl::Status live = Touch(); !live.ok()) return live;
+    return PassingDisk::Lock(path);
   }
 
  private:
-  bool Live() {
-    if (!dead_) last_touched_ = this;
-    return !dead_;
+  absl::Status MayChange() override { return Touch(); }
+  absl::Status Touch() {
+    if (dead_) return absl::InternalError("the process is dead");
+    last_touched_ = this;
+    return absl::OkStatus();
   }
-  static absl::Status Dead() { return absl::InternalError("the process is dead"); }
 
   static inline ProcessDisk* last_touched_ = nullptr;
-  wal::Disk& disk_;
   bool dead_ = false;
 };
 
