@@ -9,49 +9,17 @@
 #include <utility>
 
 #include "base/check.h"
+#include "wal/disk/simulated_node.h"
 
 namespace tidemark::wal {
 namespace {
-
-constexpr uint64_t kSectorBytes = 512;
 
 std::string Above(const std::string& path) {
   const size_t slash = path.rfind('/');
   return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
 }
 
-struct Node;
-using NodeRef = std::shared_ptr<Node>;
-
-// A change of one name in a directory that no sync of the directory has covered.
-struct NameChange {
-  std::string name;
-  NodeRef node;         // Null: taken away.
-  uint64_t rename = 0;  // Both halves of a rename share a number and happen together; 0: none.
-};
-
-// A file or a directory, whatever name leads to it.
-struct Node {
-  bool directory = false;
-  bool locked = false;
-
-  // A file's.
-  std::string now;             // What a reader sees.
-  std::string platter;         // What the last sync left.
-  std::set<uint64_t> dirty;    // Sectors written since, by number.
-  std::set<uint64_t> dropped;  // Dirty when a sync failed: no later sync writes them.
-  bool length_changed = false;
-
-  // A directory's.
-  std::map<std::string, NodeRef> names;  // On the platter.
-  std::vector<NameChange> unsynced;      // Oldest first.
-};
-
-NodeRef NewDirectory() {
-  auto node = std::make_shared<Node>();
-  node->directory = true;
-  return node;
-}
+using NodeRef = std::shared_ptr<SimulatedNode>;
 
 }  // namespace
 
@@ -63,7 +31,7 @@ struct SimulatedDisk::State {
   uint64_t life = 0;  // Crashes so far: what was opened in an earlier life is dead.
   uint64_t renames = 0;
   std::set<uint64_t> synced_renames;  // On the platter by the sync of one of their directories.
-  const NodeRef root = NewDirectory();
+  const NodeRef root = SimulatedNode::NewDirectory();
   std::map<std::string, NodeRef> nodes = {{"/", root}};  // By path, as a reader sees them.
 
   uint64_t writes_until_failure = 0;  // 0: none is to come.
@@ -114,96 +82,43 @@ struct SimulatedDisk::State {
     }
   }
 
-  static void Store(Node& node, uint64_t offset, std::string_view bytes) {
-    if (bytes.empty()) return;
-    Resize(node, std::max<uint64_t>(node.now.size(), offset + bytes.size()));
-    std::memcpy(node.now.data() + offset, bytes.data(), bytes.size());
-    for (uint64_t s = offset / kSectorBytes; s <= (offset + bytes.size() - 1) / kSectorBytes; ++s) {
-      node.dirty.insert(s);
-      node.dropped.erase(s);
-    }
-  }
-  static void Resize(Node& node, uint64_t bytes) {
-    if (bytes == node.now.size()) return;
-    // Where a shorter file grows again there are zeros, on the platter too.
-    if (bytes < node.now.size()) {
-      for (uint64_t s = bytes / kSectorBytes; s <= node.now.size() / kSectorBytes; ++s) {
-        node.dirty.insert(s);
-      }
-    }
-    node.now.resize(bytes, '\0');
-    node.length_changed = true;
-  }
-  static void CopySector(const std::string& from, uint64_t sector, std::string& to) {
-    const uint64_t at = sector * kSectorBytes;
-    for (uint64_t i = at; i < std::min<uint64_t>(at + kSectorBytes, to.size()); ++i) {
-      to[i] = i < from.size() ? from[i] : '\0';
-    }
-  }
-  static void SyncNode(Node& node) {
-    node.platter.resize(node.now.size(), '\0');
-    for (const uint64_t sector : node.dirty) CopySector(node.now, sector, node.platter);
-    node.dirty.clear();
-    node.length_changed = false;
-  }
-
   bool Kept(Unsynced unsynced) {
     return unsynced == Unsynced::kKeep || (unsynced == Unsynced::kAny && random() % 2 == 0);
-  }
-  void CrashFile(Node& node, Unsynced unsynced) {
-    if (unsynced == Unsynced::kKeep) {
-      // A kill leaves the system's cache alone, and with it what a failed sync dropped.
-      node.platter = node.now;
-    } else {
-      if (node.length_changed && Kept(unsynced)) node.platter.resize(node.now.size(), '\0');
-      node.dirty.merge(node.dropped);
-      for (const uint64_t sector : node.dirty) {
-        // Beyond the end there is nothing to be written.
-        if (sector * kSectorBytes >= node.now.size() || !Kept(unsynced)) continue;
-        CopySector(node.now, sector, node.platter);
-      }
-      node.now = node.platter;
-    }
-    node.dirty.clear();
-    node.dropped.clear();
-    node.length_changed = false;
-    node.locked = false;
   }
 
   // Everything that may be there after the crash, by whatever name; each once, in the order of the
   // names, so that a seed gives one result.
-  void CollectNodes(const NodeRef& node, std::set<const Node*>& seen,
+  void CollectNodes(const NodeRef& node, std::set<const SimulatedNode*>& seen,
                     std::vector<NodeRef>& all) const {
     if (!seen.insert(node.get()).second) return;
     all.push_back(node);
     for (const auto& [name, child] : node->names) CollectNodes(child, seen, all);
-    for (const NameChange& change : node->unsynced) {
+    for (const SimulatedNode::NameChange& change : node->unsynced) {
       if (change.node != nullptr) CollectNodes(change.node, seen, all);
     }
   }
 
   void Crash(Unsynced unsynced) {
     ++life;
-    std::set<const Node*> seen;
+    std::set<const SimulatedNode*> seen;
     std::vector<NodeRef> all;
     CollectNodes(root, seen, all);
     std::map<uint64_t, bool> renames_kept;
     for (const uint64_t rename : synced_renames) renames_kept[rename] = true;
     for (const NodeRef& node : all) {
       if (!node->directory) {
-        CrashFile(*node, unsynced);
+        if (unsynced == Unsynced::kKeep) {
+          node->Kill();
+        } else {
+          node->LosePower([&] { return Kept(unsynced); });
+        }
         continue;
       }
-      for (const NameChange& change : node->unsynced) {
+      for (const SimulatedNode::NameChange& change : node->unsynced) {
         bool kept = Kept(unsynced);
         // Journals keep a rename whole.
         if (change.rename != 0) kept = renames_kept.emplace(change.rename, kept).first->second;
-        if (!kept) continue;
-        if (change.node == nullptr) {
-          node->names.erase(change.name);
-        } else {
-          node->names[change.name] = change.node;
-        }
+        if (kept) node->KeepName(change);
       }
       node->unsynced.clear();
     }
@@ -211,7 +126,7 @@ struct SimulatedDisk::State {
     Reread("/", *root);
   }
 
-  void Reread(const std::string& path, const Node& directory) {
+  void Reread(const std::string& path, const SimulatedNode& directory) {
     for (const auto& [name, node] : directory.names) {
       const std::string child = path == "/" ? path + name : fmt::format("{}/{}", path, name);
       nodes[child] = node;
@@ -241,12 +156,12 @@ class SimulatedDisk::OpenedFile final : public File {
       if (alive() && writable_ && !state_->read_only && !bytes.empty()) {
         const uint64_t some = state_->random() % bytes.size();
         const uint64_t room = node_->now.size() > offset ? node_->now.size() - offset : 0;
-        State::Store(*node_, offset, bytes.substr(0, std::min(some, room)));
+        node_->Write(offset, bytes.substr(0, std::min(some, room)));
       }
       return s;
     }
     state_->counts.written_bytes += bytes.size();
-    State::Store(*node_, offset, bytes);
+    node_->Write(offset, bytes);
     return absl::OkStatus();
   }
 
@@ -271,12 +186,10 @@ class SimulatedDisk::OpenedFile final : public File {
     if (!alive()) return Dead("fdatasync");
     ++state_->counts.syncs;
     if (State::Strikes(state_->syncs_until_failure)) {
-      // The pages stay readable but are clean now: the next sync passes them over.
-      node_->dropped.insert(node_->dirty.begin(), node_->dirty.end());
-      node_->dirty.clear();
+      node_->LoseSync();
       return State::IoError("fdatasync", path_);
     }
-    State::SyncNode(*node_);
+    node_->Sync();
     return absl::OkStatus();
   }
 
@@ -284,14 +197,14 @@ class SimulatedDisk::OpenedFile final : public File {
     const std::lock_guard lock(state_->mutex);
     const uint64_t growth = std::max<uint64_t>(bytes, node_->now.size()) - node_->now.size();
     if (absl::Status s = Change("allocate", growth); !s.ok()) return s;
-    if (growth > 0) State::Resize(*node_, bytes);
+    if (growth > 0) node_->Resize(bytes);
     return absl::OkStatus();
   }
 
   absl::Status Truncate(uint64_t bytes) override {
     const std::lock_guard lock(state_->mutex);
     const absl::Status s = Change("set the length of", 0);
-    if (s.ok()) State::Resize(*node_, bytes);
+    if (s.ok()) node_->Resize(bytes);
     return s;
   }
 
@@ -355,7 +268,7 @@ absl::StatusOr<std::unique_ptr<File>> SimulatedDisk::OpenFile(const std::string&
     if (!state_->IsDirectory(Above(path))) {
       return absl::NotFoundError(fmt::format("open {}: No such file or directory", path));
     }
-    state_->SetName(path, std::make_shared<Node>());
+    state_->SetName(path, std::make_shared<SimulatedNode>());
   }
   absl::StatusOr<NodeRef> node = state_->Find(path, "open");
   if (!node.ok()) return node.status();
@@ -428,7 +341,7 @@ absl::Status SimulatedDisk::CreateDirectory(const std::string& path) {
   if (!state_->IsDirectory(Above(path))) {
     return absl::NotFoundError(fmt::format("make directory {}: No such file or directory", path));
   }
-  state_->SetName(path, NewDirectory());
+  state_->SetName(path, SimulatedNode::NewDirectory());
   return absl::OkStatus();
 }
 
@@ -438,12 +351,8 @@ absl::Status SimulatedDisk::SyncDirectory(const std::string& path) {
   if (!node.ok()) return node.status();
   ++state_->counts.directory_syncs;
   if (State::Strikes(state_->syncs_until_failure)) return State::IoError("fsync directory", path);
-  for (NameChange& change : (*node)->unsynced) {
-    if (change.node == nullptr) {
-      (*node)->names.erase(change.name);
-    } else {
-      (*node)->names[change.name] = change.node;
-    }
+  for (const SimulatedNode::NameChange& change : (*node)->unsynced) {
+    (*node)->KeepName(change);
     // The other half of a rename from elsewhere goes with this one.
     if (change.rename != 0) state_->synced_renames.insert(change.rename);
   }
@@ -473,14 +382,14 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> SimulatedDisk::Lock(const std::st
   if (!state_->IsDirectory(Above(path))) {
     return absl::NotFoundError(fmt::format("open {}: No such file or directory", path));
   }
-  if (!state_->nodes.contains(path)) state_->SetName(path, std::make_shared<Node>());
+  if (!state_->nodes.contains(path)) state_->SetName(path, std::make_shared<SimulatedNode>());
   const NodeRef node = state_->nodes.at(path);
   if (node->locked) {
     return absl::FailedPreconditionError(fmt::format("{} is locked by process 1", path));
   }
   node->locked = true;
-  State::Resize(*node, 0);
-  State::Store(*node, 0, "1\n");
+  node->Resize(0);
+  node->Write(0, "1\n");
   return std::make_unique<HeldLock>(state_, node);
 }
 
@@ -534,7 +443,7 @@ void SimulatedDisk::SetContents(const std::string& path, std::string_view conten
   const std::lock_guard lock(state_->mutex);
   const std::string name = path.substr(path.rfind('/') + 1);
   NodeRef& node = state_->nodes.at(Above(path))->names[name];
-  if (!state_->nodes.contains(path)) state_->nodes[path] = std::make_shared<Node>();
+  if (!state_->nodes.contains(path)) state_->nodes[path] = std::make_shared<SimulatedNode>();
   node = state_->nodes.at(path);
   node->now = node->platter = contents;
   node->dirty.clear();
@@ -542,7 +451,7 @@ void SimulatedDisk::SetContents(const std::string& path, std::string_view conten
 
 void SimulatedDisk::FlipBit(const std::string& path, uint64_t offset, int bit) {
   const std::lock_guard lock(state_->mutex);
-  Node& node = *state_->nodes.at(path);
+  SimulatedNode& node = *state_->nodes.at(path);
   CHECK(offset < node.now.size() && bit >= 0 && bit < 8);
   const auto flipped = static_cast<char>(node.now[offset] ^ (1 << bit));
   node.now[offset] = flipped;
