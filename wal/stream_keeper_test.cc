@@ -3,120 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <future>
 #include <string>
 
 #include "wal/discarded.h"
-#include "wal/disk/simulated_disk.h"
-#include "wal/dying_disk.h"
-#include "wal/recovery_test_util.h"
 #include "wal/segment_reader.h"
+#include "wal/stream_keeper_test_util.h"
 
 namespace tidemark::wal {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr HistoryId kOld{7};
-constexpr HistoryId kNew{8};
-constexpr HistoryId kChild{9};
-
-Watermarks At(std::initializer_list<uint64_t> sequences) {
-  Watermarks at;
-  for (const uint64_t sequence : sequences) at.push_back(Sequence(sequence));
-  return at;
-}
-
-// A primary's stream, as its replica receives it.
-class Stream {
- public:
-  Stream(HistoryId history, Positions begin) : history_(history), positions_(std::move(begin)) {}
-
-  FrameRef Next(int shard, const std::vector<TestRecord>& records) {
-    ShardPosition& position = positions_[static_cast<size_t>(shard)];
-    FrameRef frame = MakeFrame(history_, ShardId(static_cast<uint16_t>(shard)),
-                               static_cast<int>(positions_.size()), position, records);
-    position = {.sequence = frame->last_sequence(), .digest = frame->stream_digest()};
-    return frame;
-  }
-  HistoryId history() const { return history_; }
-  const Positions& positions() const { return positions_; }
-
- private:
-  HistoryId history_;
-  Positions positions_;
-};
-
-class StreamKeeperTest : public testing::Test {
- protected:
-  // A replica starts: whatever ended the one before.
-  void Start(Disk* disk = nullptr) {
-    End();
-    directory_ = OpenDirectory(disk != nullptr ? *disk : disk_);
-    const absl::StatusOr<Recovered> recovered = TryRecover(true);
-    ASSERT_TRUE(recovered.ok()) << recovered.status();
-    recovered_ = *recovered;
-    Log::Options options;
-    options.segment_bytes = 4096;
-    keeper_ = std::make_unique<StreamKeeper>(*directory_, options);
-    const absl::Status begun = keeper_->Begin(recovered_);
-    ASSERT_TRUE(begun.ok()) << begun;
-  }
-  void End() {
-    keeper_.reset();
-    directory_.reset();
-  }
-  absl::StatusOr<Recovered> TryRecover(bool follow) {
-    sink_ = MapSink();
-    RecoveryOptions options = OptionsFor(2, 100);
-    options.follow = follow;
-    return Recover(*directory_, options, sink_);
-  }
-
-  void Append(const FrameRef& frame) {
-    const std::shared_ptr<Log> log = keeper_->log();
-    log->shard(frame->shard()).Append(frame);
-    log->shard(frame->shard()).OnTurnEnd();
-  }
-  // Waits until this is durable.
-  absl::Status Sync(const Watermarks& through) {
-    std::promise<absl::Status> done;
-    keeper_->log()->SyncThrough(through, [&](absl::Status status) { done.set_value(status); });
-    return done.get_future().get();
-  }
-  // As the snapshot service does.
-  absl::Status PutSnapshot(const Stream& stream, const KeyMap& state, uint64_t number) {
-    const std::shared_ptr<Log> log = keeper_->log();
-    const absl::Status synced = Sync(SequencesOf(stream.positions()));
-    if (!synced.ok()) return synced;
-    return keeper_->PutSnapshot(*log, [&] {
-      return WriteStateSnapshot(*directory_,
-                                {.number = number,
-                                 .history = stream.history(),
-                                 .shard_count = 2,
-                                 .first_segment = log->current_segment(),
-                                 .begun_at_ms = 1},
-                                stream.positions(), state);
-    });
-  }
-  // The directory of a replica that follows `old_` and stopped.
-  void HasOld() {
-    Start();
-    ASSERT_TRUE(keeper_->Restart(kOld, Positions(2)).ok());
-    keeper_->OnServed();
-    Append(old_.Next(0, {Put("a", "1")}));
-    Append(old_.Next(1, {Put("b", "2")}));
-    const absl::Status put = PutSnapshot(old_, {{"a", "1"}, {"b", "2"}}, 1);
-    ASSERT_TRUE(put.ok()) << put;
-  }
-
-  SimulatedDisk disk_{1};
-  std::unique_ptr<DataDirectory> directory_;
-  std::unique_ptr<StreamKeeper> keeper_;
-  MapSink sink_;
-  Recovered recovered_;
-  Stream old_{kOld, Positions(2)};
-};
+class StreamKeeperTest : public StreamKeeperFixture {};
 
 TEST_F(StreamKeeperTest, AFullSyncThatIsNotWholeOnDiskLeavesANewDirectoryEmpty) {
   Start();
@@ -435,74 +333,6 @@ TEST_F(StreamKeeperTest, APrimaryRefusesADirectoryInTheMiddleOfAFullSync) {
   const absl::Status refused = TryRecover(false).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(refused));
   EXPECT_THAT(std::string(refused.message()), HasSubstr("start it as a replica"));
-}
-
-// --- Crashes ---
-
-TEST_F(StreamKeeperTest, AStopAtAnyCallOfAFullSyncLeavesTheOldStateOrTheNew) {
-  bool done = false;
-  for (uint64_t calls = 0; !done; ++calls) {
-    ASSERT_LT(calls, 500u);
-    SCOPED_TRACE(calls);
-    disk_.RemoveTree(kDirectory).IgnoreError();
-    old_ = Stream(kOld, Positions(2));
-    HasOld();
-    ASSERT_TRUE(keeper_->Close().ok());
-    DyingDisk dying(disk_);
-    Start(&dying);
-    dying.DieAfter(calls);
-    Stream next(kNew, {{Sequence(10), 1}, {Sequence(20), 2}});
-    if (keeper_->Restart(kNew, next.positions()).ok()) {
-      keeper_->OnServed();
-      Append(next.Next(0, {Put("a", "new")}));
-      done = PutSnapshot(next, {{"a", "new"}}, 2).ok() && !dying.dead();
-    }
-    Start();
-    if (recovered_.history == kOld) {
-      EXPECT_EQ(sink_.state, (KeyMap{{"a", "1"}, {"b", "2"}}));
-    } else {
-      EXPECT_EQ(recovered_.history, kNew);
-      EXPECT_EQ(sink_.state, (KeyMap{{"a", "new"}}));
-    }
-  }
-}
-
-// Whoever starts next on the directory, a replica or a primary, finds all that was durable.
-TEST_F(StreamKeeperTest, AStopAtAnyCallOfAPromotionOrADemotionKeepsWhatWasDurable) {
-  for (const bool restarts_as_replica : {true, false}) {
-    bool done = false;
-    for (uint64_t calls = 0; !done; ++calls) {
-      ASSERT_LT(calls, 500u);
-      SCOPED_TRACE(calls);
-      disk_.RemoveTree(kDirectory).IgnoreError();
-      old_ = Stream(kOld, Positions(2));
-      HasOld();
-      ASSERT_TRUE(keeper_->Close().ok());
-      DyingDisk dying(disk_);
-      Start(&dying);
-      dying.DieAfter(calls);
-      KeyMap promised = {{"a", "1"}, {"b", "2"}};
-      constexpr auto kMints = StreamKeeper::Minter::kThisNode;
-      if (keeper_->BeginHistory(kChild, old_.positions(), 2, kMints).ok()) {
-        Stream own(kChild, old_.positions());
-        Append(own.Next(0, {Put("own", "1")}));
-        if (Sync(SequencesOf(own.positions())).ok()) promised["own"] = "1";
-        if (keeper_->BeginFollowing().ok() &&
-            keeper_->Continue(kChild, kNew, own.positions()).ok()) {
-          Stream next(kNew, own.positions());
-          Append(next.Next(1, {Put("next", "1")}));
-          if (Sync(SequencesOf(next.positions())).ok()) promised["next"] = "1";
-          done = !dying.dead();
-        }
-      }
-      End();
-      directory_ = OpenDirectory(disk_);
-      const absl::StatusOr<Recovered> recovered = TryRecover(restarts_as_replica);
-      ASSERT_TRUE(recovered.ok()) << recovered.status();
-      for (const auto& [key, value] : promised) EXPECT_EQ(sink_.state[key], value) << key;
-      EXPECT_LE(sink_.state.size(), 4u);
-    }
-  }
 }
 
 }  // namespace
