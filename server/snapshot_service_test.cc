@@ -10,9 +10,9 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "base/eventually.h"
 #include "wal/disk/simulated_disk.h"
 #include "wal/snapshot_chunks.h"
 #include "wal/snapshot_reader.h"
@@ -107,14 +107,6 @@ class SnapshotServiceTest : public testing::Test {
       return absl::DeadlineExceededError("the test waited too long");
     }
     return future.get();
-  }
-  static bool Eventually(const std::function<bool()>& condition) {
-    const auto deadline = steady_clock::now() + seconds(60);
-    while (!condition()) {
-      if (steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
   uint64_t BytesOf(uint64_t number) {
     const auto reader =

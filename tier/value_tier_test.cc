@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -19,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/eventually.h"
 #include "tier/tier_test_util.h"
 #include "wal/disk/simulated_disk.h"
 
@@ -101,15 +101,6 @@ class ValueTierTest : public testing::Test {
     if (tier_ != nullptr) tier_->Stop();
     for (auto& shard : shards_) shard->Stop();
   }
-  template <typename Done>
-  static bool WaitFor(Done done) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (!done()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
-  }
   bool IsCold(size_t shard, const std::string& key) {
     bool cold = false;
     shards_[shard]->Call([&] { cold = owners_[shard]->IsCold(key); });
@@ -128,7 +119,7 @@ TEST_F(ValueTierTest, AValueGoesDownAndComesBack) {
     owners_[1]->Set("k", "value");
     ASSERT_EQ(owners_[1]->Demote("k"), WriteOutcome::kQueued);
   });
-  ASSERT_TRUE(WaitFor([&] { return IsCold(1, "k"); }));
+  ASSERT_TRUE(Eventually([&] { return IsCold(1, "k"); }));
   std::promise<std::string> got;
   shards_[1]->Call([&] {
     ASSERT_TRUE(tier_->front(ShardId(1))
@@ -139,7 +130,7 @@ TEST_F(ValueTierTest, AValueGoesDownAndComesBack) {
                     .ok());
   });
   EXPECT_EQ(got.get_future().get(), "value");
-  ASSERT_TRUE(WaitFor([&] { return tier_->stats().queued_reads == 0; }));
+  ASSERT_TRUE(Eventually([&] { return tier_->stats().queued_reads == 0; }));
   const TierStats stats = tier_->stats();
   EXPECT_EQ(stats.demotions_queued, 1u);
   EXPECT_EQ(stats.demotions_written, 1u);
@@ -155,7 +146,7 @@ TEST_F(ValueTierTest, StopAnswersTheReadsThatWait) {
     owners_[0]->Set("k", "value");
     owners_[0]->Demote("k", /*urgent=*/true);
   });
-  ASSERT_TRUE(WaitFor([&] { return IsCold(0, "k"); }));
+  ASSERT_TRUE(Eventually([&] { return IsCold(0, "k"); }));
   std::atomic<int> answers = 0;
   std::atomic<int> asked = 0;
   shards_[0]->Call([&] {
@@ -167,7 +158,7 @@ TEST_F(ValueTierTest, StopAnswersTheReadsThatWait) {
     }
   });
   tier_->Stop();
-  EXPECT_TRUE(WaitFor([&] { return answers.load() == asked.load(); }));
+  EXPECT_TRUE(Eventually([&] { return answers.load() == asked.load(); }));
   shards_[0]->Call([&] {
     EXPECT_FALSE(
         tier_->front(ShardId(0)).Read("k", owners_[0]->LocationOf("k"), [](auto, auto) {}).ok());
@@ -205,7 +196,7 @@ TEST_F(ValueTierTest, ReclaimWorksWhileNobodyElseDoes) {
       owners_[0]->Set(key(i), std::string(1000, 'v'));
       ASSERT_EQ(owners_[0]->Demote(key(i), /*urgent=*/true), WriteOutcome::kQueued);
     });
-    ASSERT_TRUE(WaitFor([&] { return IsCold(0, key(i)); }));
+    ASSERT_TRUE(Eventually([&] { return IsCold(0, key(i)); }));
   }
   shards_[0]->Call([&] {
     for (int i = 0; i < 80; ++i) {
@@ -213,7 +204,7 @@ TEST_F(ValueTierTest, ReclaimWorksWhileNobodyElseDoes) {
     }
   });
   // 16 values of 1 KiB fit two segments; five were full.
-  ASSERT_TRUE(WaitFor([&] { return tier_->stats().segments <= 3; }));
+  ASSERT_TRUE(Eventually([&] { return tier_->stats().segments <= 3; }));
   const TierStats stats = tier_->stats();
   EXPECT_EQ(stats.live_values, 16u);
   EXPECT_GT(stats.reclaimed_segments, 0u);
@@ -292,7 +283,7 @@ TEST_F(ValueTierTest, ReadsAreRightWhileEverythingMoves) {
     });
     if (round % 100 == 0) shards_[s]->Call([] {});  // The feeder does not run away.
   }
-  EXPECT_TRUE(WaitFor([&] {
+  EXPECT_TRUE(Eventually([&] {
     for (auto& shard : shards_) shard->Call([] {});
     const TierStats stats = tier_->stats();
     return stats.queued_reads == 0 && stats.queued_write_bytes == 0;

@@ -11,6 +11,8 @@
 #include <thread>
 #include <utility>
 
+#include "base/eventually.h"
+
 namespace tidemark::replication {
 namespace {
 
@@ -73,14 +75,6 @@ class PostedArchiveTest : public testing::Test {
       done.set_value();
     });
     ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
-  }
-  static bool Eventually(const std::function<bool()>& holds) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
   static ReplicaPosition At(uint64_t history) {
     return {.history = HistoryId(history), .shards = {}};

@@ -9,12 +9,11 @@
 #include <asio/read.hpp>
 #include <asio/write.hpp>
 #include <chrono>
-#include <functional>
 #include <future>
 #include <memory>
 #include <string>
-#include <thread>
 
+#include "base/eventually.h"
 #include "fmt/format.h"
 #include "replication/shell/replica_client.h"
 #include "replication/shell/replication_server.h"
@@ -28,15 +27,6 @@ using testing::HasSubstr;
 constexpr auto kPatience = std::chrono::seconds(30);
 
 // Looks until it holds, for a long time at most; whether it does.
-bool Eventually(const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 struct Primary {
   explicit Primary(int shards, uint64_t history = 7, uint16_t port = 0,
                    const std::string& token = "secret")

@@ -9,8 +9,6 @@
 #include <asio/read.hpp>
 #include <asio/write.hpp>
 #include <atomic>
-#include <chrono>
-#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -18,6 +16,7 @@
 #include <string>
 #include <thread>
 
+#include "base/eventually.h"
 #include "base/format/record.h"
 #include "fmt/format.h"
 #include "wal/export/fake_export_source.h"
@@ -33,15 +32,6 @@ using testing::SizeIs;
 constexpr HistoryId kHistory(7);
 
 // Looks until it holds, for a long time at most; whether it does.
-bool Eventually(const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 class ExportServerTest : public testing::Test {
  protected:
   ExportServerTest() : source_(kHistory, 3) {
