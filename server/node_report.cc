@@ -7,7 +7,7 @@
 namespace tidemark::server {
 namespace {
 
-// The counters that simply add up.
+// What simply adds up, as do kCounters.
 constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::keys,
     &ShardReport::expiring_keys,
@@ -45,23 +45,7 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::held_replies,
     &ShardReport::ack_timeouts,
     &ShardReport::refused_for_replicas,
-    &ShardReport::commands_processed,
-    &ShardReport::net_input_bytes,
-    &ShardReport::net_output_bytes,
-    &ShardReport::reads,
-    &ShardReport::writes,
-    &ShardReport::connections_received,
-    &ShardReport::rejected_connections,
-    &ShardReport::clients_cut_by_output_limit,
-    &ShardReport::clients_cut_by_query_limit,
-    &ShardReport::accept_failures,
-    &ShardReport::writes_delayed,
-    &ShardReport::writes_refused_busy,
-    &ShardReport::writes_refused_oom,
-    &ShardReport::stale_reads_refused,
     &ShardReport::token_waiters,
-    &ShardReport::token_waits,
-    &ShardReport::token_wait_timeouts,
     &ShardReport::error_replies,
     &ShardReport::loop_turns,
     &ShardReport::loop_parks,
@@ -71,7 +55,7 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::transactions,
 };
 
-// Those of them that count events, and that nothing but ResetStats() takes back.
+// What counts events, and nothing but ResetStats() takes back.
 constexpr uint64_t ShardReport::*kCounters[] = {
     &ShardReport::commands_processed,
     &ShardReport::net_input_bytes,
@@ -130,6 +114,7 @@ ShardReport Sum(const std::vector<ShardReport>& shards) {
   int64_t weighted_ttl_ms = 0;
   for (const ShardReport& shard : shards) {
     for (auto field : kSums) total.*field += shard.*field;
+    for (auto field : kCounters) total.*field += shard.*field;
     total.largest_input_bytes = std::max(total.largest_input_bytes, shard.largest_input_bytes);
     total.largest_output_bytes = std::max(total.largest_output_bytes, shard.largest_output_bytes);
     total.held_p50_usec = std::max(total.held_p50_usec, shard.held_p50_usec);
