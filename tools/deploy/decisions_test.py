@@ -64,7 +64,7 @@ class DecisionsTest(unittest.TestCase):
         with self.assertRaisesRegex(Failure, "a, which was, runs as a replica"):
             decisions.primary_to_start(CLUSTER, {"a": replica(1)}, "a")
 
-    def test_the_best_replica_has_applied_the_most_and_can_serve_others(self):
+    def test_who_is_handed_over_to_has_applied_the_most_and_can_serve_others(self):
         views = {"b": replica(5, 5), "c": replica(9, 2), "d": replica(99, 99)}
         self.assertEqual(decisions.best_replica(CLUSTER, views, "a"), "c")
         views["b"] = replica(9, 2)
@@ -73,6 +73,36 @@ class DecisionsTest(unittest.TestCase):
     def test_numbers_of_another_history_do_not_count(self):
         views = {"a": primary(9, 9), "b": replica(999, 9, history="old"), "c": replica(1, 1)}
         self.assertEqual(decisions.best_replica(CLUSTER, views, "a"), "c")
+
+    def promoted(self, views, wanted=None):
+        return decisions.replica_to_promote(CLUSTER, views, "a", wanted)
+
+    def test_who_is_promoted_has_all_that_others_have(self):
+        self.assertEqual(self.promoted({"b": replica(5, 5), "c": replica(5, 6)}), "c")
+        self.assertEqual(self.promoted({"b": replica(5, 6), "c": replica(5, 5)}), "b")
+        self.assertEqual(self.promoted({"b": replica(5, 5), "c": replica(5, 5)}), "b")
+        # What could serve nobody is no choice, however far it is.
+        self.assertEqual(self.promoted({"b": replica(5, 5), "d": replica(9, 9)}), "b")
+
+    def test_nobody_is_promoted_by_the_sum_of_what_it_has(self):
+        views = {"b": replica(5, 5), "c": replica(9, 2)}
+        with self.assertRaisesRegex(decisions.NoBestReplica, "^no replica has all") as raised:
+            self.promoted(views)
+        said = str(raised.exception)
+        self.assertIn("b lacks records 6 to 9 of shard 0, which c has", said)
+        self.assertIn("c lacks records 3 to 5 of shard 1, which b has", said)
+        self.assertIn("`failover b --force` or `failover c --force`", said)
+        self.assertEqual(self.promoted(views, "b"), "b")
+
+    def test_who_is_promoted_is_of_the_history_that_most_have(self):
+        three = FILE + 'replication_port = 2004\n'
+        cluster = cluster_file.parse(three, "demo.toml")
+        views = {"b": replica(9, 9, history="old"), "c": replica(1, 1), "d": replica(1, 2)}
+        self.assertEqual(decisions.replica_to_promote(cluster, views, "a", None), "d")
+        # One that has less than another is not offered.
+        views = {"b": replica(3, 1), "c": replica(1, 1), "d": replica(1, 2)}
+        with self.assertRaisesRegex(Failure, "say whom with `failover b --force` or `failover d"):
+            decisions.replica_to_promote(cluster, views, "a", None)
 
     def test_who_cannot_become_the_primary(self):
         views = {"a": primary(1), "b": replica(1), "d": replica(1)}

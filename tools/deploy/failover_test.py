@@ -175,12 +175,22 @@ class FailoverTest(unittest.TestCase):
         self.assertIn("none answers that has a replication_port", self.refused("failover"))
 
     def test_a_forced_one_says_what_is_lost_and_waits_for_force(self):
-        self.up({"b": 'position = "7 2"', "c": 'position = "4 4"'})
+        self.up({"b": 'position = "7 4"', "c": 'position = "4 4"'})
         self.kill("a")
         self.assertIn("`failover b --force` promotes b", self.refused("failover"))
-        self.assertIn("b has applied [7, 2] of history 00000001; what a ack", self.output)
-        self.assertIn("c has records 3 to 4 of shard 1, which b lacks", self.output)
+        self.assertIn("b has applied [7, 4] of history 00000001; what a ack", self.output)
         self.assertEqual(self.ask("b", "ROLE")[0], "slave")
+
+    def test_of_replicas_that_lack_something_of_each_other_none_is_chosen(self):
+        self.up({"b": 'position = "7 2"', "c": 'position = "4 4"'})
+        self.kill("a")
+        for words in (["failover"], ["failover", "--force"]):
+            self.assertIn("no replica has all that the others have", self.refused(*words))
+            self.assertEqual(self.ask("b", "ROLE")[0] + self.ask("c", "ROLE")[0], "slaveslave")
+        # c stays where it is, as its settings say.
+        self.assertIn("c has not caught up with b", self.refused("failover", "b", "--force"))
+        self.assertIn("c has records 3 to 4 of shard 1, which b lacks", self.output)
+        self.assertEqual(self.ask("b", "ROLE")[0], "master")
 
     def test_a_forced_one_promotes_and_the_dead_comes_back_as_a_replica(self):
         self.up()

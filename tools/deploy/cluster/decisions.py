@@ -50,8 +50,8 @@ def candidates(cluster, views, primary):
     }
 
 
-def best_replica(cluster, views, primary):
-    """The replica that has applied the most; the file's order decides between equals.
+def _of_common_history(cluster, views, primary):
+    """The candidates that others can be measured by, in the file's order.
 
     Of several histories, the one that most replicas have counts: a replica that never followed
     the last primary may have large numbers that mean nothing.
@@ -63,19 +63,72 @@ def best_replica(cluster, views, primary):
         )
     histories = [view.history for view in possible.values()]
     common = views[primary].history if primary in views else max(histories, key=histories.count)
-    order = [node.name for node in cluster.nodes]
-    return max(
-        possible,
-        key=lambda name: (
-            possible[name].history == common,
-            possible[name].records,
-            -order.index(name),
-        ),
+    found = [
+        node.name
+        for node in cluster.nodes
+        if node.name in possible and possible[node.name].history == common
+    ]
+    return found or [node.name for node in cluster.nodes if node.name in possible]
+
+
+def best_replica(cluster, views, primary):
+    """Whom a primary that lives hands over to: the one that has the least to wait for.
+
+    It has applied the most; the file's order decides between equals. Not the rule for a primary
+    that is lost: see replica_to_promote().
+    """
+    possible = _of_common_history(cluster, views, primary)
+    return max(possible, key=lambda name: views[name].records)  # The first of equals.
+
+
+class NoBestReplica(Failure):
+    """Each has applied what another lacks: which of it to lose cannot be decided here."""
+
+
+def covering(views, names):
+    """The first of `names` whose position covers those of the others, or None."""
+    return next(
+        (name for name in names if all(views[name].has_all_of(views[other]) for other in names)),
+        None,
+    )
+
+
+def replica_to_promote(cluster, views, lost, wanted):
+    """Who takes the place of a primary that is gone: `wanted`, else the one that has all that others have.
+
+    A sum over shards would not tell: a replica that is ahead on one shard may lack acknowledged
+    writes on another.
+    """
+    if wanted is not None:
+        return chosen_replica(cluster, views, lost, wanted)
+    possible = _of_common_history(cluster, views, lost)
+    best = covering(views, possible)
+    if best is not None:
+        return best
+    # Who has no more than another is no choice.
+    ahead = [
+        name
+        for name in possible
+        if not any(
+            views[other].has_all_of(views[name]) and not views[name].has_all_of(views[other])
+            for other in possible
+        )
+    ]
+    lacks = [
+        f"{name} lacks records {first} to {last} of shard {shard}, which {other} has"
+        for name in ahead
+        for other, shard, first, last in records_lacking(views, name)
+        if other in ahead
+    ]
+    raise NoBestReplica(
+        f"no replica has all that the others have: {'; '.join(lacks)}. Promoting one loses what "
+        "only another has: say whom with "
+        + " or ".join(f"`failover {name} --force`" for name in ahead)
     )
 
 
 def chosen_replica(cluster, views, primary, wanted):
-    """`wanted` if it can become the primary, else a Failure; the best one if none is wanted."""
+    """`wanted` if it can become the primary, else a Failure; best_replica() if none is wanted."""
     if wanted is None:
         return best_replica(cluster, views, primary)
     if cluster.node(wanted) is None:

@@ -85,7 +85,12 @@ def forced(running, wanted, force):
         lost = running.file.first_primary().name
     if lost in views:
         lost = None  # It answers, as a replica: there is nobody whose writes would be missing.
-    target = decisions.chosen_replica(running.file, views, lost, wanted)
+    has_log = lost is not None and running.file.node(lost).data_dir is not None
+    hope = f"If {lost} can come back, `up` loses nothing on its disk; " if has_log else ""
+    try:
+        target = decisions.replica_to_promote(running.file, views, lost, wanted)
+    except decisions.NoBestReplica as error:
+        raise Failure(f"no primary answers. {hope}{error}") from error
     what = f"{target} has applied {list(views[target].position)} of history {views[target].history}"
     running.say(
         f"{what}; what {lost or 'a primary'} acknowledged beyond that is lost by promoting it"
@@ -93,8 +98,6 @@ def forced(running, wanted, force):
     for name, shard, first, last in decisions.records_lacking(views, target):
         running.say(f"{name} has records {first} to {last} of shard {shard}, which {target} lacks")
     if not force:
-        has_log = lost is not None and running.file.node(lost).data_dir is not None
-        hope = f"If {lost} can come back, `up` loses nothing on its disk; " if has_log else ""
         raise Failure(
             f"no primary answers. {hope}`failover {target} --force` promotes {target}"
         )
