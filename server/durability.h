@@ -236,8 +236,6 @@ class NodeDurability {
   wal::Log* log() const { return published_log_.load(std::memory_order_acquire); }
   void UseOwnLog();
   void LeaveStream(cache::Engine& engine);
-  // An earlier process's log may end within a frame, and so what was recovered.
-  void CountRecovered(replication::ReplicaClient::Ending* ending) const;
   void ShowLoading(RecoveryLoader* loader);
   void AddLoading(DurabilityView& view) const;
   void NoteLosses(const wal::Recovered& recovered) const;

@@ -9,6 +9,7 @@
 #include "base/crash_point.h"
 #include "base/log/log.h"
 #include "server/durability.h"
+#include "server/fork.h"
 #include "server/shard_calls.h"
 
 namespace tidemark::server {
@@ -65,7 +66,7 @@ absl::Status NodeDurability::TakeOver(cache::Engine& engine, HistoryId fresh,
         "primary's; its log is whole: start it again as a primary");
   }
   if (kept.ok()) {
-    CountRecovered(ending);
+    CountHeld(recovered_.history, recovered_.positions, ending);
     CrashPoint("role.stream_finished");
     kept = keeper_->BeginHistory(fresh, PositionsOf(ending->position), shards_, Minter::kThisNode);
   }
@@ -74,21 +75,6 @@ absl::Status NodeDurability::TakeOver(cache::Engine& engine, HistoryId fresh,
   UseOwnLog();
   CrashPoint("role.log_taken_over");
   return absl::OkStatus();
-}
-
-void NodeDurability::CountRecovered(replication::ReplicaClient::Ending* ending) const {
-  replication::ReplicaPosition& position = ending->position;
-  if (position.history != recovered_.history ||
-      position.shards.size() != recovered_.positions.size()) {
-    return;
-  }
-  for (size_t i = 0; i < position.shards.size(); ++i) {
-    const wal::ShardPosition& held = recovered_.positions[i];
-    if (position.shards[i].sequence >= held.sequence) continue;
-    // Its primary was to send the rest of that frame. The fork is within it.
-    position.shards[i] = {.sequence = held.sequence, .stream_digest = held.digest};
-    if (i < ending->tail.size()) ending->tail[i] = {};
-  }
 }
 
 void NodeDurability::LeaveStream(cache::Engine& engine) {

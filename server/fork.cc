@@ -20,6 +20,18 @@ std::vector<LostSpan> LostOf(const Watermarks& emitted, const Watermarks& applie
 
 }  // namespace
 
+void CountHeld(HistoryId history, const wal::Positions& held,
+               replication::ReplicaClient::Ending* ending) {
+  replication::ReplicaPosition& position = ending->position;
+  if (position.history != history || position.shards.size() != held.size()) return;
+  for (size_t i = 0; i < held.size(); ++i) {
+    if (position.shards[i].sequence >= held[i].sequence) continue;
+    position.shards[i] = {.sequence = held[i].sequence, .stream_digest = held[i].digest};
+    // It ends at the frame's beginning; the log has the rest.
+    if (i < ending->tail.size()) ending->tail[i] = {};
+  }
+}
+
 Succession Succeed(replication::ReplicaClient::Ending ending, int own_shards, HistoryId fresh,
                    const std::vector<replication::FrameLog*>& logs) {
   Succession next;

@@ -17,6 +17,7 @@
 #include "replication/shard_publisher.h"
 #include "replication/shell/replica_client.h"
 #include "server/node_report.h"
+#include "wal/positions.h"
 
 namespace tidemark::server {
 
@@ -31,6 +32,13 @@ struct Succession {
   std::vector<replication::Ancestor> ancestors;  // Of the new history, oldest first; bounded.
   std::vector<replication::ShardPublisher::Beginning> beginnings;  // By own shard.
 };
+
+// What an earlier process's log held may end within a frame: a transaction at its end was not
+// whole. The link then goes on from the frame's beginning, and where it has ended says nothing of
+// the records that are there nevertheless. Makes `ending` count them: the fork is within that
+// frame. `held`: what was recovered, of `history`, at this process's start.
+void CountHeld(HistoryId history, const wal::Positions& held,
+               replication::ReplicaClient::Ending* ending);
 
 // `fresh`: the new history's id. `logs`: what takes its frames, by own shard; empty: nothing.
 Succession Succeed(replication::ReplicaClient::Ending ending, int own_shards, HistoryId fresh,

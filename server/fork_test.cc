@@ -56,6 +56,29 @@ TEST(ForkTest, AReplicaThatNeverHadAnythingBeginsAfresh) {
   EXPECT_EQ(next.beginnings[1].history, kFresh);
 }
 
+TEST(ForkTest, WhatIsHeldOfAFrameThatWasToComeAgainCounts) {
+  replication::ReplicaClient::Ending ending = EndingAt({19, 15}, {30, 15});
+  ending.tail.resize(2);
+  ending.tail[0].before = Sequence(19);
+  ending.tail[1].before = Sequence(7);
+  CountHeld(kOld, {{Sequence(23), 1023}, {Sequence(11), 1011}}, &ending);
+  EXPECT_EQ(ending.tail[0].before, Sequence()) << "it ends below the fork";
+  EXPECT_EQ(ending.tail[1].before, Sequence(7));
+  const Succession next = Succeed(std::move(ending), 2, kFresh);
+  EXPECT_EQ(next.fork.at, (Watermarks{Sequence(23), Sequence(15)}));
+  EXPECT_EQ(next.beginnings[0].end.digest, 1023u);
+  EXPECT_EQ(next.beginnings[1].end.digest, 115u);
+  EXPECT_EQ(LostText(next.fork.lost), "shard 0: 24 to 30");
+}
+
+TEST(ForkTest, WhatWasHeldOfAnotherHistoryDoesNotCount) {
+  replication::ReplicaClient::Ending ending = EndingAt({19, 15}, {});
+  CountHeld(kFresh, {{Sequence(23), 1}, {Sequence(99), 2}}, &ending);
+  CountHeld(kOld, {{Sequence(23), 1}}, &ending);
+  EXPECT_EQ(Succeed(std::move(ending), 2, kFresh).fork.at,
+            (Watermarks{Sequence(19), Sequence(15)}));
+}
+
 TEST(ForkTest, TheNewestAncestorsAreKept) {
   replication::ReplicaClient::Ending ending = EndingAt({40}, {40});
   for (uint64_t i = 0; i < 30; ++i) {
