@@ -460,6 +460,14 @@ void Applier::Finish(const StepUnderWay& step) {
   }
 }
 
+Watermarks Applier::Holds() const {
+  Watermarks holds = applied_;
+  for (size_t i = 0; !position_void_ && i < held_.size(); ++i) {
+    holds[i] = std::max(holds[i], held_[i]);
+  }
+  return holds;
+}
+
 Watermarks Applier::Shown() const {
   Watermarks shown = applied_;
   for (const StepUnderWay& step : under_way_) {

@@ -101,6 +101,9 @@ class Applier final : public FrameReceiver {
   HistoryId history() const { return history_; }
   const std::vector<Ancestor>& ancestors() const { return ancestors_; }  // Of history().
   const Watermarks& applied() const { return applied_; }
+  // What the shards hold: applied(), and what of a frame that is to come again was recovered. Who
+  // is to be promoted is chosen by this.
+  Watermarks Holds() const;
   // False: a step failed halfway, and no position describes what is served.
   bool whole() const { return !position_void_; }
   const std::vector<uint64_t>& keys() const { return keys_; }  // By own shard, as last reported.

@@ -38,6 +38,8 @@ TEST(RecoveredApplierTest, GoesOnFromAFramesBorderAndSkipsWhatItHolds) {
   node.applier.Begin({kHistory, {border}}, {Sequence(2)}, {2});
   EXPECT_TRUE(node.applier.HoldsKeys());
   EXPECT_EQ(node.applier.Position()->shards[0], border);
+  EXPECT_EQ(node.applier.applied()[0], Sequence(1));
+  EXPECT_EQ(node.applier.Holds()[0], Sequence(2)) << "whoever promotes the best must know";
 
   node.applier.OnPlan({.history = kHistory,
                        .shards = {{.source = CatchUpSource::kBacklog, .at = border}},
@@ -48,6 +50,7 @@ TEST(RecoveredApplierTest, GoesOnFromAFramesBorderAndSkipsWhatItHolds) {
   EXPECT_EQ(node.Contents()["b"], "later changed, so a second time would show");
   EXPECT_EQ(node.Contents()["c"], "3");
   EXPECT_EQ(node.applier.applied()[0], Sequence(3));
+  EXPECT_EQ(node.applier.Holds()[0], Sequence(3));
 }
 
 TEST(RecoveredApplierTest, RecordsBeyondABorderDoNotGoOverIntoAnotherHistory) {

@@ -485,7 +485,7 @@ void ReplicaClient::Core::RefreshStatus(int64_t now_ms) {
   status.sync_in_progress = link_.state() == ReplicaLink::State::kSnapshot;
   status.history = applier_.history();
   status.received = link_.received();
-  status.applied = applier_.applied();
+  status.applied = applier_.Holds();
   status.primary_emitted = link_.emitted();
   status.lag_records = LagRecords();
   if (link_.last_heard_ms() > 0) status.silent_ms = now_ms - link_.last_heard_ms();

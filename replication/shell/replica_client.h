@@ -97,7 +97,8 @@ class ReplicaClient {
     bool link_up = false;
     bool sync_in_progress = false;
     HistoryId history;             // Of what is served.
-    Watermarks received, applied;  // By the primary's shard. `applied` is of what is served.
+    Watermarks received, applied;  // By the primary's shard. `applied` is of what is served,
+                                   // and what it holds: Applier::Holds().
     Watermarks primary_emitted;    // As the primary last said.
     uint64_t lag_records = 0;      // Emitted there and not applied here.
     int64_t silent_ms = -1;        // Since the last byte from the primary; -1: never heard.
