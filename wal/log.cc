@@ -164,6 +164,27 @@ absl::Status Log::Stop() {
   return finished_;
 }
 
+absl::Status Log::StopIfRoom() {
+  if (writer_ == nullptr || stopped_) return finished_;
+  // Shared: the log thread may still be about to leave it when it is known here.
+  const auto sealed = std::make_shared<std::promise<absl::Status>>();
+  if (options_.runner != nullptr) {
+    sealing_ = sealed;
+    SealIfRoom();
+  } else {
+    {
+      std::lock_guard lock(mutex_);
+      new_sealing_ = sealed;
+      asked_.store(true, std::memory_order_relaxed);
+    }
+    Wake();
+  }
+  const absl::Status status = sealed->get_future().get();
+  if (!absl::IsResourceExhausted(status) || state() == LogState::kFailed) return Stop();
+  if (options_.runner != nullptr) options_.runner->Wake(this);
+  return status;
+}
+
 // --- The log thread ---
 
 void Log::Run() {
@@ -184,6 +205,7 @@ void Log::Run() {
 LogWriter::Step Log::BeginStep() {
   Drain();
   TakeFromOthers();
+  if (sealing_ != nullptr) SealIfRoom();
   return stop_seen_ ? LogWriter::Step() : writer_->Run(!requests_.empty());
 }
 
@@ -223,6 +245,7 @@ void Log::TakeFromOthers() {
   new_requests_.clear();
   writer_->set_fsync(fsync_, fsync_interval_ms_);
   stop_seen_ = stopping_;
+  sealing_ = std::exchange(new_sealing_, nullptr);
 }
 
 void Log::Publish(const LogWriter::Step& step) {
@@ -307,14 +330,31 @@ void Log::Sleep(const LogWriter::Step& step) {
   parker_.ClearParked();
 }
 
-void Log::Finish() {
-  // The shards have stopped: rings and spills hold the last of what they appended.
+void Log::TakeAll() {
   for (const std::unique_ptr<ShardLog>& door : doors_) {
     FrameRef frame;
     while (door->TryTake(frame)) writer_->Take(std::move(frame));
     for (FrameRef& spilled : door->TakeSpill()) writer_->Take(std::move(spilled));
   }
   Drain();  // Holes.
+}
+
+void Log::SealIfRoom() {
+  TakeAll();
+  const Watermarks durable_before = writer_->durable();
+  const absl::Status status = writer_->SealIfRoom();
+  Publish({.synced = true,
+           .durable_moved = writer_->durable() != durable_before,
+           .state_changed = writer_->state() != state(),
+           .wait_ns = {}});
+  AnswerRequests();
+  const std::shared_ptr<std::promise<absl::Status>> sealing = std::exchange(sealing_, nullptr);
+  sealing->set_value(status);
+}
+
+void Log::Finish() {
+  // The shards have stopped: rings and spills hold the last of what they appended.
+  TakeAll();
   const Watermarks durable_before = writer_->durable();
   finished_ = writer_->Finish();
   {

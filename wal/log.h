@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -146,6 +147,9 @@ class Log final : public LiveLog {
   // or ResourceExhausted if the disk is full now.
   // Requires: the shards' threads have stopped appending, and have been seen to (joined).
   absl::Status Stop();
+  // As Stop(), but a disk that is full now takes nothing from the log, which goes on trying:
+  // ResourceExhausted. Call this or Stop() again; meanwhile the shards may append.
+  absl::Status StopIfRoom();
   // How far it was written; all of it durable if Stop() returned OK.
   const Positions& final_positions() const { return final_positions_; }
 
@@ -173,6 +177,8 @@ class Log final : public LiveLog {
   void AnswerRequests();
   void WakeSpilled();
   void Sleep(const LogWriter::Step& step);
+  void TakeAll();     // Drain(), and what spilled: the shards' threads have stopped appending.
+  void SealIfRoom();  // For StopIfRoom().
   void Finish();
   bool HasWork() const;
 
@@ -199,6 +205,7 @@ class Log final : public LiveLog {
   FsyncPolicy fsync_;
   int64_t fsync_interval_ms_;
   bool stopping_ = false;
+  std::shared_ptr<std::promise<absl::Status>> new_sealing_;  // StopIfRoom() waits for it.
   bool ended_ = false;  // Nothing is taken from new_requests_ any more.
   std::string cause_;
   Watermarks durable_cut_;
@@ -219,6 +226,7 @@ class Log final : public LiveLog {
   std::vector<SyncRequest> requests_;
   absl::Status finished_;
   bool stop_seen_ = false;
+  std::shared_ptr<std::promise<absl::Status>> sealing_;
 
   bool stopped_ = false;  // The owner's, as is the next.
   Positions final_positions_;

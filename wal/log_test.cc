@@ -237,6 +237,25 @@ TEST_F(LogTest, FullDiskMendsItself) {
   EXPECT_EQ(ReadBack(), 10);
 }
 
+TEST_F(LogTest, FullDiskTakesNothingFromALogThatIsToStop) {
+  options_.segment_bytes = 4096;
+  Open(1);
+  disk_.set_capacity_bytes(4096);
+  TestStream stream(kHistory, ShardId(0), 1);
+  ShardLog& door = log_->shard(ShardId(0));
+  for (int i = 0; i < 5; ++i) door.Append(stream.Make(1, std::string(1000, 'x')));
+  EXPECT_TRUE(absl::IsResourceExhausted(log_->StopIfRoom()));
+  EXPECT_EQ(log_->state(), Log::State::kDiskFull);
+  for (int i = 0; i < 5; ++i) Append(door, stream.Make(1, std::string(1000, 'x')));
+  EXPECT_TRUE(absl::IsResourceExhausted(log_->StopIfRoom()));
+  disk_.set_capacity_bytes(1 << 20);
+  EXPECT_TRUE(log_->StopIfRoom().ok());
+  EXPECT_EQ(log_->durable(ShardId(0)), Sequence(10));
+  EXPECT_EQ(log_->final_positions()[0].sequence, Sequence(10));
+  EXPECT_TRUE(log_->StopIfRoom().ok()) << "again";
+  EXPECT_EQ(ReadBack(), 10);
+}
+
 TEST_F(LogTest, HoleFailsTheLog) {
   Open(1);
   log_->shard(ShardId(0)).OnHole(Sequence(3));

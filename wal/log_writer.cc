@@ -264,10 +264,16 @@ void LogWriter::OnSynced() {
   cut_.Cut(SequencesOf(positions_));
 }
 
+absl::Status LogWriter::SealIfRoom() {
+  if (state_ == LogState::kFailed) return cause_;
+  HandleResult(WriteQueued());
+  if (state_ == LogState::kWriting && !segment_->sealed()) HandleResult(Seal());
+  return cause_;
+}
+
 absl::Status LogWriter::Finish() {
   if (state_ != LogState::kFailed) {
-    HandleResult(WriteQueued());
-    if (state_ == LogState::kWriting) HandleResult(segment_->sealed() ? absl::OkStatus() : Seal());
+    SealIfRoom().IgnoreError();
     if (state_ == LogState::kDiskFull && unsynced_records_ > 0) {
       // It ends unsealed, as after a crash, and what is in it is on disk at least.
       if (absl::Status s = Sync(); !s.ok()) Fail(std::move(s));

@@ -110,6 +110,9 @@ class LogWriter {
   // sync are answered: they are expected again.
   void BeginRound() { window_.Expect(queue_records_); }
 
+  // Writes what is queued and seals. ResourceExhausted while the state is kDiskFull: nothing is
+  // lost, and Run() goes on trying. After OK nothing may be taken any more: Finish() is next.
+  absl::Status SealIfRoom();
   // Writes what is queued, syncs and seals. OK: everything that was taken is durable. Nothing may
   // be called after it but the accessors.
   absl::Status Finish();

@@ -43,40 +43,54 @@ absl::Status StreamKeeper::Begin(const Recovered& recovered) {
 absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Continue(HistoryId continues, HistoryId history,
                                                             const Positions& at) {
   const std::lock_guard changing(changing_);
-  if (!failed_.ok()) return failed_;
+  if (absl::Status s = Settle(); !s.ok()) return s;
+  named_ = false;
   if (restarted_.has_value() && !restarted_->served) {
-    if (absl::Status s = RemoveRestart(); !s.ok()) return Fail(std::move(s));
-    if (absl::Status s = ReopenReplaced(); !s.ok()) return Fail(std::move(s));
+    if (absl::Status s = RemoveRestart(); !s.ok()) return Broke(std::move(s));
+    if (absl::Status s = ReopenReplaced(); !s.ok()) return Broke(std::move(s));
   }
-  if (Histories().empty() || Histories().back().id != continues) {
+  const HistoryId kept = Histories().empty() ? HistoryId() : Histories().back().id;
+  if (kept == continues && history != continues) {
+    const int shards = static_cast<int>(at.size());
+    const absl::Status added = AddHistory(history, at, shards, Minter::kPrimary);
+    if (!added.ok()) return added;
+    return log();
+  }
+  // Of the change that a full disk has interrupted, Settle() did the rest.
+  const bool settled = kept == history && log() != nullptr && log()->begin().positions == at;
+  if (kept != continues && !settled) {
     return Fail(absl::InternalError(
         fmt::format("{}: what is shown is of history {:016x}, which is not the one that is kept",
                     directory_.path(), continues.value())));
   }
-  if (history != continues) {
-    const int shards = static_cast<int>(at.size());
-    const absl::Status added = AddHistory(history, at, shards, Minter::kPrimary);
-    if (!added.ok()) return added;
-  }
+  if (absl::Status s = ResumeLog(); !s.ok()) return s;
   return log();
 }
 
 absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, const Positions& at,
                                                            const std::function<void()>& before) {
   const std::lock_guard changing(changing_);
-  if (!failed_.ok()) return failed_;
+  const bool was_due = due_.has_value();
+  if (absl::Status s = Settle(); !s.ok()) return s;
+  if (was_due && restarted_.has_value() && !restarted_->served && log()->history() == history &&
+      log()->begin().positions == at) {
+    return log();  // A full disk has interrupted it.
+  }
+  const auto name = [&] {
+    if (before != nullptr && !std::exchange(named_, true)) before();
+  };
   std::optional<Restarted::Replaced> replaced;
   if (restarted_.has_value()) {
-    if (restarted_->served && before != nullptr) {
+    if (restarted_->served) {
       if (absl::Status s = StopLog(); !s.ok()) return s;
-      before();
+      name();
     }
-    replaced = std::move(restarted_->replaced);
-    if (absl::Status s = RemoveRestart(); !s.ok()) return Fail(std::move(s));
+    if (absl::Status s = RemoveRestart(); !s.ok()) return Broke(std::move(s));
+    restarted_->served = false;  // It is gone.
+    replaced = restarted_->replaced;
   } else if (const std::shared_ptr<Log> old = log(); old != nullptr) {
     if (absl::Status s = StopLog(); !s.ok()) return s;
     replaced = {.history = old->history(), .end = old->final_positions(), .cut = old->DurableCut()};
-    if (before != nullptr) before();
   }
   const absl::StatusOr<FilesFrom> files = NextFiles();
   if (!files.ok()) return Fail(files.status());
@@ -84,8 +98,10 @@ absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, co
   Manifest manifest = directory_.manifest();
   manifest.follows = true;
   manifest.restart = *files;
-  if (absl::Status s = directory_.Save(std::move(manifest)); !s.ok()) return Fail(std::move(s));
+  if (absl::Status s = directory_.Save(std::move(manifest)); !s.ok()) return Broke(std::move(s));
   CrashPoint("restart.marked");
+  if (!restarted_.has_value() && replaced.has_value()) name();
+  named_ = false;
   restarted_.emplace();
   const std::vector<History>& known = directory_.manifest().histories;
   if (!known.empty() && known.back().id == history && known.back().shard_count == at.size()) {
@@ -106,7 +122,7 @@ absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, co
   }
   const absl::Status opened =
       OpenLog({.history = history, .positions = at, .next_segment = files->segment});
-  if (!opened.ok()) return Fail(opened);
+  if (!opened.ok()) return Broke(opened);
   return log();
 }
 
@@ -121,14 +137,15 @@ void StreamKeeper::OnServed() {
 absl::Status StreamKeeper::BeginHistory(HistoryId id, const Positions& fork, int shard_count,
                                         Minter minter) {
   const std::lock_guard changing(changing_);
-  if (!failed_.ok()) return failed_;
+  if (absl::Status s = Settle(); !s.ok()) return s;
+  named_ = false;
   if (restarted_.has_value() && restarted_->served) {
     return absl::FailedPreconditionError(
         fmt::format("{}: a full sync is not yet whole on disk", directory_.path()));
   }
   if (restarted_.has_value()) {
-    if (absl::Status s = RemoveRestart(); !s.ok()) return Fail(std::move(s));
-    if (absl::Status s = ReopenReplaced(); !s.ok()) return Fail(std::move(s));
+    if (absl::Status s = RemoveRestart(); !s.ok()) return Broke(std::move(s));
+    if (absl::Status s = ReopenReplaced(); !s.ok()) return Broke(std::move(s));
   }
   if (absl::Status s = StopLog(); !s.ok()) return s;
   if (absl::Status s = CheckFork(fork); !s.ok()) return Fail(std::move(s));
@@ -149,19 +166,8 @@ absl::Status StreamKeeper::CheckFork(const Positions& fork) const {
 
 absl::Status StreamKeeper::BeginFollowing() {
   const std::lock_guard changing(changing_);
-  if (!failed_.ok()) return failed_;
-  const std::shared_ptr<Log> own = log();
-  if (directory_.manifest().follows || own == nullptr) return absl::OkStatus();
-  if (absl::Status s = StopLog(); !s.ok()) return s;
-  // Before the first record of another node: a primary must not go on behind it.
-  Manifest manifest = directory_.manifest();
-  manifest.follows = true;
-  if (absl::Status s = directory_.Save(std::move(manifest)); !s.ok()) return Fail(std::move(s));
-  CrashPoint("following.marked");
-  const absl::Status opened = Reopen(own->history(), own->final_positions(), own->DurableCut());
-  if (!opened.ok()) return Fail(opened);
-  CrashPoint("following.begun");
-  return absl::OkStatus();
+  following_due_ = true;
+  return Settle();
 }
 
 absl::Status StreamKeeper::PutSnapshot(const Log& log, const std::function<absl::Status()>& put) {
@@ -179,9 +185,10 @@ absl::Status StreamKeeper::Close() {
   if (!failed_.ok()) return failed_;
   const std::shared_ptr<Log> last = log();
   if (last == nullptr) return absl::OkStatus();
-  if (absl::Status s = StopLog(); !s.ok()) return s;
-  failed_ = absl::FailedPreconditionError("closed");
   const absl::Status whole = last->Stop();
+  log_stopped_ = true;
+  if (!whole.ok() && last->state() != LogState::kWriting) return Fail(whole);
+  failed_ = absl::FailedPreconditionError("closed");
   if (!whole.ok()) return directory_.manifest().follows ? absl::OkStatus() : whole;
   if (restarted_.has_value()) return absl::OkStatus();
   Manifest manifest = directory_.manifest();
@@ -240,13 +247,54 @@ absl::Status StreamKeeper::Fail(absl::Status cause) {
   return cause;
 }
 
+absl::Status StreamKeeper::Broke(absl::Status cause) {
+  return absl::IsResourceExhausted(cause) ? cause : Fail(std::move(cause));
+}
+
+absl::Status StreamKeeper::Settle() {
+  if (!failed_.ok()) return failed_;
+  if (due_.has_value()) {
+    const LogBegin begin = *due_;
+    if (absl::Status s = OpenLog(begin); !s.ok()) return Broke(std::move(s));
+  }
+  return following_due_ ? MarkFollowing() : absl::OkStatus();
+}
+
+absl::Status StreamKeeper::MarkFollowing() {
+  const std::shared_ptr<Log> own = log();
+  if (directory_.manifest().follows || own == nullptr) {
+    following_due_ = false;
+    return absl::OkStatus();
+  }
+  if (absl::Status s = StopLog(); !s.ok()) return s;
+  // Before the first record of another node: a primary must not go on behind it.
+  Manifest manifest = directory_.manifest();
+  manifest.follows = true;
+  if (absl::Status s = directory_.Save(std::move(manifest)); !s.ok()) return Broke(std::move(s));
+  following_due_ = false;
+  CrashPoint("following.marked");
+  if (absl::Status s = ResumeLog(); !s.ok()) return s;
+  CrashPoint("following.begun");
+  return absl::OkStatus();
+}
+
 absl::Status StreamKeeper::StopLog() {
   const std::shared_ptr<Log> old = log();
-  if (old == nullptr) return absl::OkStatus();
-  const absl::Status stopped = old->Stop();
+  if (old == nullptr || log_stopped_) return absl::OkStatus();
+  const absl::Status stopped = old->StopIfRoom();
+  // What it holds and has not written is shown already: it must not be dropped.
+  if (old->state() == LogState::kDiskFull) return stopped;
+  log_stopped_ = true;
   // Still writing, and not OK: it ends between the parts of a transaction.
   if (stopped.ok() || old->state() == LogState::kWriting) return absl::OkStatus();
   return Fail(stopped);
+}
+
+absl::Status StreamKeeper::ResumeLog() {
+  if (!log_stopped_) return absl::OkStatus();
+  const std::shared_ptr<Log> old = log();
+  const absl::Status opened = Reopen(old->history(), old->final_positions(), old->DurableCut());
+  return opened.ok() ? opened : Broke(opened);
 }
 
 absl::Status StreamKeeper::OpenLog(const LogBegin& begin) {
@@ -256,10 +304,15 @@ absl::Status StreamKeeper::OpenLog(const LogBegin& begin) {
     options = options_;
   }
   absl::StatusOr<std::unique_ptr<Log>> opened = Log::Open(directory_, begin, std::move(options));
-  if (!opened.ok()) return opened.status();
-  const std::lock_guard lock(mutex_);
-  log_ = *std::move(opened);
-  return absl::OkStatus();
+  if (!opened.ok() && !absl::IsResourceExhausted(opened.status())) return opened.status();
+  due_ = opened.ok() ? std::nullopt : std::optional(begin);
+  log_stopped_ = false;
+  std::shared_ptr<Log> next = opened.ok() ? std::shared_ptr<Log>(*std::move(opened)) : nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    log_.swap(next);
+  }
+  return opened.status();
 }
 
 absl::Status StreamKeeper::AddHistory(HistoryId id, const Positions& fork, int shard_count,
@@ -279,18 +332,26 @@ absl::Status StreamKeeper::AddHistory(HistoryId id, const Positions& fork, int s
     Manifest manifest = directory_.manifest();
     manifest.follows = minter == Minter::kPrimary;
     manifest.Add(std::move(history));
-    if (absl::Status s = directory_.Save(std::move(manifest)); !s.ok()) return Fail(std::move(s));
+    if (absl::Status s = directory_.Save(std::move(manifest)); !s.ok()) return Broke(std::move(s));
   }
   CrashPoint("history.added");
   const absl::Status opened = OpenLog({.history = id,
                                        .positions = same_shards ? fork : Positions(shard_count),
                                        .next_segment = files->segment});
-  return opened.ok() ? opened : Fail(opened);
+  if (opened.ok()) return opened;
+  // A history of this node's own is nothing that it could follow another node behind.
+  return minter == Minter::kThisNode ? Fail(opened) : Broke(opened);
 }
 
 absl::Status StreamKeeper::RemoveRestart() {
-  if (absl::Status s = StopLog(); !s.ok()) return s;
+  if (const std::shared_ptr<Log> of_restart = log(); of_restart != nullptr && !log_stopped_) {
+    // What it has not written goes with the rest.
+    const absl::Status stopped = of_restart->Stop();
+    if (of_restart->state() == LogState::kFailed) return Fail(stopped);
+    log_stopped_ = true;
+  }
   Manifest manifest = directory_.manifest();
+  if (!manifest.restart.has_value()) return absl::OkStatus();
   if (absl::Status s = RemoveFiles(*manifest.restart, Which::kFrom); !s.ok()) return s;
   CrashPoint("restart.removed");
   manifest.restart.reset();
@@ -305,6 +366,7 @@ absl::Status StreamKeeper::ReopenReplaced() {
   const std::optional<Restarted::Replaced> replaced = std::move(restarted_->replaced);
   restarted_.reset();
   if (!replaced.has_value()) {
+    log_stopped_ = false;
     const std::lock_guard lock(mutex_);
     log_ = nullptr;
     return absl::OkStatus();

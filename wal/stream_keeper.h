@@ -19,7 +19,10 @@
 // A replica's log may end between the parts of a transaction. Frames beyond the cut stay, and count
 // once the rest has come (LogBegin::beyond).
 //
-// After a log has failed nothing is taken any more until the node is started again.
+// A change that finds the disk full fails with ResourceExhausted, and the keeper is somewhere
+// between before and after, each of which a crash finds. Ask for it again once there may be space:
+// it goes on from there. Meanwhile log() is the one before, stopped or not, or null; nobody may
+// append. After any other error nothing is taken any more until the node is started again.
 //
 // Threading: thread-safe; each change blocks on the disk, and others that ask for a change wait.
 // A Log is shared with whoever still reads it; after a change it is stopped.
@@ -79,6 +82,8 @@ class StreamKeeper {
   // full sync that is not served is given up.
   //   FailedPrecondition  a full sync is served and not yet whole on disk: only a snapshot is
   //                       missing. Nothing has changed.
+  //   ResourceExhausted   the disk is full. Nothing has changed but that the log may have stopped:
+  //                       Continue() opens it again.
   absl::Status BeginHistory(HistoryId id, const Positions& fork, int shard_count, Minter minter);
   // This node mints no more: the log goes on where it stands, all of it durable, under the same
   // history, and after any stop only a replica goes on in that. Requires: nobody appends.
@@ -125,12 +130,17 @@ class StreamKeeper {
   // Of the stream that the log is of, oldest first; none: there is no stream.
   const std::vector<History>& Histories() const;
   // All with changing_ held.
+  // Brings what a full disk has interrupted to where the next change can begin.
+  absl::Status Settle();
   absl::Status StopLog();
+  // The log, which may have stopped, goes on.
+  absl::Status ResumeLog();
   absl::Status OpenLog(const LogBegin& begin);
+  absl::Status MarkFollowing();
   absl::Status AddHistory(HistoryId id, const Positions& fork, int shard_count, Minter minter);
   // Whether the log, which is stopped, has all up to `fork`.
   absl::Status CheckFork(const Positions& fork) const;
-  // Takes away what a restart has written so far.
+  // Takes away what a restart has written so far, if that was not done before.
   absl::Status RemoveRestart();
   absl::Status ReopenReplaced();
   // The log of `history` goes on at `end`, of which `cut` is the newest consistent one.
@@ -140,7 +150,9 @@ class StreamKeeper {
   enum class Which { kFrom, kBelow };
   absl::Status RemoveFiles(const FilesFrom& from, Which which);
   absl::StatusOr<FilesFrom> NextFiles() const;
-  // A change that went wrong halfway leaves a state that only a recovery knows.
+  // A change that went wrong halfway leaves a state that only a recovery knows; unless it was for
+  // want of space.
+  absl::Status Broke(absl::Status cause);
   absl::Status Fail(absl::Status cause);
 
   DataDirectory& directory_;
@@ -148,6 +160,10 @@ class StreamKeeper {
   std::mutex changing_;  // Held during a change; before mutex_. Guards what follows.
   absl::Status failed_;  // Final.
   std::optional<Restarted> restarted_;
+  std::optional<LogBegin> due_;  // The log that could not be opened yet; log_ is null.
+  bool following_due_ = false;   // BeginFollowing() was asked for.
+  bool named_ = false;           // Restart() has called `before`, and is yet to be done.
+  bool log_stopped_ = false;     // log_ is.
 
   mutable std::mutex mutex_;  // Guards what follows.
   Log::Options options_;
