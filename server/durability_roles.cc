@@ -34,6 +34,9 @@ std::string NodeDurability::WhyNotTakeOver() const {
   if (const std::string failure = stream_ == nullptr ? "" : stream_->failure(); !failure.empty()) {
     return "ERR what this node holds is not all on its disk: " + failure;
   }
+  if (const std::string waits = stream_ == nullptr ? "" : stream_->waiting(); !waits.empty()) {
+    return "ERR this node's log cannot be written now: " + waits;
+  }
   const std::shared_ptr<wal::Log> log = keeper_->log();
   if (log != nullptr && log->state() != wal::LogState::kWriting) {
     return "ERR this node's log cannot be written now: " + log->cause();
@@ -88,7 +91,8 @@ void NodeDurability::LeaveStream(cache::Engine& engine) {
 void NodeDurability::BeginFollowing() {
   CrashPoint("role.streams_ended");
   if (const absl::Status begun = keeper_->BeginFollowing(); !begun.ok()) {
-    // The keeper takes nothing from here on, and says so at the first plan.
+    // The keeper takes nothing from here on, and says so at the first plan; unless the disk is
+    // full: then the first plan waits for it.
     Log(LogLevel::kError, fmt::format("{}: the log cannot go on as a replica's: {}",
                                       directory_->path(), std::string(begun.message())));
   }

@@ -39,16 +39,22 @@ DurabilityView NodeDurability::View() const {
   AddLoading(view);
   wal::StreamKeeper* const keeper = published_keeper_.load(std::memory_order_acquire);
   const std::shared_ptr<wal::Log> log = keeper == nullptr ? nullptr : keeper->log();
-  if (log == nullptr) return view;
-  view.writing = log->state() == wal::LogState::kWriting;
-  view.failed = log->state() == wal::LogState::kFailed;
-  view.cause = log->cause();
-  if (FollowedStream* const stream = published_stream_.load(std::memory_order_acquire);
-      stream != nullptr && !stream->failure().empty()) {
+  const FollowedStream* const stream = published_stream_.load(std::memory_order_acquire);
+  if (log != nullptr) {
+    view.writing = log->state() == wal::LogState::kWriting;
+    view.failed = log->state() == wal::LogState::kFailed;
+    view.cause = log->cause();
+  }
+  if (const std::string waiting = stream == nullptr ? "" : stream->waiting(); !waiting.empty()) {
+    view.writing = false;
+    view.cause = waiting;
+  }
+  if (const std::string failure = stream == nullptr ? "" : stream->failure(); !failure.empty()) {
     view.writing = false;
     view.failed = true;
-    view.cause = stream->failure();
+    view.cause = failure;
   }
+  if (log == nullptr) return view;
   view.same_history = recovered_.same_history;
   view.recovered_records = recovered_.records;
   view.recovered_torn_bytes = recovered_.torn_bytes;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/check.h"
 #include "base/format/renamed_frame.h"
@@ -101,6 +102,11 @@ std::string FollowedStream::failure() const {
   return failure_;
 }
 
+std::string FollowedStream::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waits_for_;
+}
+
 void FollowedStream::set_on_change(std::function<void()> on_change) {
   const std::lock_guard lock(mutex_);
   on_change_ = std::move(on_change);
@@ -117,15 +123,7 @@ void FollowedStream::OnPlan(const replication::StreamPlan& plan,
   if (ignoring_) return;
   taking_over_ = true;
   shards_ = plan.shards.size();
-  Enqueue([this, plan, from] {
-    Outcome outcome = TakeOver(plan, from);
-    if (!outcome.ok()) NoteFailure(outcome.status());
-    {
-      const std::lock_guard lock(mutex_);
-      outcome_ = std::move(outcome);
-    }
-    Wake();
-  });
+  Enqueue([this, plan, from] { CarryOut(plan, from); });
 }
 
 bool FollowedStream::HeldBeyond(const replication::ReplicaPosition& from) const {
@@ -253,6 +251,37 @@ void FollowedStream::Run() {
   }
 }
 
+void FollowedStream::CarryOut(const replication::StreamPlan& plan,
+                              const replication::ReplicaPosition& from) {
+  Outcome outcome = TakeOver(plan, from);
+  while (absl::IsResourceExhausted(outcome.status()) && AwaitRetry(outcome.status())) {
+    if (post_ != nullptr) return Enqueue([this, plan, from] { CarryOut(plan, from); });
+    outcome = TakeOver(plan, from);
+  }
+  if (!outcome.ok()) NoteFailure(outcome.status());
+  {
+    const std::lock_guard lock(mutex_);
+    waits_for_.clear();
+    outcome_ = std::move(outcome);
+  }
+  Wake();
+}
+
+bool FollowedStream::AwaitRetry(const absl::Status& why) {
+  std::unique_lock lock(mutex_);
+  if (waits_for_.empty()) {
+    delayed_plans_.fetch_add(1, std::memory_order_relaxed);
+    Log(LogLevel::kWarning,
+        fmt::format("this replica reads no more of its primary's stream until its disk takes the "
+                    "change of it: {}",
+                    std::string(why.message())));
+  }
+  waits_for_ = std::string(why.message());
+  if (post_ != nullptr) return true;
+  const auto ends = [this] { return stopping_ || finishing_; };
+  return !posted_.wait_for(lock, std::chrono::milliseconds(kRetryMs), ends);
+}
+
 FollowedStream::Outcome FollowedStream::TakeOver(const replication::StreamPlan& plan,
                                                  const replication::ReplicaPosition& from) {
   if (!plan.is_snapshot()) {
@@ -266,8 +295,11 @@ FollowedStream::Outcome FollowedStream::TakeOver(const replication::StreamPlan& 
 
 void FollowedStream::NoteFailure(const absl::Status& why) {
   std::string text(why.message());
-  Log(LogLevel::kError,
-      fmt::format("this replica keeps nothing on disk until it is restarted: {}", text));
+  // While the disk is full only this object's end gives up; the next one may go on.
+  if (!absl::IsResourceExhausted(why)) {
+    Log(LogLevel::kError,
+        fmt::format("this replica keeps nothing on disk until it is restarted: {}", text));
+  }
   const std::lock_guard lock(mutex_);
   failure_ = std::move(text);
 }

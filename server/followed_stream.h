@@ -11,7 +11,9 @@
 // them wait here, and the link reads no more meanwhile, so they are as many as one read brought.
 //
 // A log that fails ends the keeping, not the following: the replica serves and applies on, its
-// durable stands still, and says why (failure()).
+// durable stands still, and says why (failure()). A disk that is full only delays a plan, as it
+// delays the log: it is tried again every kRetryMs until there is space or this object ends; the
+// link reads nothing meanwhile, as what it read could not be kept (waiting()).
 //
 // Threading: the StreamLog part and frames: the link thread. The rest: any, except what says
 // otherwise.
@@ -70,13 +72,18 @@ class FollowedStream final : public replication::StreamLog {
   // Takes nothing more, and ends the thread; what was appended is the log's. The link thread has
   // ended. Idempotent.
   void Stop();
-  // As Stop(), but a plan under way is carried out first, and the log has been handed all that
-  // came. Not OK: nothing is kept any more, and why.
+  // As Stop(), but a plan under way is carried out first, unless the disk is full, and the log has
+  // been handed all that came. Not OK: nothing is kept any more, and why.
   absl::Status Finish();
   // Something of the log has changed that only the link thread acts on. Must not block.
   void Wake();
   // Why nothing is kept any more; empty while the stream is kept.
   std::string failure() const;
+  // What a plan waits for that was tried and found the disk full; empty: nothing.
+  std::string waiting() const;
+  uint64_t delayed_plans() const { return delayed_plans_.load(std::memory_order_relaxed); }
+
+  static constexpr int64_t kRetryMs = 100;
 
   // --- replication::StreamLog ---
   void set_on_change(std::function<void()> on_change) override;
@@ -104,7 +111,10 @@ class FollowedStream final : public replication::StreamLog {
 
   // --- This object's thread ---
   void Run();
+  void CarryOut(const replication::StreamPlan& plan, const replication::ReplicaPosition& from);
   Outcome TakeOver(const replication::StreamPlan& plan, const replication::ReplicaPosition& from);
+  // Waits until a plan is to be tried again; false: it is not.
+  bool AwaitRetry(const absl::Status& why);
   void NoteFailure(const absl::Status& why);
 
   wal::StreamKeeper& keeper_;
@@ -123,6 +133,7 @@ class FollowedStream final : public replication::StreamLog {
   std::vector<FrameRef> waiting_;  // For the log of the plan.
   size_t shards_ = 0;              // Of the latest plan.
 
+  std::atomic<uint64_t> delayed_plans_{0};
   std::atomic<bool> told_{false};  // on_change_ was called since the link thread looked.
 
   mutable std::mutex mutex_;  // Guards what follows.
@@ -131,6 +142,7 @@ class FollowedStream final : public replication::StreamLog {
   std::deque<std::function<void()>> jobs_;
   std::optional<Outcome> outcome_;
   std::string failure_;
+  std::string waits_for_;  // See waiting().
   bool stopping_ = false;
   bool finishing_ = false;
 

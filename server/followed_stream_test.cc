@@ -139,6 +139,46 @@ TEST_F(FollowedStreamTest, AFullLogStopsTheReadingUntilThereIsSpace) {
   EXPECT_TRUE(WrittenThrough(position.sequence.value()));
 }
 
+TEST_F(FollowedStreamTest, AChangeOfHistoryWaitsForSpaceOnTheDisk) {
+  Join();
+  stream->OnServed();
+  stream->Append(Frame(kHistory, {Put("a", "1")}));
+  ASSERT_TRUE(WrittenThrough(1));
+  disk.set_capacity_bytes(0);
+  // Not written, but shown by now.
+  stream->Append(Frame(kHistory, {Put("b", "2")}));
+  stream->OnPlan(Plan(CatchUpSource::kBacklog, kChild, kHistory), {});
+  stream->Append(Frame(kChild, {Put("c", "3")}));
+  ASSERT_TRUE(ServeUntil([&] { return !stream->waiting().empty(); }));
+  EXPECT_TRUE(stream->busy());
+  EXPECT_FALSE(stream->wants_input());
+  EXPECT_TRUE(stream->Durable().empty());
+  disk.set_capacity_bytes(uint64_t{1} << 40);
+  ASSERT_TRUE(ServeUntil([&] { return !stream->busy(); }));
+  EXPECT_EQ(stream->failure(), "");
+  EXPECT_EQ(stream->waiting(), "");
+  EXPECT_EQ(stream->delayed_plans(), 1u);
+  EXPECT_TRUE(WrittenThrough(3));
+  EXPECT_EQ(keeper->log()->history(), kChild);
+}
+
+TEST_F(FollowedStreamTest, AnEndDoesNotWaitForSpace) {
+  Join();
+  stream->OnServed();
+  disk.set_capacity_bytes(0);
+  stream->OnPlan(Plan(CatchUpSource::kBacklog, kChild, kHistory), {});
+  ASSERT_TRUE(ServeUntil([&] { return !stream->waiting().empty(); }));
+  EXPECT_FALSE(stream->Finish().ok());
+  // Whoever follows next goes on.
+  disk.set_capacity_bytes(uint64_t{1} << 40);
+  stream = std::make_unique<FollowedStream>(*keeper, held);
+  stream->OnPlan(Plan(CatchUpSource::kBacklog, kChild, kHistory), {});
+  stream->Append(Frame(kChild, {Put("a", "1")}));
+  ASSERT_TRUE(ServeUntil([&] { return !stream->busy(); }));
+  EXPECT_EQ(stream->failure(), "");
+  EXPECT_TRUE(WrittenThrough(1));
+}
+
 TEST_F(FollowedStreamTest, AStreamThatCannotBeKeptIsFollowedWithoutALog) {
   Join();
   stream->OnServed();
