@@ -102,6 +102,7 @@ class Cluster {
     size_t lost = 0;
   };
   void LosePrimary(const Step& step);
+  void LosePowerOfReplicas();
   bool MayBePromoted(const Machine& machine) const;
   void TryToPromote();
   void PromoteByRestart(size_t index);

@@ -236,6 +236,7 @@ void Cluster::NoteReplica(ReplicaNode& replica) {
   situations_.Note(Situation::kDiscardsNamed, replica.discards() > 0);
   situations_.Note(Situation::kReplicaSnapshot, replica.snapshots().completed > 0);
   situations_.Note(Situation::kReplicaLogFailed, replica.log_failed());
+  situations_.Note(Situation::kChangeWaitedForSpace, replica.delayed_plans() > 0);
 }
 
 ConnectionRef Cluster::DialPrimary() {

@@ -1,6 +1,7 @@
 // How another node becomes the primary of a Cluster, as an operator would have it: the old one is
-// lost, the replica that has applied the most takes its place (tools/deploy/cluster/decisions.py),
-// and the old one, if it comes back, is a replica.
+// lost, the replica that has all that the others have takes its place, and the old one, if it comes
+// back, is a replica. Where none has all (tools/deploy/cluster/decisions.py then asks the operator)
+// it is the one that has the most, and what it lacks may be lost.
 
 #include <algorithm>
 #include <utility>
@@ -36,12 +37,15 @@ void Cluster::LosePrimary(const Step& step) {
   const size_t old = current_;
   promotion_.emplace();
   promotion_->history = primary()->history();
-  promotion_->by_restart = step.salt % 3 == 0;
-  switch (step.salt / 4 % 4) {
+  const bool outage = step.salt / 64 % 8 < 3;
+  promotion_->by_restart = !outage && step.salt % 3 == 0;
+  if (outage) LosePowerOfReplicas();
+  constexpr uint64_t kPowerCut = 1;
+  switch (outage ? kPowerCut : step.salt / 4 % 4) {
     case 0:
       End(old, Unsynced::kKeep, false);
       break;
-    case 1:
+    case kPowerCut:
       End(old, Unsynced::kAny, true);
       break;
     case 2:
@@ -62,6 +66,16 @@ void Cluster::LosePrimary(const Step& step) {
   sim_.In(static_cast<int64_t>(step.salt / 16 % 60'000), [this] { TryToPromote(); });
 }
 
+// All in one rack: what a replica then has is what was on its disk.
+void Cluster::LosePowerOfReplicas() {
+  situations_.Note(Situation::kOutage);
+  for (size_t i = 0; i < kMachines; ++i) {
+    if (machines_[i].replica == nullptr) continue;
+    End(i, Unsynced::kAny, true);
+    StartIn(i, 1);
+  }
+}
+
 void Cluster::WriteToIsolated(size_t index, uint64_t salt) {
   if (isolated_ != index) return;
   if (!machines_[index].time->stopped()) {
@@ -73,9 +87,7 @@ void Cluster::WriteToIsolated(size_t index, uint64_t salt) {
 bool Cluster::MayBePromoted(const Machine& machine) const {
   ReplicaNode* const replica = machine.replica.get();
   if (replica == nullptr || machine.time->stopped() || replica->finishing()) return false;
-  // Its log ended within a frame: what it holds is no position that a history could begin at. A
-  // restart finds one.
-  if (!replica->exact() && !promotion_->by_restart) return false;
+  if (replica->waits_for_space()) return false;
   const replication::Applier& applier = replica->applier();
   // A full sync that is not whole on disk cannot be built on yet.
   const wal::StreamKeeper& keeper = replica->store()->keeper();
@@ -101,9 +113,7 @@ void Cluster::TryToPromote() {
     if (isolated_.has_value()) End(*isolated_, Unsynced::kKeep, false);
     return StartIn(current_, 1);
   }
-  const auto applied = [&](size_t index) -> const Watermarks& {
-    return machines_[index].replica->applier().applied();
-  };
+  const auto applied = [&](size_t index) { return machines_[index].replica->applier().Holds(); };
   const size_t chosen =
       *std::max_element(candidates.begin(), candidates.end(),
                         [&](size_t a, size_t b) { return SumOf(applied(a)) < SumOf(applied(b)); });
@@ -136,12 +146,16 @@ void Cluster::PromoteByRestart(size_t index) {
 void Cluster::PromoteNow(size_t index, replication::ReplicaClient::Ending ending) {
   Machine& machine = machines_[index];
   const HistoryId fresh(next_history_++);
+  std::unique_ptr<NodeStore> store = machine.replica->TakeStore();
+  // As NodeDurability::TakeOver.
+  const wal::Recovered& recovered = store->recovered();
+  const Watermarks linked_to = machine.replica->applier().applied();
+  server::CountHeld(recovered.history, recovered.positions, &ending);
   wal::Positions at;
   for (const replication::ShardPosition& shard : ending.position.shards) {
     at.push_back({.sequence = shard.sequence, .digest = shard.stream_digest});
   }
   server::Succession succession = server::Succeed(std::move(ending), machine.shards, fresh);
-  std::unique_ptr<NodeStore> store = machine.replica->TakeStore();
   const absl::Status begun =
       store->keeper().BeginHistory(fresh, at, machine.shards, wal::StreamKeeper::Minter::kThisNode);
   if (!begun.ok()) {
@@ -156,6 +170,7 @@ void Cluster::PromoteNow(size_t index, replication::ReplicaClient::Ending ending
   }
   NoteReplica(*machine.replica);
   situations_.Note(Situation::kPromotionLostRecords, !succession.fork.lost.empty());
+  situations_.Note(Situation::kForkWithinFrame, succession.fork.at != linked_to);
   std::vector<std::unique_ptr<cache::Keyspace>> keyspaces = machine.replica->TakeKeyspaces();
   machine.replica = nullptr;
   current_ = index;

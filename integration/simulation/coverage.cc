@@ -96,6 +96,8 @@ std::string_view NameOf(Situation situation) {
       return "a replica took a snapshot to its disk";
     case Situation::kReplicaLogFailed:
       return "a replica's log failed for good";
+    case Situation::kChangeWaitedForSpace:
+      return "a replica's change of stream waited for space";
     case Situation::kReplicaDiedAtCrashPoint:
       return "a replica died at a crash point";
     case Situation::kReplicaWiped:
@@ -106,8 +108,12 @@ std::string_view NameOf(Situation situation) {
       return "a replica was promoted by a restart";
     case Situation::kPromotionLostRecords:
       return "a promotion named records that it lost";
+    case Situation::kForkWithinFrame:
+      return "a promoted replica held part of a frame";
     case Situation::kIsolated:
       return "an old primary lived on alone";
+    case Situation::kOutage:
+      return "all nodes lost power at once";
     case Situation::kRejoined:
       return "an old primary came back as a replica";
     case Situation::kHeldForOne:

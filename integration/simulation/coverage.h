@@ -38,13 +38,16 @@ enum class Situation : uint8_t {
   kDiscardsNamed,
   kReplicaSnapshot,
   kReplicaLogFailed,
+  kChangeWaitedForSpace,
   kReplicaDiedAtCrashPoint,
   kReplicaWiped,
   // Another primary.
   kPromoted,
   kPromotedByRestart,
   kPromotionLostRecords,
+  kForkWithinFrame,
   kIsolated,
+  kOutage,
   kRejoined,
   // The log and its recovery.
   kTornTailCut,

@@ -93,11 +93,19 @@ void Ledger::CheckKept(const std::string& who, const wal::Recovered& recovered) 
     return Fail(fmt::format("{} came back with history {}, and had kept history {}", who,
                             recovered.history.value(), kept.history.value()));
   }
+  // What a replica had logged and not applied when it went over to a history that began below is
+  // void, and nobody was told of it.
+  const HistoryId followed = recovered.same_history || recovered.ancestors.empty()
+                                 ? recovered.history
+                                 : recovered.ancestors.back().history;
+  const bool went_over = recovered.was_follower && followed != kept.history;
+  Watermarks held = went_over ? kept.acked : kept.durable;
+  held.resize(kept.durable.size());
   for (size_t shard = 0; shard < kept.durable.size(); ++shard) {
     const Sequence back = (*reached)[shard];
-    if (back < kept.durable[shard]) {
+    if (back < held[shard]) {
       Fail(fmt::format("{} shard {}: recovered up to {}, and {} had been durable", who, shard,
-                       back.value(), kept.durable[shard].value()));
+                       back.value(), held[shard].value()));
     }
     if (shard < kept.exported.size() && back < kept.exported[shard]) {
       Fail(fmt::format("{} shard {}: recovered up to {}, and {} had been exported", who, shard,
@@ -129,7 +137,7 @@ void Ledger::OnDurable(const std::string& who, HistoryId id, const Watermarks& d
   if (history == nullptr) return;
   Kept& kept = kept_[who];
   if (kept.history != id || kept.replaced) {
-    kept = {.history = id, .durable = durable, .exported = {}, .replaced = false};
+    kept = {.history = id, .durable = durable, .acked = {}, .exported = {}, .replaced = false};
   }
   for (size_t i = 0; i < durable.size(); ++i) {
     if (durable[i] < kept.durable[i]) {
@@ -255,6 +263,10 @@ void Ledger::OnAckedDurable(const std::string& who, HistoryId id, const Watermar
     Fail(fmt::format("{} shard {}: acknowledged as durable up to {}, which it is not", who, i,
                      durable[i].value()));
   }
+  if (found == kept_.end() || found->second.history != id) return;
+  Watermarks& acked = found->second.acked;
+  acked.resize(durable.size());
+  for (size_t i = 0; i < durable.size(); ++i) acked[i] = std::max(acked[i], durable[i]);
 }
 
 void Ledger::OnExported(const std::string& from, const Frame& frame, Sequence through) {

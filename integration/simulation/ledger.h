@@ -61,7 +61,8 @@ class Ledger {
   void NoteApplied(HistoryId history, const Watermarks& applied);
   // The primary believes that a replica has this applied: somebody has.
   void OnAcked(HistoryId history, const Watermarks& applied);
-  // The primary believes that this replica has it on disk: it has said so.
+  // The primary believes that this replica has it on disk: it has said so. From here on no change
+  // of history may take it back.
   void OnAckedDurable(const std::string& who, HistoryId history, const Watermarks& durable);
   // A consumer was sent this frame's records up to `through`, by `from`: checks that it was durable
   // there.
@@ -106,6 +107,7 @@ class Ledger {
   struct Kept {
     HistoryId history;
     Watermarks durable;
+    Watermarks acked;  // Of that, what the primary was told; of records that were applied.
     Watermarks exported;
     bool replaced = false;  // A full sync was served since: either stream may be found.
   };

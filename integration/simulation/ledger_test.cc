@@ -100,6 +100,38 @@ TEST_F(LedgerTest, FindsDurableRecordsThatACrashTookBack) {
   EXPECT_THAT(ledger_.fault(), HasSubstr("recovered up to 2, and 3 had been durable"));
 }
 
+// As a crash may leave it right after a replica, on a full disk, has gone over to another history.
+TEST_F(LedgerTest, WhatAReplicaHadLoggedAndToldNobodyOfMayBeVoidInAnotherHistory) {
+  Seal(2);
+  const wal::ShardPosition two = stream_.position();
+  Seal(1);
+  ledger_.OnDurable("r", kFirst, {Sequence(3)});
+  ledger_.OnAckedDurable("r", kFirst, {Sequence(2)});
+  wal::Recovered recovered;
+  recovered.history = kSecond;
+  recovered.same_history = recovered.was_follower = true;
+  recovered.positions = {two};
+  recovered.ancestors = {{.history = kFirst, .fork = {two}}};
+  ledger_.OnFollowerRecovered("r", recovered, {});
+  EXPECT_EQ(ledger_.fault(), "");
+  ledger_.OnAckedDurable("r", kFirst, {Sequence(3)});
+  ledger_.OnFollowerRecovered("r", recovered, {});
+  EXPECT_THAT(ledger_.fault(), HasSubstr("recovered up to 2, and 3 had been durable"));
+}
+
+TEST_F(LedgerTest, FindsAReplicaThatLostInItsHistoryWhatWasDurable) {
+  Seal(2);
+  const wal::ShardPosition two = stream_.position();
+  Seal(1);
+  ledger_.OnDurable("r", kFirst, {Sequence(3)});
+  wal::Recovered recovered;
+  recovered.history = kFirst;
+  recovered.same_history = recovered.was_follower = true;
+  recovered.positions = {two};
+  ledger_.OnFollowerRecovered("r", recovered, ledger_.StateAt(kFirst, {Sequence(2)}));
+  EXPECT_THAT(ledger_.fault(), HasSubstr("recovered up to 2, and 3 had been durable"));
+}
+
 TEST_F(LedgerTest, FindsContentsThatTheLogDoesNotGive) {
   Seal(2);
   Contents contents = ledger_.StateAt(kFirst, {Sequence(2)});

@@ -87,6 +87,9 @@ class ReplicaNode {
   NodeStore* store() const { return store_.get(); }  // Null: it keeps nothing.
   // Its log takes nothing any more.
   bool log_failed() const;
+  // A change of its stream waits for space on its disk; and how often one has.
+  bool waits_for_space() const { return stream_ != nullptr && !stream_->waiting().empty(); }
+  uint64_t delayed_plans() const { return stream_ == nullptr ? 0 : stream_->delayed_plans(); }
   std::string LogText() const;  // Its state, for people.
   const SnapshotTask::Counts& snapshots() const { return snapshots_->counts(); }
   uint64_t discards() const { return discards_; }  // Full syncs that threw records away.
