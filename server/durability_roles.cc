@@ -11,6 +11,7 @@
 #include "server/durability.h"
 #include "server/fork.h"
 #include "server/shard_calls.h"
+#include "server/stream_positions.h"
 
 namespace tidemark::server {
 namespace {
@@ -18,14 +19,6 @@ namespace {
 // When this returns, no shard has in its hands what was taken from sight before.
 void AwaitEveryShard(cache::Engine& engine) {
   RunOnShards(engine, [](cache::Shard&) {});
-}
-
-wal::Positions PositionsOf(const replication::ReplicaPosition& position) {
-  wal::Positions positions;
-  for (const replication::ShardPosition& shard : position.shards) {
-    positions.push_back({.sequence = shard.sequence, .digest = shard.stream_digest});
-  }
-  return positions;
 }
 
 }  // namespace
@@ -71,7 +64,8 @@ absl::Status NodeDurability::TakeOver(cache::Engine& engine, HistoryId fresh,
   if (kept.ok()) {
     CountHeld(recovered_.history, recovered_.positions, ending);
     CrashPoint("role.stream_finished");
-    kept = keeper_->BeginHistory(fresh, PositionsOf(ending->position), shards_, Minter::kThisNode);
+    kept = keeper_->BeginHistory(fresh, LogPositionsOf(ending->position.shards), shards_,
+                                 Minter::kThisNode);
   }
   LeaveStream(engine);
   if (!kept.ok()) return kept;

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/format/renamed_frame.h"
 #include "base/log/log.h"
+#include "server/stream_positions.h"
 
 namespace tidemark::server {
 namespace {
@@ -23,8 +24,7 @@ wal::Positions PositionsOf(const replication::StreamPlan& plan) {
   wal::Positions positions;
   for (const replication::ShardPlan& shard : plan.shards) {
     const bool below_cut = plan.is_mixed() && !shard.is_snapshot();
-    const replication::ShardPosition& at = below_cut ? shard.cut : shard.at;
-    positions.push_back({.sequence = at.sequence, .digest = at.stream_digest});
+    positions.push_back(LogPositionOf(below_cut ? shard.cut : shard.at));
   }
   return positions;
 }
