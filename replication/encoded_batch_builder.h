@@ -37,9 +37,9 @@ class EncodedBatchBuilder {
  public:
   EncodedBatchBuilder(ShardId shard, const BatchLimits& limits) : shard_(shard), limits_(limits) {}
 
-  // Goes on after `last`, where the stream's digest was `digest`. Requires: nothing was added.
+  // Goes on after `last`, where the stream's digest was `digest`. Requires: empty().
   void BeginAt(Sequence last, uint64_t digest) {
-    CHECK(last_ == 0);
+    CHECK(empty());
     last_ = sealed_ = last.value();
     digest_ = digest;
   }

@@ -48,13 +48,69 @@ void ShardPublisher::Begin(Beginning beginning) {
     streaming_ = true;
     ActivateBacklog();
   }
-  if (!beginning.tail.frames.empty()) {
-    CHECK(beginning.tail.frames.back()->last_sequence() == emitted());
-    backlog_.Activate(beginning.tail.before, beginning.tail.digest_before);
-    for (FrameRef& frame : beginning.tail.frames) backlog_.Append(std::move(frame));
+  TakeTail(std::move(beginning.tail));
+  Show(assigned_, assigned().value());
+  ShowEmitted();
+}
+
+void ShardPublisher::TakeTail(StreamTail tail) {
+  if (tail.frames.empty()) return;
+  CHECK(tail.frames.back()->last_sequence() == emitted());
+  backlog_.Activate(tail.before, tail.digest_before);
+  for (FrameRef& frame : tail.frames) backlog_.Append(std::move(frame));
+}
+
+// --- Following ---
+
+void ShardPublisher::Follow(Beginning beginning) {
+  CHECK(builder_.empty() && log_ == nullptr);
+  CutAll(CutCause::kNewStream);
+  const bool goes_on =
+      following_ && beginning.end.last == emitted() && beginning.end.digest == builder_.digest();
+  history_ = beginning.history;
+  ancestors_ = std::move(beginning.ancestors);
+  following_ = streaming_ = true;
+  between_streams_ = false;
+  if (!goes_on) {
+    builder_.BeginAt(beginning.end.last, beginning.end.digest);
+    ActivateBacklog();
+    TakeTail(std::move(beginning.tail));
   }
   Show(assigned_, assigned().value());
   ShowEmitted();
+}
+
+void ShardPublisher::Relay(const FrameRef& frame) {
+  if (!following_ || frame->last_sequence() <= emitted()) return;
+  // Only what is applied comes here, and the applier has no gaps.
+  CHECK(frame->first_sequence() <= Next(emitted()));
+  if (snapshots_ != nullptr) snapshots_->BeforeFrame();
+  const bool follows = frame->first_sequence() == Next(emitted());
+  builder_.BeginAt(frame->last_sequence(), frame->stream_digest());
+  Add(counters_.emitted_mutations, frame->record_count());
+  Add(counters_.emitted_frames, 1);
+  if (follows) {
+    backlog_.Append(frame);
+  } else {
+    // It begins in what is here: a reader could not resume in its middle.
+    ActivateBacklog();
+  }
+  ShowEmitted();
+  Broadcast(frame);
+}
+
+void ShardPublisher::StopFollowing() {
+  following_ = false;
+  between_streams_ = true;
+  CutAll(CutCause::kNewStream);
+}
+
+void ShardPublisher::CutAll(CutCause cause) {
+  for (const SubscriberRef& subscriber : live_) {
+    subscriber->Cut(cause);
+    Add(counters_.drops, 1);
+  }
+  live_.clear();
 }
 
 void ShardPublisher::Set(std::string_view key, std::string_view value, int64_t expire_at_ms) {
@@ -179,11 +235,7 @@ void ShardPublisher::GiveUpBatch() {
   hole_ = emitted();
   ActivateBacklog();
   ShowEmitted();
-  for (const SubscriberRef& subscriber : live_) {
-    subscriber->Cut(CutCause::kStreamBroken);
-    Add(counters_.drops, 1);
-  }
-  live_.clear();
+  CutAll(CutCause::kStreamBroken);
 }
 
 void ShardPublisher::ActivateBacklog() {
@@ -195,6 +247,7 @@ Join ShardPublisher::Subscribe(SubscriberRef subscriber, const StreamPosition& p
   Join join = Resume(subscriber, position);
   if (join.kind != Join::Kind::kEvicted && join.kind != Join::Kind::kNotOurs) return join;
   join.kind = Join::Kind::kSnapshot;
+  if (between_streams_) return join;  // It has been cut.
   Add(counters_.catch_up_snapshot, 1);
   CHECK(snapshots_ != nullptr);
   snapshots_->Request(std::move(subscriber));
@@ -203,6 +256,10 @@ Join ShardPublisher::Subscribe(SubscriberRef subscriber, const StreamPosition& p
 
 Join ShardPublisher::Resume(SubscriberRef subscriber, const StreamPosition& position) {
   CHECK(!builder_.in_transaction());
+  if (between_streams_) {
+    subscriber->Cut(CutCause::kNewStream);
+    return {.kind = Join::Kind::kNotOurs};
+  }
   if (!streaming_) {
     streaming_ = true;
     ActivateBacklog();

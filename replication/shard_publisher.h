@@ -8,6 +8,9 @@
 // Without a log nothing is encoded until the first subscriber comes: mutations only take their
 // sequences. With one every mutation is, from the first.
 //
+// A replica that serves replicas has publishers, too. Their frames are those that it has received
+// and applied, as they came: nothing is numbered or encoded there.
+//
 // Threading: confined to its shard's thread, except what says "any thread".
 
 #ifndef TIDEMARK_REPLICATION_SHARD_PUBLISHER_H_
@@ -149,6 +152,19 @@ class ShardPublisher final : public cache::MutationSink {
   // open, and nothing more comes.
   void LeaveLog();
 
+  // --- On a replica, which hands on the stream that it follows and mints nothing ---
+
+  // The stream is at `beginning.end`, from now on under this name. Whoever has subscribed is cut
+  // (CutCause::kNewStream). What the backlog holds stays if it ends there; otherwise it begins with
+  // `beginning.tail`. There is no log.
+  void Follow(Beginning beginning);
+  // The next frame, which may begin in what is here already. Ignored before Follow(), and after
+  // StopFollowing().
+  void Relay(const FrameRef& frame);
+  // What the shard holds is no state of that stream any more. Whoever has subscribed is cut, and so
+  // is who comes before the next Follow().
+  void StopFollowing();
+
   // In one step: subscribes and decides, so that nothing falls between. From here on `subscriber`
   // gets, in order, what it misses from the backlog and every later frame; or, when it needs one, a
   // snapshot and every frame after its watermark. Not in a transaction. Subscribing twice is not
@@ -199,6 +215,8 @@ class ShardPublisher final : public cache::MutationSink {
   void GiveUpBatch();
   bool IsOurs(const StreamPosition& position) const;
   void Broadcast(const FrameRef& frame);
+  void CutAll(CutCause cause);
+  void TakeTail(StreamTail tail);
   void CountSent(const Frame& frame);
   void SignalLive();
   void ShowEmitted();
@@ -213,8 +231,11 @@ class ShardPublisher final : public cache::MutationSink {
   SnapshotSource* snapshots_ = nullptr;
   std::vector<SubscriberRef> live_;
   int64_t now_ms_ = 0;
-  Sequence hole_;             // Mutations up to here, some at least, are in no frame.
-  bool streaming_ = false;    // There is a log, or someone has subscribed: frames are made.
+  Sequence hole_;           // Mutations up to here, some at least, are in no frame.
+  bool streaming_ = false;  // There is a log, or someone has subscribed: frames are made.
+  bool following_ = false;  // Frames come from elsewhere.
+  // Since StopFollowing(): what is here belongs to no stream, and whoever comes is cut.
+  bool between_streams_ = false;
   bool unsignalled_ = false;  // A frame was broadcast since SignalLive().
 
   PublisherCounters counters_;

@@ -56,6 +56,17 @@ void SnapshotProducer::AbortIfAlone() {
   ++aborted_;
 }
 
+void SnapshotProducer::Abandon() {
+  for (const auto* subscribers : {&waiting_, &receiving_}) {
+    for (const SubscriberRef& subscriber : *subscribers) subscriber->Cut(CutCause::kNewStream);
+  }
+  for (const auto* targets : {&waiting_targets_, &receiving_targets_}) {
+    for (const ChunkTargetRef& target : *targets) target->Cancel();
+  }
+  DropInactive();
+  AbortIfAlone();
+}
+
 void SnapshotProducer::DropInactive() {
   std::erase_if(waiting_, IsGone<SubscriberRef>);
   std::erase_if(receiving_, IsGone<SubscriberRef>);

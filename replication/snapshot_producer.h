@@ -70,6 +70,10 @@ class SnapshotProducer final : public SnapshotSource, private cache::WalkVisitor
   void OnFlush() override;
   void Withdraw(const Subscriber* subscriber) override;
 
+  // The keyspace is about to be another (ShardPublisher::StopFollowing): ends the walk, and cuts
+  // all who wait for it or for the next.
+  void Abandon();
+
   // A snapshot for `target`, which is let go of once it has its last chunk or is no longer active.
   void RequestChunks(ChunkTargetRef target) { waiting_targets_.push_back(std::move(target)); }
 

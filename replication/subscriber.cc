@@ -18,6 +18,8 @@ std::string_view CutCauseName(CutCause cause) {
       return "stream-broken";
     case CutCause::kClosed:
       return "closed";
+    case CutCause::kNewStream:
+      return "new-stream";
   }
   return "unknown";
 }

@@ -46,6 +46,7 @@ enum class CutCause : uint8_t {
   kTooManyBytes,
   kStreamBroken,  // A shard could not encode a mutation; see ShardPublisher::writes_refused().
   kClosed,        // The link closed it.
+  kNewStream,  // A replica's shard hands on another stream, or none; see ShardPublisher::Follow().
 };
 std::string_view CutCauseName(CutCause cause);  // "too-many-frames", for logs and metrics.
 

@@ -19,16 +19,17 @@ namespace {
 constexpr size_t kMaxJobs = 16;
 
 // Asks at `host`:`port` which port takes replicas, as a link would; waits for at most `for_ms`.
-absl::StatusOr<uint16_t> Locate(const std::string& host, int port, const std::string& node_id,
-                                int64_t for_ms) {
-  absl::StatusOr<uint16_t> found =
+absl::StatusOr<replication::LocatedPrimary> Locate(const std::string& host, int port,
+                                                   const std::string& node_id, int64_t for_ms) {
+  absl::StatusOr<replication::LocatedPrimary> found =
       absl::UnavailableError(fmt::format("no answer from {}:{} in time", host, port));
   asio::io_context context;
   replication::PrimaryLocator locator(context);
-  locator.Locate(host, static_cast<uint16_t>(port), node_id, [&](absl::StatusOr<uint16_t> answer) {
-    found = std::move(answer);
-    context.stop();
-  });
+  locator.Locate(host, static_cast<uint16_t>(port), node_id,
+                 [&](absl::StatusOr<replication::LocatedPrimary> answer) {
+                   found = std::move(answer);
+                   context.stop();
+                 });
   context.run_for(std::chrono::milliseconds(for_ms));
   return found;
 }
@@ -140,8 +141,8 @@ void RoleKeeper::DoFollow(const std::string& host, int port, const Done& done) {
       switch_.replica().course().port == port) {
     return done({true, "OK Already connected to specified master"});
   }
-  const absl::StatusOr<uint16_t> located = Locate(host, port, node_.identity().node_id,
-                                                  node_.settings().Int(Setting::kConnectTimeoutMs));
+  const absl::StatusOr<replication::LocatedPrimary> located = Locate(
+      host, port, node_.identity().node_id, node_.settings().Int(Setting::kConnectTimeoutMs));
   if (!located.ok() && located.status().code() == absl::StatusCode::kFailedPrecondition) {
     return done({false, fmt::format("ERR {}; nothing was changed", Text(located.status()))});
   }
@@ -213,12 +214,15 @@ bool RoleKeeper::MayHaveTakenOver(const Target& target) {
   const auto deadline = steady_clock::now() + std::chrono::seconds(3);
   std::optional<steady_clock::time_point> replica_since;
   while (steady_clock::now() < deadline) {
-    const absl::StatusOr<uint16_t> located =
+    const absl::StatusOr<replication::LocatedPrimary> located =
         Locate(target.host, target.port, node_.identity().node_id, look_ms);
-    // Only a primary takes replicas. Its port for them is another than that for clients, where a
-    // process that is just dying may end the connection without a word.
-    if (located.ok() && *located != target.port) return true;
-    if (located.status().code() != absl::StatusCode::kFailedPrecondition) {
+    const bool is_replica = located.ok()
+                                ? located->is_replica
+                                : located.status().code() == absl::StatusCode::kFailedPrecondition;
+    // Its port for replicas is another than that for clients, where a process that is just dying
+    // may end the connection without a word.
+    if (located.ok() && !is_replica && located->port != target.port) return true;
+    if (!is_replica) {
       replica_since.reset();
     } else if (!replica_since) {
       replica_since = steady_clock::now();

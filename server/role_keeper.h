@@ -45,8 +45,8 @@ class RoleKeeper {
   // REPLICAOF NO ONE. OK at once on a primary.
   void Promote(Done done);
   // REPLICAOF. `port`: of the primary's clients, or the one on which it takes replicas. Refused:
-  // the node itself, a node that takes no replicas, and what is no node of ours. One that cannot be
-  // reached now is followed once it can be.
+  // the node itself, one that follows it, one that takes no replicas, and what is no node of ours.
+  // One that cannot be reached now is followed once it can be.
   void Follow(std::string host, int port, Done done);
 
   struct Target {

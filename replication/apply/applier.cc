@@ -468,6 +468,11 @@ Watermarks Applier::Holds() const {
   return holds;
 }
 
+bool Applier::exact() const {
+  return !staging_ && !swap_under_way_ && !position_void_ && plan_.history == history_ &&
+         (held_.empty() || Covers(applied_, held_));
+}
+
 Watermarks Applier::Shown() const {
   Watermarks shown = applied_;
   for (const StepUnderWay& step : under_way_) {

@@ -104,6 +104,9 @@ class Applier final : public FrameReceiver {
   // What the shards hold: applied(), and what of a frame that is to come again was recovered. Who
   // is to be promoted is chosen by this.
   Watermarks Holds() const;
+  // Whether what is served, once idle(), is exactly position(), a place in the stream of this
+  // connection: nothing of a snapshot is still to come, and nothing beyond is here (see Begin()).
+  bool exact() const;
   // False: a step failed halfway, and no position describes what is served.
   bool whole() const { return !position_void_; }
   const std::vector<uint64_t>& keys() const { return keys_; }  // By own shard, as last reported.

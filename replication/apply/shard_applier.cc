@@ -33,7 +33,8 @@ void ApplyRecord(RecordOp op, cache::KeyRef key, std::string_view value, int64_t
 // What a slice changes.
 struct Target {
   cache::Keyspace& keyspace;
-  KeptCopy* copy;  // Null: nothing is being copied to it.
+  KeptCopy* copy;     // Null: nothing is being copied to it.
+  ShardRelay* relay;  // Null: nobody follows this.
 
   void Apply(RecordOp op, cache::KeyRef key, std::string_view value, int64_t expire_at_ms,
              uint64_t offset) {
@@ -43,6 +44,7 @@ struct Target {
   void Flush() {
     if (copy != nullptr) copy->Stop();
     keyspace.ApplyFlush();
+    if (relay != nullptr) relay->OnFlush();
   }
 };
 
@@ -140,6 +142,8 @@ StepResult ShardApplier::Run(const ApplyStep& step, const Slice* slice) {
   switch (step.kind) {
     case ApplyStep::Kind::kApply:
       if (slice != nullptr) result.status = ApplySlice(*slice, step.to_staging, &result.records);
+      // Half a frame is applied: no position describes what is here.
+      if (!result.status.ok() && !step.to_staging && relay_ != nullptr) relay_->End();
       break;
     case ApplyStep::Kind::kBeginStaging:
       staging_ = NewStaging();
@@ -150,6 +154,7 @@ StepResult ShardApplier::Run(const ApplyStep& step, const Slice* slice) {
       break;
     case ApplyStep::Kind::kSwapIn:
       copy_.reset();
+      if (relay_ != nullptr) relay_->End();
       // A digest may be walking what is served: its owner sees that the walk has ended, and begins
       // anew.
       if (served_->walking()) served_->CancelWalk();
@@ -169,11 +174,13 @@ absl::Status ShardApplier::ApplySlice(const Slice& slice, bool to_staging, uint6
   for (const SlicePart& part : slice.parts) {
     // Each time: FlushKept() makes another staging keyspace.
     const Target target{.keyspace = to_staging ? *staging_ : *served_,
-                        .copy = to_staging && copy_.has_value() ? &*copy_ : nullptr};
+                        .copy = to_staging && copy_.has_value() ? &*copy_ : nullptr,
+                        .relay = to_staging ? nullptr : relay_};
     switch (part.what) {
       case SlicePart::What::kFrame: {
         const absl::Status status = ApplyFrame(part, target, records);
         if (!status.ok()) return status;
+        if (target.relay != nullptr) target.relay->OnApplied(part.frame);
         break;
       }
       case SlicePart::What::kRecords:

@@ -1,5 +1,6 @@
 // ShardApplier carries out apply steps on one shard of a replica: changes its keyspace, or the
-// staging keyspace that a snapshot fills beside it.
+// staging keyspace that a snapshot fills beside it. Where the replica serves replicas itself, the
+// shard's relay is told of all that happens to what is served.
 //
 // Threading: the shard's thread.
 
@@ -15,13 +16,15 @@
 #include "cache/keyspace.h"
 #include "replication/apply/apply_step.h"
 #include "replication/apply/kept_copy.h"
+#include "replication/shard_relay.h"
 
 namespace tidemark::replication {
 
 class ShardApplier {
  public:
-  // `served` is borrowed and outlives this.
-  explicit ShardApplier(cache::Keyspace* served) : served_(served) {}
+  // Both are borrowed and outlive this. `relay`: null: nobody follows.
+  explicit ShardApplier(cache::Keyspace* served, ShardRelay* relay = nullptr)
+      : served_(served), relay_(relay) {}
 
   // `slice` is this shard's, or null where the step has none for it.
   StepResult Run(const ApplyStep& step, const Slice* slice);
@@ -36,6 +39,7 @@ class ShardApplier {
   void Retire(std::unique_ptr<cache::Keyspace> keyspace);
 
   cache::Keyspace* const served_;
+  ShardRelay* const relay_;
   std::unique_ptr<cache::Keyspace> staging_;
   std::optional<KeptCopy> copy_;  // Of a mixed plan's staging.
   std::unique_ptr<cache::Keyspace> retired_;

@@ -20,6 +20,10 @@ CatchUp::Options CatchUpOptions(const PrimaryHub::Options& options, int shard_co
 }
 
 constexpr int64_t kRetryAfterMs = 1'000;
+// Its own link may be back in no time.
+constexpr int64_t kNotReadyRetryAfterMs = 100;
+// Somebody has to give another order.
+constexpr int64_t kCycleRetryAfterMs = 5'000;
 
 void Accumulate(const PrimaryLink::Counters& from, PrimaryLink::Counters* to) {
   to->sent_frames += from.sent_frames;
@@ -104,6 +108,9 @@ std::optional<wire::Refuse> PrimaryHub::Admit(ReplicaSession* session,
   if (!options_.node_id.empty() && replica.node_id == options_.node_id) {
     return MakeRefusal<wire::Refuse>(wire::Refuse::SELF, "this is the node itself", kRetryAfterMs);
   }
+  if (options_.relays) {
+    if (std::optional<wire::Refuse> refusal = RelayRefusal(replica)) return refusal;
+  }
   if (const std::optional<int64_t> wait_ms = registry_.MustWait(replica.node_id, now_ms_)) {
     registry_.CountRefused();
     return MakeRefusal<wire::Refuse>(
@@ -129,6 +136,27 @@ std::optional<wire::Refuse> PrimaryHub::Admit(ReplicaSession* session,
         fmt::format("{} replicas are connected, the most that max_replicas allows",
                     options_.max_replicas),
         kRetryAfterMs);
+  }
+  return std::nullopt;
+}
+
+std::optional<wire::Refuse> PrimaryHub::RelayRefusal(const ReplicaIdentity& replica) const {
+  // First: who is in a circle must hear that, and not that it should wait for itself.
+  if (std::find(upstream_.begin(), upstream_.end(), replica.node_id) != upstream_.end()) {
+    return MakeRefusal<wire::Refuse>(
+        wire::Refuse::CYCLE,
+        "this node follows you, directly or through others: one of the two must follow another",
+        kCycleRetryAfterMs);
+  }
+  if (!not_ready_.empty()) {
+    return MakeRefusal<wire::Refuse>(wire::Refuse::NOT_READY, not_ready_, kNotReadyRetryAfterMs);
+  }
+  if (upstream_.size() + 2 > kMaxPathNodes) {
+    return MakeRefusal<wire::Refuse>(
+        wire::Refuse::NOT_READY,
+        fmt::format("the stream has come through {} nodes, and one more is too many",
+                    upstream_.size() + 1),
+        kCycleRetryAfterMs);
   }
   return std::nullopt;
 }
@@ -211,13 +239,79 @@ int PrimaryHub::CountCovering(const Watermarks& target, AckKind kind) const {
   }));
 }
 
+// --- A node that is itself a replica ---
+
+void PrimaryHub::OpenRelay(const RelayedStream& stream, int64_t now_ms) {
+  now_ms_ = now_ms;
+  upstream_ = stream.path;
+  options_.link.ancestors = stream.ancestors;
+  options_.link.path = {options_.node_id};
+  options_.link.path.insert(options_.link.path.end(), upstream_.begin(), upstream_.end());
+  not_ready_.clear();
+}
+
+void PrimaryHub::CloseRelay(std::string why, int64_t now_ms) {
+  now_ms_ = now_ms;
+  upstream_emitted_.clear();
+  for (const auto& [id, session] : sessions_) {
+    // Who has not said hello yet is refused then.
+    if (!session->link().streaming() && !session->link().deciding()) continue;
+    session->link().Close(wire::Goodbye::NEW_STREAM, why, now_ms);
+    session->admitted_ = false;
+    session->Release();
+  }
+  HoldRelay(std::move(why));
+}
+
+void PrimaryHub::OnUpstream(Watermarks emitted, int64_t as_of_ms) {
+  upstream_emitted_ = std::move(emitted);
+  upstream_as_of_ms_ = as_of_ms;
+}
+
+Watermarks PrimaryHub::EmittedAtSource() const {
+  Watermarks emitted = shards_->Emitted();
+  if (upstream_emitted_.size() != emitted.size()) return emitted;
+  // What a replica has not yet got itself, its followers lack as well.
+  for (size_t i = 0; i < emitted.size(); ++i) {
+    emitted[i] = std::max(emitted[i], upstream_emitted_[i]);
+  }
+  return emitted;
+}
+
+int64_t PrimaryHub::BehindMs(int64_t now_ms) const {
+  if (!options_.relays) return 0;
+  if (upstream_emitted_.empty()) return -1;
+  return std::max<int64_t>(0, now_ms - upstream_as_of_ms_);
+}
+
+bool PrimaryHub::IsBehind(const ReplicaPosition& position) const {
+  if (!options_.relays) return false;
+  const Watermarks emitted = shards_->Emitted();
+  if (position.shards.size() != emitted.size() || !position.diverged.empty()) return false;
+  std::optional<Watermarks> fork;
+  if (position.history != shards_->history()) {
+    fork = ForkFrom(options_.link.ancestors, position.history);
+    if (!fork || fork->size() != emitted.size()) return false;
+  }
+  bool behind = false;
+  for (size_t i = 0; i < emitted.size(); ++i) {
+    const Sequence has = position.shards[i].sequence;
+    if (fork && has > (*fork)[i]) return false;  // It is not behind: they have parted.
+    behind |= has > emitted[i];
+  }
+  return behind;
+}
+
 // --- Stopping ---
 
 void PrimaryHub::SayStopping(ReplicaSession* session, int64_t now_ms) {
   if (moved_) {
     session->link().CloseMoved(moved_->host, moved_->port, now_ms);
   } else {
-    session->link().Close(wire::Goodbye::STOPPING, "the primary is shutting down", now_ms);
+    session->link().Close(wire::Goodbye::STOPPING,
+                          options_.relays ? "this replica stops, or changes its role"
+                                          : "the primary is shutting down",
+                          now_ms);
   }
   session->Release();
 }

@@ -1,6 +1,9 @@
 // PrimaryHub is the primary's side of replication as a whole, without sockets: its replicas, how
 // each catches up, and who waits for their acknowledgements.
 //
+// A replica that serves replicas has one, too (Options::relays): it hands on the stream that it
+// follows, and admits nobody but while it has one (StreamRelay).
+//
 // Times are milliseconds of one monotonic clock.
 //
 // Threading: the link thread.
@@ -26,6 +29,7 @@
 #include "replication/link/replica_registry.h"
 #include "replication/link/replica_session.h"
 #include "replication/link/shard_access.h"
+#include "replication/link/stream_relay.h"
 
 namespace tidemark::replication {
 
@@ -55,6 +59,7 @@ class PrimaryHub {
     const Clock* clock = &Clock::System();  // Borrowed; wall time for heartbeats.
     std::string node_id = {};     // Of this node, which is no replica of itself; empty: not known.
     AckLevels* levels = nullptr;  // Borrowed; kept up to date with what replicas acknowledge.
+    bool relays = false;          // This node is a replica; nobody is admitted before OpenRelay().
   };
   // Borrows all, which outlive it and every callback of `shards`. `archive`: null: there is none.
   PrimaryHub(const Options& options, ShardAccess* shards, LinkWaker* waker,
@@ -83,6 +88,13 @@ class PrimaryHub {
   // Calls back once, perhaps from within the call.
   using PromotionCallback = absl::AnyInvocable<void(const PromotionOutcome&)>;
   void Promote(uint64_t replica, bool force, PromotionCallback callback);
+
+  // --- Of a node that is itself a replica; see StreamRelay. ---
+  void OpenRelay(const RelayedStream& stream, int64_t now_ms);
+  void HoldRelay(std::string why) { not_ready_ = std::move(why); }
+  void CloseRelay(std::string why, int64_t now_ms);
+  // What the primary had emitted at `as_of_ms`.
+  void OnUpstream(Watermarks emitted, int64_t as_of_ms);
 
   // Sends each replica what is emitted by now, then says goodbye; new ones are refused. With the
   // new primary's address replicas follow it by themselves.
@@ -113,6 +125,12 @@ class PrimaryHub {
   };
 
   std::optional<wire::Refuse> Admit(ReplicaSession* session, const ReplicaIdentity& replica);
+  std::optional<wire::Refuse> RelayRefusal(const ReplicaIdentity& replica) const;
+  // By this node, or by whom it follows, as far as it has heard.
+  Watermarks EmittedAtSource() const;
+  int64_t BehindMs(int64_t now_ms) const;
+  // Whether a replica of our stream has more of it than a node that is itself a replica.
+  bool IsBehind(const ReplicaPosition& position) const;
   void OnAck();
   void SayStopping(ReplicaSession* session, int64_t now_ms);
   void PublishAcks();
@@ -120,7 +138,7 @@ class PrimaryHub {
   int CountCovering(const Watermarks& target, AckKind kind) const;
   int CountAdmitted() const;
 
-  Options options_;  // Constant but for the tokens.
+  Options options_;  // Constant but for the tokens, and what OpenRelay() says.
   ShardAccess* const shards_;
   LinkWaker* const waker_;
   FrameCompressor compressor_;
@@ -140,6 +158,12 @@ class PrimaryHub {
   int64_t now_ms_ = 0;
   bool stopping_ = false;
   Watermarks stop_target_;
+
+  // Where options_.relays.
+  std::string not_ready_ = "this node is a replica that has nothing to serve yet";  // Empty: it is.
+  std::vector<std::string> upstream_;  // The nodes that it follows, nearest first.
+  Watermarks upstream_emitted_;        // Empty: not known.
+  int64_t upstream_as_of_ms_ = 0;
 };
 
 }  // namespace tidemark::replication

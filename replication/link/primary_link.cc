@@ -174,6 +174,7 @@ void PrimaryLink::OnPlan(const StreamPlan& plan, int64_t now_ms) {
     sent_.push_back(shard.at.sequence);
   }
   AddAncestors(options_.ancestors, plan.shards.size(), &accept);
+  for (const std::string& node_id : options_.path) accept.add_path(node_id);
   received_.assign(plan.shards.size(), Sequence());
   applied_.assign(plan.shards.size(), Sequence());
   if (plan.is_snapshot()) {
@@ -246,6 +247,7 @@ void PrimaryLink::QueueHeartbeat(int64_t now_ms) {
   ToWire(source_->Emitted(), heartbeat.mutable_emitted());
   heartbeat.set_sent_ms(now_ms);
   heartbeat.set_wall_ms(source_->UnixMillis());
+  heartbeat.set_behind_ms(std::max<int64_t>(source_->BehindMs(now_ms), -1));
   Push(heartbeat);
 }
 

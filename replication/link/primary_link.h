@@ -55,6 +55,8 @@ class StreamSource {
   virtual Watermarks Emitted() = 0;
   // Wall time, for a heartbeat.
   virtual int64_t UnixMillis() = 0;
+  // How old the news is that Emitted() is all: 0 on the primary itself; negative: not known.
+  virtual int64_t BehindMs(int64_t now_ms) { return 0; }
 };
 
 class PrimaryLink {
@@ -67,6 +69,8 @@ class PrimaryLink {
     int64_t write_timeout_ms = 5'000;  // Without a byte of progress.
     // Of the node's history, oldest first; what of it a message has no room for is left out.
     std::vector<Ancestor> ancestors = {};
+    // This node, whom it follows, and so on: StreamPlan::path of those who follow it.
+    std::vector<std::string> path = {};
   };
 
   enum class State {

@@ -15,15 +15,14 @@ StreamTail TailOf(const Backlog& backlog, Sequence at) {
   return tail;
 }
 
-// Whether the tail's stream is at `at` after its last frame.
+}  // namespace
+
 bool EndsAt(const StreamTail& tail, const ShardPosition& at) {
   if (tail.frames.empty())
     return tail.before == at.sequence && tail.digest_before == at.stream_digest;
   return tail.frames.back()->last_sequence() == at.sequence &&
          tail.frames.back()->stream_digest() == at.stream_digest;
 }
-
-}  // namespace
 
 void RelayBacklog::OnPlan(const StreamPlan& plan) {
   next_->OnPlan(plan);

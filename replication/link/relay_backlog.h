@@ -22,6 +22,9 @@
 
 namespace tidemark::replication {
 
+// Whether the tail's stream is at `at` after its last frame.
+bool EndsAt(const StreamTail& tail, const ShardPosition& at);
+
 class RelayBacklog final : public FrameReceiver {
  public:
   // Borrows `next`. Keeps at most `max_bytes` over all shards; 0: nothing, at no cost.

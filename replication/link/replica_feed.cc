@@ -106,6 +106,9 @@ void ReplicaFeed::OnReturned(Feed feed) {
 
 void ReplicaFeed::OnCut() {
   const CutCause cause = subscriber_->cause();
+  if (cause == CutCause::kNewStream) {
+    return Fail(absl::UnavailableError("this node's own stream begins anew"), false);
+  }
   const bool overflowed = cause == CutCause::kTooManyBytes || cause == CutCause::kTooManyFrames;
   if (!overflowed) {
     return Fail(absl::OutOfRangeError(std::string(CutCauseName(cause))), true);

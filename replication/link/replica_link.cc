@@ -19,6 +19,7 @@ constexpr int64_t kQuiesceRetryMs = 10;
 constexpr int64_t kGoodbyeTimeoutMs = 500;
 constexpr int64_t kLongestAdviceMs = 60'000;
 constexpr size_t kMaxUncovered = 64;
+constexpr size_t kMaxNodeIdBytes = 128;
 
 bool IsSource(wire::ShardPlan::Source source) {
   return source == wire::ShardPlan::SOURCE_CURRENT || source == wire::ShardPlan::SOURCE_BACKLOG ||
@@ -40,6 +41,7 @@ StreamPlan PlanOf(const wire::Accept& accept) {
     plan.ancestors.push_back(
         {.history = HistoryId(ancestor.history()), .fork = FromWire(ancestor.fork())});
   }
+  plan.path.assign(accept.path().begin(), accept.path().end());
   return plan;
 }
 
@@ -60,6 +62,12 @@ std::string AcceptFault(const wire::Accept& accept, const ReplicaPosition& posit
     if (ancestor.history() == 0 || ancestor.fork_size() != accept.shards_size()) {
       return "an ancestor that is none";
     }
+  }
+  if (accept.path_size() > static_cast<int>(kMaxPathNodes)) {
+    return fmt::format("a path of {} nodes", accept.path_size());
+  }
+  for (const std::string& node_id : accept.path()) {
+    if (node_id.empty() || node_id.size() > kMaxNodeIdBytes) return "a path through no node";
   }
   int snapshots = 0;
   for (const wire::ShardPlan& shard : accept.shards()) {
@@ -306,6 +314,7 @@ ReplicaLink::MaybeFault ReplicaLink::HandleAccept(const wire::Accept& accept, in
   uncovered_.clear();
   covered_ms_ = 0;
   emitted_.clear();
+  emitted_as_of_ms_ = 0;
   applied_.clear();
   stream_.Begin(&plan_);
   // The log says anew what it has of this stream.
@@ -409,13 +418,18 @@ ReplicaLink::MaybeFault ReplicaLink::HandleHeartbeat(const wire::Heartbeat& hear
     return Fault{wire::Goodbye::PROTOCOL, "a heartbeat for another number of shards"};
   }
   emitted_ = FromWire(heartbeat.emitted());
+  if (heartbeat.behind_ms() < 0) {  // Whom we follow does not know how old its news is.
+    QueueAck(now_ms);
+    return std::nullopt;
+  }
+  emitted_as_of_ms_ = std::max(emitted_as_of_ms_, now_ms - heartbeat.behind_ms());
   if (uncovered_.size() == kMaxUncovered) {
     // Far behind: keep every second, so that what is left still spans the whole time.
     std::deque<Uncovered> thinned;
     for (size_t i = 0; i < uncovered_.size(); i += 2) thinned.push_back(std::move(uncovered_[i]));
     uncovered_ = std::move(thinned);
   }
-  uncovered_.push_back({emitted_, heartbeat.sent_ms(), now_ms});
+  uncovered_.push_back({emitted_, heartbeat.sent_ms(), emitted_as_of_ms_});
   NoteCovered();
   QueueAck(now_ms);
   return std::nullopt;
@@ -425,7 +439,7 @@ void ReplicaLink::NoteCovered() {
   if (applied_.empty()) return;
   while (!uncovered_.empty() && Covers(applied_, uncovered_.front().emitted)) {
     covered_ms_ = uncovered_.front().sent_ms;
-    current_as_of_ms_ = uncovered_.front().arrived_ms;
+    current_as_of_ms_ = std::max(current_as_of_ms_, uncovered_.front().as_of_ms);
     uncovered_.pop_front();
   }
 }

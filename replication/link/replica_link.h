@@ -153,6 +153,10 @@ class ReplicaLink {
   const StreamPlan& plan() const { return plan_; }  // Of the latest connection that was accepted.
   const Watermarks& received() const { return stream_.received(); }  // Of this connection's stream.
   const Watermarks& emitted() const { return emitted_; }             // As the last heartbeat said.
+  // When emitted() was all that the primary had emitted, on this replica's clock: when the
+  // heartbeat came, and before that by what it had been on its way through other replicas. 0: not
+  // known.
+  int64_t emitted_as_of_ms() const { return emitted_as_of_ms_; }
   // What this replica held beyond the point where the primary's history left its own, as Accept
   // told: it is lost when the snapshot is swapped in. Shards that lose nothing are left out.
   struct DiscardedSpan {
@@ -180,8 +184,8 @@ class ReplicaLink {
   // A heartbeat whose vector is not yet applied.
   struct Uncovered {
     Watermarks emitted;
-    int64_t sent_ms;     // The primary's clock.
-    int64_t arrived_ms;  // Ours.
+    int64_t sent_ms;   // The sender's clock.
+    int64_t as_of_ms;  // Ours; see emitted_as_of_ms().
   };
   using Fault = LinkFault;
   using MaybeFault = std::optional<Fault>;
@@ -243,6 +247,7 @@ class ReplicaLink {
   bool promotion_ordered_ = false;
   std::vector<DiscardedSpan> discarded_;
   Watermarks emitted_;
+  int64_t emitted_as_of_ms_ = 0;
   std::deque<Uncovered> uncovered_;  // Oldest first; bounded.
   int64_t covered_ms_ = 0;           // On the primary's clock.
   int64_t current_as_of_ms_ = 0;

@@ -469,6 +469,49 @@ TEST_F(ReplicaLinkTest, AcksSayWhatIsAppliedAndWhichHeartbeatThatCovers) {
   EXPECT_EQ(link_->current_as_of_ms(), now_ms_);
 }
 
+TEST_F(ReplicaLinkTest, NewsThatCameThroughAnotherReplicaIsAsOldAsItSays) {
+  Continue();
+  wire::Heartbeat heartbeat;
+  heartbeat.add_emitted(0);
+  heartbeat.set_sent_ms(1);
+  heartbeat.set_behind_ms(-1);
+  Say(heartbeat);
+  EXPECT_EQ(link_->emitted_as_of_ms(), 0) << "not known";
+  EXPECT_EQ(link_->current_as_of_ms(), 0);
+  now_ms_ += 10'000;
+  heartbeat.set_behind_ms(700);
+  Say(heartbeat);
+  EXPECT_EQ(link_->emitted_as_of_ms(), now_ms_ - 700);
+  EXPECT_EQ(link_->current_as_of_ms(), now_ms_ - 700);
+  // The sender's own link stands still: what it says grows older, and nothing goes back.
+  now_ms_ += 100;
+  heartbeat.set_behind_ms(850);
+  Say(heartbeat);
+  EXPECT_EQ(link_->current_as_of_ms(), now_ms_ - 800);
+}
+
+TEST_F(ReplicaLinkTest, LearnsWhichWayTheStreamComes) {
+  receiver_.position = ReplicaPosition{kHistory, {stream_.position()}};
+  Connect();
+  wire::Accept accept = AcceptOf(wire::ShardPlan::SOURCE_CURRENT, stream_.position());
+  accept.add_path("middle");
+  accept.add_path("primary");
+  Say(accept);
+  EXPECT_THAT(link_->plan().path, testing::ElementsAre("middle", "primary"));
+}
+
+TEST_F(ReplicaLinkTest, AWayThatCannotBeEndsTheLink) {
+  for (const size_t nodes : {size_t{1}, kMaxPathNodes + 1}) {
+    Connect();
+    wire::Accept accept = AcceptOf(wire::ShardPlan::SOURCE_SNAPSHOT, {});
+    for (size_t i = 0; i < nodes; ++i) accept.add_path(nodes == 1 ? "" : "node");
+    Say(accept);
+    EXPECT_EQ(link_->state(), State::kClosing) << nodes;
+    link_->OnDisconnected(absl::UnavailableError("gone"), now_ms_);
+    now_ms_ = link_->NextDeadlineMs();
+  }
+}
+
 TEST_F(ReplicaLinkTest, AcksSayWhatOfTheStreamIsOnThisReplicasDisk) {
   Continue();
   link_->OnApplied({Sequence(0)}, now_ms_);

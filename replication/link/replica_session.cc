@@ -99,6 +99,10 @@ void ReplicaSession::Pump(int64_t now_ms) {
 }
 
 void ReplicaSession::OnFeedFailed(int64_t now_ms) {
+  if (absl::IsUnavailable(feed_.failure())) {  // No fault of the replica's.
+    link_.Close(wire::Goodbye::NEW_STREAM, std::string(feed_.failure().message()), now_ms);
+    return Release();
+  }
   hub_->registry_.OnFeedFailed(link_.identity().node_id, feed_.needs_snapshot(), now_ms);
   link_.Close(wire::Goodbye::OVERFLOW, std::string(feed_.failure().message()), now_ms);
   Release();
@@ -117,6 +121,11 @@ std::optional<wire::Refuse> ReplicaSession::Admit(const ReplicaIdentity& replica
 }
 
 void ReplicaSession::Subscribe(const ReplicaPosition& position) {
+  if (hub_->IsBehind(position)) {
+    return link_.Close(wire::Goodbye::BEHIND,
+                       "this node is a replica itself and has not yet got what you have",
+                       hub_->now_ms_);
+  }
   const std::string& node_id = link_.identity().node_id;
   const ReplicaRegistry::Terms terms = hub_->registry_.TermsFor(node_id);
   const bool each_shard = terms.last == LastRung::kSnapshot && link_.identity().takes_mixed_plans;
@@ -135,7 +144,9 @@ void ReplicaSession::Subscribe(const ReplicaPosition& position) {
 
 void ReplicaSession::Release() { feed_.End(); }
 
-Watermarks ReplicaSession::Emitted() { return hub_->shards_->Emitted(); }
+Watermarks ReplicaSession::Emitted() { return hub_->EmittedAtSource(); }
+
+int64_t ReplicaSession::BehindMs(int64_t now_ms) { return hub_->BehindMs(now_ms); }
 
 int64_t ReplicaSession::UnixMillis() { return hub_->options_.clock->UnixMillis(); }
 

@@ -71,6 +71,7 @@ class ReplicaSession final : private StreamSource {
   void Subscribe(const ReplicaPosition& position) override;
   Watermarks Emitted() override;
   int64_t UnixMillis() override;
+  int64_t BehindMs(int64_t now_ms) override;
 
   void AfterChange(int64_t now_ms);
   void OnAcked(int64_t now_ms);

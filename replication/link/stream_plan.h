@@ -7,12 +7,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
 #include "replication/served_position.h"
 
 namespace tidemark::replication {
+
+// The longest way of a stream, from the primary through replicas that serve replicas.
+inline constexpr size_t kMaxPathNodes = 16;
 
 // How far one shard's stream was followed, and the proof that it was this stream.
 struct ShardPosition {
@@ -48,6 +52,18 @@ struct ShardPlan {
   bool is_snapshot() const { return source == CatchUpSource::kSnapshot; }
 };
 
+// Up to where the stream of `from` is that of the history which has these ancestors, oldest first:
+// the least of the forks on the way from there. None: it is not among them.
+inline std::optional<Watermarks> ForkFrom(const std::vector<Ancestor>& ancestors, HistoryId from) {
+  std::optional<Watermarks> fork;
+  for (const Ancestor& ancestor : ancestors) {
+    if (!fork && ancestor.history != from) continue;
+    if (!fork) fork = ancestor.fork;
+    for (size_t i = 0; i < fork->size(); ++i) (*fork)[i] = std::min((*fork)[i], ancestor.fork[i]);
+  }
+  return fork;
+}
+
 // What follows Accept. In a mixed plan some shards get a snapshot and the others go on with what
 // the replica has; nobody sees anything of either before all of it is there.
 struct StreamPlan {
@@ -56,17 +72,13 @@ struct StreamPlan {
   // Where a shard goes on: the history that the replica's data is of, `history` or an ancestor.
   HistoryId continues = {};
   std::vector<Ancestor> ancestors = {};  // Of `history`, oldest first: the newest of them.
+  // Node ids: the sender of the stream, whom it follows, and so on to the primary. Empty: not said.
+  std::vector<std::string> path = {};
 
   // Up to where the stream of `from`, an ancestor, is this one's: the least of the forks on the way
   // from there. None: it is not among `ancestors`.
   std::optional<Watermarks> ForkFrom(HistoryId from) const {
-    std::optional<Watermarks> fork;
-    for (const Ancestor& ancestor : ancestors) {
-      if (!fork && ancestor.history != from) continue;
-      if (!fork) fork = ancestor.fork;
-      for (size_t i = 0; i < fork->size(); ++i) (*fork)[i] = std::min((*fork)[i], ancestor.fork[i]);
-    }
-    return fork;
+    return replication::ForkFrom(ancestors, from);
   }
   // Of one shard at least.
   bool is_snapshot() const { return snapshots() > 0; }

@@ -4,6 +4,7 @@
 #ifndef TIDEMARK_REPLICATION_SHELL_POSTED_SHARDS_H_
 #define TIDEMARK_REPLICATION_SHELL_POSTED_SHARDS_H_
 
+#include <utility>
 #include <vector>
 
 #include "base/link/link_loop.h"
@@ -19,6 +20,12 @@ class PostedShards final : public ShardAccess {
   PostedShards(HistoryId history, std::vector<HistoryId> ancestors,
                std::vector<PublishingShard> shards, ShardCalls calls, LinkLoop::Poster loop);
 
+  // The shards hand on another stream from now on (PrimaryHub::OpenRelay).
+  void set_history(HistoryId history, std::vector<HistoryId> ancestors) {
+    history_ = history;
+    ancestors_ = std::move(ancestors);
+  }
+
   int shard_count() const override { return static_cast<int>(shards_.size()); }
   HistoryId history() const override { return history_; }
   bool Knows(HistoryId history) const override;
@@ -33,8 +40,8 @@ class PostedShards final : public ShardAccess {
   }
 
  private:
-  const HistoryId history_;
-  const std::vector<HistoryId> ancestors_;
+  HistoryId history_;
+  std::vector<HistoryId> ancestors_;
   const std::vector<PublishingShard> shards_;
   const ShardCalls calls_;
   const LinkLoop::Poster loop_;

@@ -1,5 +1,6 @@
 #include "replication/shell/primary_locator.h"
 
+#include <algorithm>
 #include <array>
 #include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
@@ -8,7 +9,9 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 
 namespace tidemark::replication {
 namespace {
@@ -37,8 +40,12 @@ absl::Status NotOurs(std::string_view first_line) {
 }  // namespace
 
 std::string PeerAnswerText(const PeerAnswer& answer) {
-  return fmt::format("role={} node={} replication_port={}", answer.role, answer.node_id,
-                     answer.replication_port);
+  std::string text = fmt::format("role={} node={} replication_port={}", answer.role, answer.node_id,
+                                 answer.replication_port);
+  if (!answer.follows.empty()) {
+    text += fmt::format(" follows={}", fmt::join(answer.follows, ","));
+  }
+  return text;
 }
 
 absl::StatusOr<std::optional<PeerAnswer>> ParsePeerAnswer(std::string_view bytes, bool end) {
@@ -74,7 +81,11 @@ absl::StatusOr<std::optional<PeerAnswer>> ParsePeerAnswer(std::string_view bytes
   PeerAnswer answer{.speaks_resp = true,
                     .role = std::string(*role),
                     .node_id = std::string(*node),
-                    .replication_port = 0};
+                    .replication_port = 0,
+                    .follows = {}};
+  if (const auto follows = Word(text, "follows")) {
+    answer.follows = absl::StrSplit(absl::string_view(follows->data(), follows->size()), ',');
+  }
   const auto read =
       std::from_chars(port->data(), port->data() + port->size(), answer.replication_port);
   if (read.ec != std::errc() || read.ptr != port->data() + port->size()) return NotOurs(text);
@@ -129,23 +140,29 @@ struct PrimaryLocator::Question : std::enable_shared_from_this<Question> {
     if (!answer.ok()) return Finish(answer.status());
     if (!answer->has_value()) return Read();
     const PeerAnswer& peer = **answer;
-    if (!peer.speaks_resp) return Finish(port);
+    if (!peer.speaks_resp) return Finish(LocatedPrimary{.port = port, .is_replica = false});
     if (peer.node_id == own_node_id) {
       return Finish(
           absl::FailedPreconditionError(fmt::format("{}:{} is this node itself", host, port)));
     }
-    if (peer.replication_port == 0) {
-      return Finish(absl::FailedPreconditionError(fmt::format(
-          "the node at {}:{} ({}) takes no replicas{}", host, port, peer.role,
-          peer.role == "replica" ? " while it follows another" : ": it has no replication_port")));
+    if (std::find(peer.follows.begin(), peer.follows.end(), own_node_id) != peer.follows.end()) {
+      return Finish(absl::FailedPreconditionError(
+          fmt::format("the node at {}:{} follows this node, directly or through others: a circle "
+                      "of replicas would serve nobody",
+                      host, port)));
     }
-    Finish(peer.replication_port);
+    if (peer.replication_port == 0) {
+      return Finish(absl::FailedPreconditionError(
+          fmt::format("the node at {}:{} ({}) takes no replicas: it has no replication_port", host,
+                      port, peer.role)));
+    }
+    Finish(LocatedPrimary{.port = peer.replication_port, .is_replica = peer.role == "replica"});
   }
   void Fail(const asio::error_code& error) {
     Finish(absl::UnavailableError(
         fmt::format("cannot connect to {} port {}: {}", host, port, error.message())));
   }
-  void Finish(absl::StatusOr<uint16_t> result) {
+  void Finish(absl::StatusOr<LocatedPrimary> result) {
     asio::error_code ignored;
     socket.close(ignored);
     if (found != nullptr) std::exchange(found, nullptr)(std::move(result));

@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -27,7 +28,14 @@ struct PeerAnswer {
   bool speaks_resp = false;  // False: what answered is no port for clients.
   std::string role;          // "primary" or "replica".
   std::string node_id;
-  uint16_t replication_port = 0;  // 0: it serves no replicas.
+  uint16_t replication_port = 0;          // 0: it serves no replicas.
+  std::vector<std::string> follows = {};  // A replica: the nodes that its stream comes from.
+};
+
+// Where a node takes replicas.
+struct LocatedPrimary {
+  uint16_t port = 0;
+  bool is_replica = false;  // It follows another itself, and hands on what it gets.
 };
 
 // Reads an answer to TIDE PEER from the bytes that came so far, `end` if no more will. Null: more
@@ -45,9 +53,9 @@ class PrimaryLocator {
   ~PrimaryLocator();  // Cancels.
 
   // Calls back once, later: with the port for replicas at `host`; or, Unavailable, why none is
-  // known. FailedPrecondition: `own_node_id` answers there, or a node that takes no replicas. One
-  // at a time; the owner sets the deadline, with Cancel().
-  using Found = std::function<void(absl::StatusOr<uint16_t> port)>;
+  // known. FailedPrecondition: `own_node_id` answers there, or a node that follows it, or one that
+  // takes no replicas. One at a time; the owner sets the deadline, with Cancel().
+  using Found = std::function<void(absl::StatusOr<LocatedPrimary> found)>;
   void Locate(const std::string& host, uint16_t port, std::string own_node_id, Found found);
   // No callback comes after this.
   void Cancel();

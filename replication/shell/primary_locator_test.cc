@@ -56,7 +56,8 @@ TEST(PeerAnswerTest, AnotherServerIsNoNode) {
 // A server that answers one connection with `answer`.
 class PrimaryLocatorTest : public testing::Test {
  protected:
-  absl::StatusOr<uint16_t> Locate(const std::string& answer, const std::string& own_id = "me") {
+  absl::StatusOr<LocatedPrimary> Locate(const std::string& answer,
+                                        const std::string& own_id = "me") {
     asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
     port_ = acceptor.local_endpoint().port();
     asio::ip::tcp::socket peer(context_);
@@ -65,12 +66,12 @@ class PrimaryLocatorTest : public testing::Test {
     });
     return Ask(own_id);
   }
-  absl::StatusOr<uint16_t> Ask(const std::string& own_id) {
-    absl::StatusOr<uint16_t> found = absl::DeadlineExceededError("no callback");
+  absl::StatusOr<LocatedPrimary> Ask(const std::string& own_id) {
+    absl::StatusOr<LocatedPrimary> found = absl::DeadlineExceededError("no callback");
     PrimaryLocator locator(context_);
     bool called = false;
-    locator.Locate("127.0.0.1", port_, own_id, [&](absl::StatusOr<uint16_t> port) {
-      found = std::move(port);
+    locator.Locate("127.0.0.1", port_, own_id, [&](absl::StatusOr<LocatedPrimary> answer) {
+      found = std::move(answer);
       called = true;
     });
     context_.restart();
@@ -84,15 +85,27 @@ class PrimaryLocatorTest : public testing::Test {
 };
 
 TEST_F(PrimaryLocatorTest, AClientPortSaysWhereReplicasConnect) {
-  const auto port = Locate(Bulk("role=primary node=you replication_port=4711"));
-  ASSERT_TRUE(port.ok()) << port.status();
-  EXPECT_EQ(*port, 4711);
+  const auto found = Locate(Bulk("role=primary node=you replication_port=4711"));
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->port, 4711);
+  EXPECT_FALSE(found->is_replica);
+}
+
+TEST_F(PrimaryLocatorTest, AReplicaThatTakesReplicasSaysWhomItFollows) {
+  const std::string answer = "role=replica node=you replication_port=4711 follows=other,root";
+  const auto found = Locate(Bulk(answer));
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->port, 4711);
+  EXPECT_TRUE(found->is_replica);
+  for (const char* in_it : {"other", "root"}) {
+    EXPECT_EQ(Locate(Bulk(answer), in_it).status().code(), absl::StatusCode::kFailedPrecondition);
+  }
 }
 
 TEST_F(PrimaryLocatorTest, AReplicationPortIsTakenAsItIs) {
-  const auto port = Locate("TDMC");
-  ASSERT_TRUE(port.ok()) << port.status();
-  EXPECT_EQ(*port, port_);
+  const auto found = Locate("TDMC");
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->port, port_);
 }
 
 TEST_F(PrimaryLocatorTest, ItselfAndANodeWithoutReplicasAreRefused) {
@@ -115,7 +128,7 @@ TEST_F(PrimaryLocatorTest, CancelledItSaysNothing) {
   PrimaryLocator locator(context_);
   bool called = false;
   locator.Locate("127.0.0.1", acceptor.local_endpoint().port(), "me",
-                 [&](absl::StatusOr<uint16_t>) { called = true; });
+                 [&](absl::StatusOr<LocatedPrimary>) { called = true; });
   locator.Cancel();
   context_.run();
   EXPECT_FALSE(called);

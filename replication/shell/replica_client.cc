@@ -19,6 +19,7 @@
 #include "fmt/format.h"
 #include "replication/apply/shard_applier.h"
 #include "replication/link/logged_receiver.h"
+#include "replication/link/relay_gate.h"
 #include "replication/shell/primary_locator.h"
 
 namespace tidemark::replication {
@@ -71,6 +72,8 @@ class ReplicaClient::Core final : public LinkSocketOwner {
         relay_(&applier_, options.relay_bytes),
         logged_receiver_(&relay_),
         link_(options.link, &logged_receiver_, LinkLoop::NowMs()),
+        gate_(static_cast<int>(keyspaces.size())),
+        relay_tail_(options.relay_tail),
         locator_(loop_.context()),
         resolver_(loop_.context()),
         tick_(loop_.context(), [this] {
@@ -78,8 +81,9 @@ class ReplicaClient::Core final : public LinkSocketOwner {
           Serve();
           return NextDeadlineMs();
         }) {
-    for (cache::Keyspace* keyspace : keyspaces) {
-      shards_.push_back(std::make_unique<ShardApplier>(keyspace));
+    for (size_t i = 0; i < keyspaces.size(); ++i) {
+      shards_.push_back(std::make_unique<ShardApplier>(
+          keyspaces[i], options_.shard_relays.empty() ? nullptr : options_.shard_relays[i]));
     }
   }
   ~Core() override { Stop(); }
@@ -117,7 +121,7 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   }
   void ObserveAtCut(std::function<void(ShardId)> each, Observed done) {
     loop_.Post([this, each = std::move(each), done = std::move(done)]() mutable {
-      observers_.push_back({std::move(each), std::move(done)});
+      observers_.push_back({nullptr, std::move(each), std::move(done)});
       Serve();
     });
   }
@@ -160,6 +164,8 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   void HandOut(ApplyStep step);
   void OnStepDone(const StepRound& round);
   void Observe();
+  void ServeRelay();
+  void BeginRelay();
   void ShowServed();
   void ShowAge();
   uint64_t LagRecords() const;
@@ -181,8 +187,11 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   RelayBacklog relay_;
   LoggedReceiver logged_receiver_;
   ReplicaLink link_;
-  uint64_t swapped_in_ = 0;     // Snapshots, as far as the log knows.
-  bool has_recovered_ = false;  // Begin() gave something to show.
+  RelayGate gate_;
+  std::vector<StreamTail> relay_tail_;  // For the first stream that is handed on.
+  int64_t upstream_told_ms_ = 0;        // The emitted_as_of_ms() that the relay knows.
+  uint64_t swapped_in_ = 0;             // Snapshots, as far as the log knows.
+  bool has_recovered_ = false;          // Begin() gave something to show.
   uint64_t apply_ns_ = 0;
   std::vector<Ancestor> ancestors_;       // Of what is served.
   HistoryId shown_history_;               // As the board knows it.
@@ -201,6 +210,7 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   bool reading_ = true;
 
   struct Observer {
+    std::function<void()> before;  // On the link thread, when no step is under way; may be null.
     std::function<void(ShardId)> each;
     Observed done;
   };
@@ -222,6 +232,7 @@ class ReplicaClient::Core final : public LinkSocketOwner {
 // Does whatever the link and the applier want by now. Called after every event.
 void ReplicaClient::Core::Serve() {
   const int64_t now_ms = LinkLoop::NowMs();
+  if (options_.relay != nullptr) ServeRelay();  // Before a step of another stream.
   HandOutSteps(now_ms);
   const bool applied_moved = applier_.TakeAppliedMoved();
   if (applied_moved) link_.OnApplied(applier_.AckableApplied(), now_ms);
@@ -294,11 +305,11 @@ void ReplicaClient::Core::Connect() {
   const uint64_t attempt = ++attempt_;
   if (!options_.locate_primary) return ConnectTo(options_.primary_port);
   locator_.Locate(options_.primary_host, options_.primary_port, options_.link.node_id,
-                  [this, attempt](absl::StatusOr<uint16_t> port) {
+                  [this, attempt](absl::StatusOr<LocatedPrimary> found) {
                     if (attempt != attempt_) return;
-                    if (port.ok()) return ConnectTo(*port);
+                    if (found.ok()) return ConnectTo(found->port);
                     connecting_.reset();
-                    link_.OnConnectFailed(port.status(), LinkLoop::NowMs());
+                    link_.OnConnectFailed(found.status(), LinkLoop::NowMs());
                     Serve();
                   });
 }
@@ -398,6 +409,7 @@ void ReplicaClient::Core::OnStepDone(const StepRound& round) {
 void ReplicaClient::Core::Observe() {
   if (observing_ || !applier_.idle()) return;
   observing_ = true;
+  if (observers_.front().before) observers_.front().before();
   calls_.at_cut(observers_.front().each, [this, loop = loop_.poster()] {
     loop.Post([this] {
       Observer observer = std::move(observers_.front());
@@ -406,6 +418,78 @@ void ReplicaClient::Core::Observe() {
       observer.done(applier_.position());
       Serve();
     });
+  });
+}
+
+// --- Those who follow this node ---
+
+void ReplicaClient::Core::ServeRelay() {
+  while (true) {
+    const RelayGate::Seen seen = {
+        .plans = link_.counters().connections,
+        .plan = &link_.plan(),
+        .streaming = link_.state() == ReplicaLink::State::kStreaming,
+        .exact = applier_.exact(),
+    };
+    switch (gate_.Ask(seen)) {
+      case RelayGate::Next::kNothing: {
+        const int64_t as_of_ms = link_.emitted_as_of_ms();
+        if (as_of_ms != 0 && std::exchange(upstream_told_ms_, as_of_ms) != as_of_ms) {
+          options_.relay->OnUpstream(link_.emitted(), as_of_ms);
+        }
+        return;
+      }
+      case RelayGate::Next::kClose:
+        options_.relay->Close(gate_.why());
+        upstream_told_ms_ = 0;
+        break;
+      case RelayGate::Next::kHold:
+        options_.relay->Hold(gate_.why());
+        break;
+      case RelayGate::Next::kBegin:
+        BeginRelay();
+        break;
+      case RelayGate::Next::kAdmit:
+        options_.relay->Open({.history = link_.plan().history,
+                              .ancestors = link_.plan().ancestors,
+                              .path = link_.plan().path});
+        break;
+    }
+  }
+}
+
+void ReplicaClient::Core::BeginRelay() {
+  // Filled in before the cut; then each shard takes its own.
+  const auto beginnings = std::make_shared<std::vector<ShardPublisher::Beginning>>();
+  observers_.push_back({
+      .before =
+          [this, beginnings] {
+            const ReplicaPosition position = applier_.position();
+            const std::vector<StreamTail> tail = std::exchange(relay_tail_, {});
+            for (size_t i = 0; i < position.shards.size(); ++i) {
+              ShardPublisher::Beginning& beginning = beginnings->emplace_back();
+              beginning.history = position.history;
+              beginning.end = {.last = position.shards[i].sequence,
+                               .digest = position.shards[i].stream_digest};
+              for (const Ancestor& ancestor : applier_.ancestors()) {
+                // Of a primary that had another number of shards: its sequences say nothing here.
+                if (ancestor.fork.size() != position.shards.size()) continue;
+                beginning.ancestors.push_back(
+                    {.history = ancestor.history, .fork = ancestor.fork[i]});
+              }
+              if (i < tail.size() && EndsAt(tail[i], position.shards[i])) {
+                beginning.tail = tail[i];
+              }
+            }
+          },
+      .each =
+          [this, beginnings](ShardId shard) {
+            const size_t i = shard.value();
+            // A plan of another number of shards may have come meanwhile.
+            if (beginnings->size() != options_.shard_relays.size()) return;
+            options_.shard_relays[i]->Begin(std::move((*beginnings)[i]));
+          },
+      .done = [this](const ReplicaPosition&) { gate_.OnBegun(); },
   });
 }
 
@@ -484,6 +568,7 @@ void ReplicaClient::Core::RefreshStatus(int64_t now_ms) {
                    link_.state() == ReplicaLink::State::kSnapshot;
   status.sync_in_progress = link_.state() == ReplicaLink::State::kSnapshot;
   status.history = applier_.history();
+  status.path = link_.plan().path;
   status.received = link_.received();
   status.applied = applier_.Holds();
   status.primary_emitted = link_.emitted();

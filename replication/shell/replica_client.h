@@ -20,6 +20,8 @@
 #include "replication/apply/applier.h"
 #include "replication/link/relay_backlog.h"
 #include "replication/link/replica_link.h"
+#include "replication/link/stream_relay.h"
+#include "replication/shard_relay.h"
 #include "replication/shell/served_board.h"
 #include "replication/shell/shard_calls.h"
 #include "replication/stream_log.h"
@@ -36,6 +38,11 @@ class ReplicaClient {
     ServedBoard* served = nullptr;  // Borrowed; is shown how far what is served has come.
     // Of the newest frames, for those who follow this node once it is promoted; 0: none are kept.
     size_t relay_bytes = 0;
+    // A replica that serves replicas: what each shard hands on, and who is told of the stream. Both
+    // borrowed. Null, and empty: nobody can follow this node while it is a replica.
+    StreamRelay* relay = nullptr;
+    std::vector<ShardRelay*> shard_relays = {};
+    std::vector<StreamTail> relay_tail = {};  // Of Options::applier.start: may be empty.
     // What is at primary_host:primary_port may be the port of the primary's clients: ask there
     // which port is for replicas. See PrimaryLocator.
     bool locate_primary = false;
@@ -96,15 +103,16 @@ class ReplicaClient {
         link_state;  // ROLE's word: "connect", "connecting", "sync", "connected", or "refused".
     bool link_up = false;
     bool sync_in_progress = false;
-    HistoryId history;             // Of what is served.
-    Watermarks received, applied;  // By the primary's shard. `applied` is of what is served,
-                                   // and what it holds: Applier::Holds().
-    Watermarks primary_emitted;    // As the primary last said.
-    uint64_t lag_records = 0;      // Emitted there and not applied here.
-    int64_t silent_ms = -1;        // Since the last byte from the primary; -1: never heard.
-    int64_t stale_ms = -1;         // Since what is served was known to be current; -1: never was.
-    std::string last_failure;      // Why the last connection or attempt ended; empty: none has.
-    uint64_t apply_ns = 0;         // Spent by the shards on steps, all shards together.
+    HistoryId history;              // Of what is served.
+    std::vector<std::string> path;  // StreamPlan::path, of the latest stream.
+    Watermarks received, applied;   // By the primary's shard. `applied` is of what is served,
+                                    // and what it holds: Applier::Holds().
+    Watermarks primary_emitted;     // As the primary last said.
+    uint64_t lag_records = 0;       // Emitted there and not applied here.
+    int64_t silent_ms = -1;         // Since the last byte from the primary; -1: never heard.
+    int64_t stale_ms = -1;          // Since what is served was known to be current; -1: never was.
+    std::string last_failure;       // Why the last connection or attempt ended; empty: none has.
+    uint64_t apply_ns = 0;          // Spent by the shards on steps, all shards together.
     ReplicaLink::Counters link;
     Applier::Counters applier;
   };

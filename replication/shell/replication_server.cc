@@ -71,6 +71,26 @@ class ReplicationServer::Core final : public LinkWaker {
   }
   void WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
                PrimaryHub::WaitCallback callback, AckKind kind);
+  // StreamRelay. What is said to a server that does not run is said to nobody.
+  void OpenRelay(RelayedStream stream) {
+    PostIfRunning([this, stream = std::move(stream)] {
+      shards_.set_history(stream.history, IdsOf(stream.ancestors));
+      hub_.OpenRelay(stream, LinkLoop::NowMs());
+    });
+  }
+  void HoldRelay(std::string why) {
+    PostIfRunning([this, why = std::move(why)] { hub_.HoldRelay(why); });
+  }
+  void CloseRelay(std::string why) {
+    PostIfRunning([this, why = std::move(why)] {
+      hub_.CloseRelay(why, LinkLoop::NowMs());
+      for (const auto& [id, connection] : connections_) After(connection.get());
+    });
+  }
+  void OnUpstream(Watermarks emitted, int64_t as_of_ms) {
+    PostIfRunning(
+        [this, emitted = std::move(emitted), as_of_ms] { hub_.OnUpstream(emitted, as_of_ms); });
+  }
   Status status() const {
     std::lock_guard lock(status_mutex_);
     return status_;
@@ -123,6 +143,10 @@ class ReplicationServer::Core final : public LinkWaker {
   void BeginStop(std::shared_ptr<std::promise<void>> stopped,
                  std::optional<PrimaryHub::NewPrimary> moved);
   void RefreshStatus(int64_t now_ms);
+  template <typename Task>
+  void PostIfRunning(Task task) {
+    if (running_.load(std::memory_order_acquire)) loop_.Post(std::move(task));
+  }
 
   const Options options_;
   LinkLoop loop_;
@@ -133,6 +157,7 @@ class ReplicationServer::Core final : public LinkWaker {
   std::map<uint64_t, std::unique_ptr<Connection>> connections_;  // By the session's id.
   uint16_t port_ = 0;
   bool started_ = false;
+  std::atomic<bool> running_{false};
   std::shared_ptr<std::promise<void>> stopped_;  // Set while stopping, until all is said.
 
   DeadlineTimer tick_;
@@ -162,6 +187,7 @@ absl::Status ReplicationServer::Core::Start() {
   started_ = true;
   if (archive_ != nullptr) archive_->Start();
   loop_.Start("replicas");
+  running_.store(true, std::memory_order_release);
   return absl::OkStatus();
 }
 
@@ -301,6 +327,7 @@ void ReplicationServer::Core::Stop(std::optional<PrimaryHub::NewPrimary> moved) 
   std::future<void> done = stopped->get_future();
   loop_.Post([this, stopped, moved = std::move(moved)] { BeginStop(stopped, moved); });
   done.wait_for(std::chrono::milliseconds(options_.stop_timeout_ms));
+  running_.store(false, std::memory_order_release);
   loop_.Stop();
   if (archive_ != nullptr) archive_->Stop();
   connections_.clear();
@@ -366,6 +393,13 @@ void ReplicationServer::SetTokens(LinkTokens tokens) { core_->SetTokens(std::mov
 void ReplicationServer::WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
                                 absl::AnyInvocable<void(int)> callback, AckKind kind) {
   core_->WaitFor(std::move(target), replicas, timeout_ms, std::move(callback), kind);
+}
+
+void ReplicationServer::Open(RelayedStream stream) { core_->OpenRelay(std::move(stream)); }
+void ReplicationServer::Hold(std::string why) { core_->HoldRelay(std::move(why)); }
+void ReplicationServer::Close(std::string why) { core_->CloseRelay(std::move(why)); }
+void ReplicationServer::OnUpstream(Watermarks emitted, int64_t as_of_ms) {
+  core_->OnUpstream(std::move(emitted), as_of_ms);
 }
 
 ReplicationServer::Status ReplicationServer::status() const { return core_->status(); }

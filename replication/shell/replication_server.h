@@ -4,6 +4,9 @@
 // Replicas that fell behind its memory are fed from a BlockingArchive, the log on disk, which is
 // read on a second thread.
 //
+// A replica that serves replicas has one, too (PrimaryHub::Options::relays): the StreamRelay part
+// says from when on, and of what stream.
+//
 // It reaches the shards through ShardCalls only, and they reach it through their subscribers. A
 // replica's frames leave in gathered writes; under load at most one round of writes starts each
 // `gather_us`, so that a link thread that shares a core with a shard takes many turns' frames at
@@ -26,12 +29,13 @@
 #include "absl/status/status.h"
 #include "base/ids.h"
 #include "replication/link/primary_hub.h"
+#include "replication/link/stream_relay.h"
 #include "replication/shell/blocking_archive.h"
 #include "replication/shell/shard_calls.h"
 
 namespace tidemark::replication {
 
-class ReplicationServer {
+class ReplicationServer final : public StreamRelay {
  public:
   struct Options {
     std::string address = "127.0.0.1";  // Numeric.
@@ -47,7 +51,7 @@ class ReplicationServer {
   // there is none, is borrowed; it is used until the end of Stop().
   ReplicationServer(const Options& options, std::vector<PublishingShard> shards, ShardCalls calls,
                     BlockingArchive* archive = nullptr);
-  ~ReplicationServer();  // Stops.
+  ~ReplicationServer() override;  // Stops.
 
   // Binds, and starts the thread. Unavailable: the port cannot be had, and why.
   absl::Status Start();
@@ -70,6 +74,12 @@ class ReplicationServer {
   // give up); with PrimaryHub::kStopped if Stop() begins first.
   void WaitFor(Watermarks target, int replicas, int64_t timeout_ms,
                absl::AnyInvocable<void(int covering)> callback, AckKind kind = AckKind::kApplied);
+
+  // StreamRelay.
+  void Open(RelayedStream stream) override;
+  void Hold(std::string why) override;
+  void Close(std::string why) override;
+  void OnUpstream(Watermarks emitted, int64_t as_of_ms) override;
 
   struct Status {
     std::vector<ReplicaStatus> replicas;
