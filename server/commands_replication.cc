@@ -55,40 +55,8 @@ void Role(Client& client, Args) {
   }
 }
 
-void TideWatermarks(Client& client, Args) {
-  ReplyBuilder& reply = client.reply();
-  const ReplicationView view = client.node().replication().View();
-  const bool replica = client.node().is_replica();
-
-  NodeDurability* durability = client.node().durability();
-  const DurabilityView log = durability != nullptr ? durability->View() : DurabilityView();
-  reply.MapHeader(replica ? (log.enabled ? 6 : 5) : (log.enabled ? 9 : 7));
-  reply.Bulk("role");
-  reply.Bulk(replica ? "replica" : "primary");
-  reply.Bulk("history");
-  reply.Bulk(view.history_hex);
-  reply.Bulk("shards");
-  reply.Integer(static_cast<int64_t>(replica ? view.applied.size() : view.emitted.size()));
-  if (replica) {
-    reply.Bulk("received");
-    AnswerVector(view.received, reply);
-    reply.Bulk("applied");
-    AnswerVector(view.applied, reply);
-    if (!log.enabled) return;
-    reply.Bulk("durable");  // On this node's own disk.
-    AnswerVector(log.durable, reply);
-    return;
-  }
-  reply.Bulk("assigned");
-  AnswerVector(view.assigned, reply);
-  reply.Bulk("emitted");
-  AnswerVector(view.emitted, reply);
-  if (log.enabled) {
-    reply.Bulk("durable");
-    AnswerVector(log.durable, reply);
-    reply.Bulk("exported");  // What every connected consumer was sent; empty: there is none.
-    AnswerVector(log.exported, reply);
-  }
+// Who follows this node, as two entries of a map.
+void AnswerReplicas(const ReplicationView& view, ReplyBuilder& reply) {
   reply.Bulk("acked");  // What every replica has: the lowest of each shard.
   AnswerVector(view.acked, reply);
   reply.Bulk("replicas");
@@ -112,6 +80,49 @@ void TideWatermarks(Client& client, Args) {
     reply.Bulk("queue_bytes");
     reply.Integer(static_cast<int64_t>(each.queue_bytes));
   }
+}
+
+void TideWatermarks(Client& client, Args) {
+  ReplyBuilder& reply = client.reply();
+  const ReplicationView view = client.node().replication().View();
+  const bool replica = client.node().is_replica();
+
+  NodeDurability* durability = client.node().durability();
+  const DurabilityView log = durability != nullptr ? durability->View() : DurabilityView();
+  if (replica) {
+    reply.MapHeader(5 + (log.enabled ? 1 : 0) + (view.serves_replicas ? 2 : 0));
+  } else {
+    reply.MapHeader(log.enabled ? 9 : 7);
+  }
+  reply.Bulk("role");
+  reply.Bulk(replica ? "replica" : "primary");
+  reply.Bulk("history");
+  reply.Bulk(view.history_hex);
+  reply.Bulk("shards");
+  reply.Integer(static_cast<int64_t>(replica ? view.applied.size() : view.emitted.size()));
+  if (replica) {
+    reply.Bulk("received");
+    AnswerVector(view.received, reply);
+    reply.Bulk("applied");
+    AnswerVector(view.applied, reply);
+    if (log.enabled) {
+      reply.Bulk("durable");  // On this node's own disk.
+      AnswerVector(log.durable, reply);
+    }
+    if (view.serves_replicas) AnswerReplicas(view, reply);
+    return;
+  }
+  reply.Bulk("assigned");
+  AnswerVector(view.assigned, reply);
+  reply.Bulk("emitted");
+  AnswerVector(view.emitted, reply);
+  if (log.enabled) {
+    reply.Bulk("durable");
+    AnswerVector(log.durable, reply);
+    reply.Bulk("exported");  // What every connected consumer was sent; empty: there is none.
+    AnswerVector(log.exported, reply);
+  }
+  AnswerReplicas(view, reply);
 }
 
 void AnswerDigest(const DigestResult& digest, ReplyBuilder& reply) {
@@ -172,7 +183,7 @@ constexpr std::string_view kHelp[] = {
     "WAIT token milliseconds",
     "    Waits until this node shows what the token names.",
     "WATERMARKS",
-    "    The vectors of this node and, on a primary, of its replicas.",
+    "    The vectors of this node and of those that follow it.",
 };
 void TideHelp(Client& client, Args) { AnswerHelp("TIDE", kHelp, client.reply()); }
 

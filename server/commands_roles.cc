@@ -192,12 +192,12 @@ constexpr std::array kRows = {
 
 void TidePeer(Client& client, Args) {
   const Node& node = client.node();
-  const int port = node.replication().port();
   client.reply().Bulk(replication::PeerAnswerText(
       {.speaks_resp = true,
        .role = node.is_replica() ? "replica" : "primary",
        .node_id = node.identity().node_id,
-       .replication_port = static_cast<uint16_t>(node.is_replica() ? 0 : port)}));
+       .replication_port = static_cast<uint16_t>(node.replication().port()),
+       .follows = node.replication().View().follows}));
 }
 
 void TideHistory(Client& client, Args) {

@@ -156,6 +156,7 @@ absl::Status Node::Start() {
     limits_memory_ = true;
   }
   ApplyMemorySettings();
+  ReleaseReplicationPort();
   const absl::Status started = replication_->Start([this] { StartServing(); });
   if (started.ok()) roles_->Start();
   return started;

@@ -78,7 +78,7 @@ class Node {
   bool BeginShutdown() { return !shutting_down_.exchange(true); }
   bool AbortShutdown() { return shutting_down_.exchange(false); }
   std::string WaitForStop() { return stop_.Wait(); }
-  // Where the node takes replicas, or will as a primary; 0: nowhere. On the main thread.
+  // Where the node takes replicas; 0: nowhere. On the main thread.
   int replication_port() const;
   // "tidemark ready role=primary port=6379 replication_port=7631 shards=2 pid=4242"
   std::string ReadyLine() const;
@@ -194,7 +194,7 @@ class Node {
   std::atomic<bool> serving_{false};
   std::atomic<NodeRole> role_;
   NodeIdentity identity_;
-  std::optional<PortReservation> reserved_port_;  // While a replica has a port for later.
+  std::optional<PortReservation> reserved_port_;  // Until a replica listens on it.
 
   std::mutex memory_mutex_;
   bool limits_memory_ = false;  // Guarded by memory_mutex_: the settings of memory hold by now.

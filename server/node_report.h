@@ -134,6 +134,9 @@ struct ReplicationView {
   std::vector<LostSpan> lost;  // What its old primary had emitted beyond, as far as was heard.
   Watermarks assigned, emitted, acked;  // A primary's; `acked` is what every replica has.
   Watermarks received, applied;         // A replica's, by its primary's shard.
+  // A replica: the node ids of whom its stream comes from, nearest first.
+  std::vector<std::string> follows;
+  bool serves_replicas = false;  // A replica that takes replicas of its own.
   std::vector<ReplicaReport> replicas;
   std::vector<ReplicaReport> away;  // Not connected; the log is kept for them, or was ("lost").
   std::string primary_host;

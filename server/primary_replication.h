@@ -93,9 +93,6 @@ class PrimaryReplication final : public NodeReplication {
     std::unique_ptr<replication::SnapshotProducer> snapshots;
   };
 
-  void AddCounters(const replication::ReplicationServer::Status& status,
-                   ReplicationView& view) const;
-
   const Settings& settings_;
   const NodeIdentity identity_;
   std::atomic<HistoryId> history_;

@@ -45,18 +45,32 @@ ReplicaReplication::ReplicaReplication(const Settings& settings, int shards, Nod
       orders_(std::move(orders)),
       served_(served),
       keyspaces_(static_cast<size_t>(shards)),
-      cut_walks_(static_cast<size_t>(shards)) {}
+      cut_walks_(static_cast<size_t>(shards)) {
+  if (identity_.replication_port >= 0) {
+    relay_ = std::make_unique<RelayService>(settings, shards, identity_);
+  }
+}
+
+replication::ReplicaClient::Ending ReplicaReplication::Finish(
+    replication::wire::Goodbye::Code code) {
+  replication::ReplicaClient::Ending ending = client_->Finish(code);
+  // They have been sent all that was applied, but for who is slow, and follow whoever is here next.
+  if (relay_ != nullptr) relay_->Stop();
+  return ending;
+}
 
 void ReplicaReplication::AttachShard(cache::Shard& shard) {
   keyspaces_[shard.id().value()] = &shard.keyspace();
   cut_walks_[shard.id().value()] =
       std::make_unique<replication::CutWalk>(shard.id(), &shard.keyspace());
+  if (relay_ != nullptr) relay_->Attach(shard);
 }
 
 bool ReplicaReplication::DoSlice(ShardId shard) {
   constexpr size_t kEntriesPerSlice = 512;  // About 100 us of a shard's time.
   const bool walks = cut_walks_[shard.value()]->DoSlice();
-  return client_->FreeSome(shard, kEntriesPerSlice) || walks;
+  const bool relays = relay_ != nullptr && relay_->DoSlice(shard);
+  return client_->FreeSome(shard, kEntriesPerSlice) || walks || relays;
 }
 
 void ReplicaReplication::Begin(const NodeDurability::RecoveredStream& recovered,
@@ -90,8 +104,12 @@ absl::Status ReplicaReplication::Prepare(cache::Engine& engine, int client_port)
   options.applier.start_ancestors = course_.ancestors;
   options.applier.start_keys = course_.keys;
   // Who cannot be followed needs none.
-  if (identity_.replication_port >= 0) {
+  if (relay_ != nullptr) {
     options.relay_bytes = static_cast<size_t>(settings_.Int(Setting::kBacklogBytes));
+    relay_->Prepare(engine);
+    options.relay = relay_->relay();
+    options.shard_relays = relay_->shard_relays();
+    options.relay_tail = course_.tail;
   }
   options.on_promotion_order = orders_.promote;
   options.on_new_primary = orders_.follow;
@@ -111,14 +129,20 @@ absl::Status ReplicaReplication::Prepare(cache::Engine& engine, int client_port)
 }
 
 absl::Status ReplicaReplication::Start(std::function<void()> on_synced) {
+  const absl::Status relays = relay_ == nullptr ? absl::OkStatus() : relay_->Start();
+  // It follows whether or not anybody can follow it.
   client_->Start(std::move(on_synced));
-  return absl::OkStatus();
+  return relays;
 }
 
-void ReplicaReplication::Stop() { client_->Stop(); }
+void ReplicaReplication::Stop() {
+  client_->Stop();
+  if (relay_ != nullptr) relay_->Stop();
+}
 
 void ReplicaReplication::OnTokensChanged() {
   client_->SetToken(settings_.String(Setting::kReplicationToken));
+  if (relay_ != nullptr) relay_->OnTokensChanged();
 }
 
 ReplicationView ReplicaReplication::View() const {
@@ -127,6 +151,7 @@ ReplicationView ReplicaReplication::View() const {
   view.primary_port = course_.port;
   const replication::ReplicaClient::Status status = client_->status();
   view.history_hex = HistoryHex(status.history);
+  view.follows = status.path;
   view.received = status.received;
   view.applied = status.applied;
   view.link_state = status.link_state;
@@ -156,6 +181,7 @@ ReplicationView ReplicaReplication::View() const {
       {"catch_up_mixed_total", status.link.plans_mixed},
       {"catch_up_backlog_total", status.link.plans_without_snapshot},
   };
+  if (relay_ != nullptr) relay_->AddTo(view);
   return view;
 }
 

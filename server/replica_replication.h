@@ -1,5 +1,5 @@
 // ReplicaReplication: the link thread that follows a primary, and every shard's part in applying
-// its stream.
+// its stream. With a replication_port it hands that on to replicas of its own (RelayService).
 
 #ifndef TIDEMARK_SERVER_REPLICA_REPLICATION_H_
 #define TIDEMARK_SERVER_REPLICA_REPLICATION_H_
@@ -16,6 +16,7 @@
 #include "replication/shell/replica_client.h"
 #include "server/durability.h"
 #include "server/node_replication.h"
+#include "server/relay_service.h"
 
 namespace tidemark::server {
 
@@ -29,6 +30,8 @@ class ReplicaReplication final : public NodeReplication {
     replication::ReplicaPosition position = {};  // What the shards hold; history 0: nothing.
     std::vector<replication::Ancestor> ancestors = {};
     std::vector<uint64_t> keys = {};  // By own shard; empty: none.
+    // The newest frames up to `position`, for who follows this node; may be empty.
+    std::vector<replication::StreamTail> tail = {};
   };
   // As the settings say.
   static Course FromSettings(const Settings& settings);
@@ -44,8 +47,11 @@ class ReplicaReplication final : public NodeReplication {
 
   const Course& course() const { return course_; }
   // See ReplicaClient.
-  replication::ReplicaClient::Ending Finish(replication::wire::Goodbye::Code code) {
-    return client_->Finish(code);
+  replication::ReplicaClient::Ending Finish(replication::wire::Goodbye::Code code);
+  // After Finish(), when Node::replication() is another: this object may go although the shards
+  // live on. Not from a shard's thread.
+  void Detach() {
+    if (relay_ != nullptr) relay_->Detach();
   }
   void RefusePromotion(std::string why) { client_->RefusePromotion(std::move(why)); }
 
@@ -61,14 +67,16 @@ class ReplicaReplication final : public NodeReplication {
 
   cache::MutationSink* SinkOf(ShardId) override { return nullptr; }
   void AttachShard(cache::Shard& shard) override;
-  void OnTurnEnd(ShardId, int64_t) override {}
+  void OnTurnEnd(ShardId shard, int64_t now_ms) override {
+    if (relay_ != nullptr) relay_->OnTurnEnd(shard, now_ms);
+  }
   bool DoSlice(ShardId shard) override;
   bool WritesRefused(ShardId) const override { return false; }
   absl::Status Prepare(cache::Engine& engine, int client_port) override;
   absl::Status Start(std::function<void()> on_synced) override;
   void Stop() override;
   void OnTokensChanged() override;
-  int port() const override { return 0; }
+  int port() const override { return relay_ == nullptr ? 0 : relay_->port(); }
   ReplicationView View() const override;
   replication::ServedPosition Served() const override { return served_.Get(); }
   void AtCut(std::function<void(ShardId)> each,
@@ -84,6 +92,7 @@ class ReplicaReplication final : public NodeReplication {
   replication::ServedBoard& served_;
   std::vector<cache::Keyspace*> keyspaces_;  // By shard, as below.
   std::vector<std::unique_ptr<replication::CutWalk>> cut_walks_;
+  std::unique_ptr<RelayService> relay_;                 // Null: without a replication_port.
   std::unique_ptr<replication::ReplicaClient> client_;  // From Prepare() on.
 };
 

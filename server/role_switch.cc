@@ -44,6 +44,7 @@ ReplicaReplication::Course CourseFrom(replication::ReplicaClient::Ending ending)
   course.position = std::move(ending.position);
   course.ancestors = std::move(ending.ancestors);
   course.keys = std::move(ending.keys);
+  course.tail = std::move(ending.tail);
   return course;
 }
 
@@ -106,8 +107,8 @@ absl::Status RoleSwitch::TakeOver(replication::wire::Goodbye::Code goodbye) {
     node_.StartServing();
   }
   PrimaryReplication& taking_over = *next;
-  // The old end goes with the last reference: its link has stopped, and no shard is in it.
-  node_.Exchange(std::move(next), NodeRole::kPrimary);
+  const std::unique_ptr<NodeReplication> old = node_.Exchange(std::move(next), NodeRole::kPrimary);
+  static_cast<ReplicaReplication&>(*old).Detach();
   if (durability != nullptr) {
     const absl::Status services = node_.StartServices(taking_over);
     if (!services.ok()) {
@@ -122,6 +123,7 @@ absl::Status RoleSwitch::TakeOver(replication::wire::Goodbye::Code goodbye) {
 
 ReplicaReplication::Course RoleSwitch::EndPresentRole() {
   if (node_.is_replica()) {
+    node_.RememberReplicationPort(replica().port());
     return CourseFrom(replica().Finish(replication::wire::Goodbye::STOPPING));
   }
   PrimaryReplication::StreamEnds ends = primary().EndStreams();
@@ -168,10 +170,15 @@ void RoleSwitch::BecomeReplica(ReplicaReplication::Course course,
     ended.Stop();
     ended.Detach();
     if (durability != nullptr) durability->LeaveOwnLog(node_.engine());
+  } else {
+    static_cast<ReplicaReplication&>(*old).Detach();
   }
   // Not before: the shards had the old stream's sinks.
   const absl::Status started = following.Start([this] { node_.StartServing(); });
-  if (!started.ok()) Log(LogLevel::kError, std::string(started.message()));
+  if (!started.ok()) {
+    Log(LogLevel::kError, fmt::format("this node follows, and no replica can connect to it: {}",
+                                      std::string(started.message())));
+  }
   if (durability != nullptr) node_.StartServices(following);
   Log(LogLevel::kInfo, fmt::format("this node is a replica of {}:{} now", host, port));
   node_.ResumeCuts();

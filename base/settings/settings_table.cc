@@ -307,8 +307,8 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .max = 65535,
      .may_be_none = true,
      .help =
-         "The TCP port for replicas; 0 lets the kernel choose one, `none` opens none. A replica "
-         "keeps the port for the time when it is a primary."},
+         "The TCP port for replicas; 0 lets the kernel choose one, `none` opens none. On a replica "
+         "it is for replicas of its own, and for the time when it is a primary."},
     {.id = Setting::kPrimary,
      .name = "primary",
      .type = kString,

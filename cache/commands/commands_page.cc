@@ -51,8 +51,9 @@ The server's own commands:
   `OBJECT IDLETIME` works while there is no `maxmemory`.
 - `DEBUG` has `SLEEP` alone, which takes only numbers and stops one shard. `LOLWUT`, the texts of `HELP`, and
   `LATENCY DOCTOR` are our own; `MEMORY STATS` and `INFO` leave out what has no meaning here.
-- `REPLICAOF` asks before it changes anything: the node itself, a node that takes no replicas and what is no node of
-  this server are refused. It keeps the data where histories allow (roles.md). A replica serves no replicas.
+- `REPLICAOF` asks before it changes anything: the node itself, a node that follows it, a node that takes no replicas
+  and what is no node of this server are refused. It keeps the data where histories allow (roles.md). A replica
+  serves replicas if it has as many shards as its primary.
 - `FAILOVER` without `TIMEOUT` gives up after 10 s (Redis: never), pauses writes only once the target is nearly there,
   and sends the other replicas to the new primary.
 - `SHUTDOWN SAVE`, `SAVE`, `BGSAVE`, `BGREWRITEAOF` and `LASTSAVE` need `data_dir`; without it they are refused.

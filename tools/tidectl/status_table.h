@@ -17,7 +17,7 @@ struct NodeStatus {
   std::string info = {};  // INFO's text; empty: not asked, or not answered.
 };
 
-// A row for each node, then one for each replica that a primary knows, then a line for each node
+// A row for each node, then one for each replica that one of them serves, then a line for each node
 // under pressure with what it is under pressure by.
 std::string StatusTable(std::span<const NodeStatus> nodes);
 
