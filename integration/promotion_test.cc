@@ -181,8 +181,10 @@ TEST_F(PromotionTest, WhatCannotBeFollowedIsRefusedAndNothingChanges) {
   RedisServer redis;
   ASSERT_TRUE(redis.AwaitReady());
   EXPECT_THAT(ReplicaOf(primary_, primary_.port()).text, HasSubstr("is this node itself"));
-  EXPECT_THAT(ReplicaOf(primary_, first_->port()).text, HasSubstr("takes no replicas"));
-  EXPECT_THAT(ReplicaOf(*second_, first_->port()).text, HasSubstr("while it follows another"));
+  EXPECT_THAT(ReplicaOf(primary_, first_->port()).text, HasSubstr("follows this node"));
+  Node without_port = Node::Replica(primary_, {"--shards=2"});
+  ASSERT_TRUE(without_port.AwaitReady());
+  EXPECT_THAT(ReplicaOf(*second_, without_port.port()).text, HasSubstr("takes no replicas"));
   EXPECT_THAT(ReplicaOf(primary_, redis.port()).text, HasSubstr("no Tidemark node"));
   EXPECT_EQ(ReplicaOf(primary_, 70'000), Reply::Error("ERR Invalid master port"));
   EXPECT_EQ(ReplicaOf(*first_, primary_.replication_port()),

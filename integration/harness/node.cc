@@ -50,7 +50,12 @@ void Node::Start() {
   if (opens_replication_port_) {
     command.push_back(fmt::format("--replication_port={}", ready_.replication_port.value_or(0)));
   }
-  command.insert(command.end(), flags_.begin(), flags_.end());
+  for (const std::string& flag : flags_) {
+    // The port that the kernel chose the first time is kept.
+    const bool chosen = flag == "--replication_port=0" && ready_.replication_port.has_value();
+    command.push_back(chosen ? fmt::format("--replication_port={}", *ready_.replication_port)
+                             : flag);
+  }
   process_ = std::make_unique<Process>(command);
 }
 
