@@ -5,34 +5,31 @@
 
 #include <fmt/format.h>
 #include <hiredis/hiredis.h>
-#include <signal.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
+#include <cstdint>
 #include <random>
+#include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/metrics/latency_histogram.h"
+#include "tools/bench/probe.h"
 
 namespace tidemark {
 namespace {
 
-volatile sig_atomic_t g_stop = 0;
-
-int Probe(int port, int64_t keys) {
-  const std::unique_ptr<redisContext, decltype(&redisFree)> context(redisConnect("127.0.0.1", port),
-                                                                    &redisFree);
-  if (context == nullptr || context->err != 0) return 1;
+int Probe(int64_t port, int64_t keys) {
+  const bench::Connection connection = bench::Connect(port);
+  if (connection == nullptr) return 1;
   const Clock& clock = Clock::System();
   std::mt19937_64 random(1);
   LatencyHistogram histogram;
-  while (g_stop == 0) {
+  while (!bench::Stopped()) {
     const std::string key =
         keys == 0 ? "" : fmt::format("key:{:012}", random() % static_cast<uint64_t>(keys));
     const int64_t begin = clock.MonotonicNanos();
-    void* reply = keys == 0 ? redisCommand(context.get(), "PING")
-                            : redisCommand(context.get(), "GET %s", key.c_str());
+    void* reply = keys == 0 ? redisCommand(connection.get(), "PING")
+                            : redisCommand(connection.get(), "GET %s", key.c_str());
     if (reply == nullptr) return 1;
     histogram.Record(clock.MonotonicNanos() - begin);
     freeReplyObject(reply);
@@ -49,10 +46,9 @@ int Probe(int port, int64_t keys) {
 }  // namespace tidemark
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: latency_probe PORT KEYS\n");
-    return 64;
-  }
-  signal(SIGTERM, [](int) { tidemark::g_stop = 1; });
-  return tidemark::Probe(std::atoi(argv[1]), std::atoll(argv[2]));
+  const std::vector<int64_t> numbers =
+      tidemark::bench::Arguments(argc, argv, "latency_probe PORT KEYS");
+  if (numbers.empty()) return 64;
+  tidemark::bench::StopAtSigterm();
+  return tidemark::Probe(numbers[0], numbers[1]);
 }

@@ -9,22 +9,21 @@
 //   paced_load PORT KEYS SETS_A_SECOND VALUE_BYTES
 
 #include <fmt/format.h>
-#include <hiredis/hiredis.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
+#include "tools/bench/probe.h"
 
 namespace tidemark {
 namespace {
@@ -32,8 +31,6 @@ namespace {
 constexpr int64_t kLargestPipeline = 4'096;
 constexpr auto kPause = std::chrono::microseconds(200);
 constexpr std::string_view kOk = "+OK\r\n";
-
-volatile sig_atomic_t g_stop = 0;
 
 // The requests of one pipeline, one after the other in memory, with keys of one's choice.
 class Requests {
@@ -81,23 +78,23 @@ bool AwaitReplies(int fd, int64_t replies) {
   return true;
 }
 
-int Load(int port, int64_t keys, int64_t rate, size_t value_bytes) {
-  const std::unique_ptr<redisContext, decltype(&redisFree)> context(redisConnect("127.0.0.1", port),
-                                                                    &redisFree);
-  if (context == nullptr || context->err != 0) return 1;
+int Load(int64_t port, int64_t keys, int64_t rate, size_t value_bytes) {
+  const bench::Connection connection = bench::Connect(port);
+  if (connection == nullptr) return 1;
+  const int fd = connection->fd;
   const Clock& clock = Clock::System();
   Requests requests(value_bytes);
   std::mt19937_64 random(1);
   const int64_t begin_ns = clock.MonotonicNanos();
   int64_t sent = 0;
-  while (g_stop == 0) {
+  while (!bench::Stopped()) {
     const double seconds = static_cast<double>(clock.MonotonicNanos() - begin_ns) / 1e9;
     const auto due = static_cast<int64_t>(seconds * static_cast<double>(rate)) - sent;
     const int64_t pipeline = std::clamp<int64_t>(due, 0, kLargestPipeline);
     for (int64_t i = 0; i < pipeline; ++i) {
       requests.SetKey(i, random() % static_cast<uint64_t>(keys));
     }
-    if (!Send(context->fd, requests.First(pipeline)) || !AwaitReplies(context->fd, pipeline)) {
+    if (!Send(fd, requests.First(pipeline)) || !AwaitReplies(fd, pipeline)) {
       std::fprintf(stderr, "paced_load: a write was not answered with OK\n");
       return 1;
     }
@@ -112,11 +109,9 @@ int Load(int port, int64_t keys, int64_t rate, size_t value_bytes) {
 }  // namespace tidemark
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::fprintf(stderr, "usage: paced_load PORT KEYS SETS_A_SECOND VALUE_BYTES\n");
-    return 64;
-  }
-  signal(SIGTERM, [](int) { tidemark::g_stop = 1; });
-  return tidemark::Load(std::atoi(argv[1]), std::atoll(argv[2]), std::atoll(argv[3]),
-                        static_cast<size_t>(std::atoll(argv[4])));
+  const std::vector<int64_t> numbers =
+      tidemark::bench::Arguments(argc, argv, "paced_load PORT KEYS SETS_A_SECOND VALUE_BYTES");
+  if (numbers.empty()) return 64;
+  tidemark::bench::StopAtSigterm();
+  return tidemark::Load(numbers[0], numbers[1], numbers[2], static_cast<size_t>(numbers[3]));
 }
