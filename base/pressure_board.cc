@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::array<PressureInput, kPressureInputs> kInputs = {
     PressureInput::kShardQueue, PressureInput::kLogBytes,  PressureInput::kReplicaLag,
-    PressureInput::kMemory,     PressureInput::kExportLag, PressureInput::kSubscriberQueue};
+    PressureInput::kMemory,     PressureInput::kExportLag, PressureInput::kSubscriberQueue,
+    PressureInput::kTierWrites};
 
 constexpr int ShiftOf(PressureInput input) { return 8 * static_cast<int>(input); }
 
@@ -60,20 +61,25 @@ std::string_view ToString(PressureInput input) {
     case PressureInput::kExportLag:
       return "export_lag";
     case PressureInput::kSubscriberQueue:
+      return "subscriber_queue";
+    case PressureInput::kTierWrites:
       break;
   }
-  return "subscriber_queue";
+  return "tier_writes";
 }
 
 Action ActionFor(Work work, PressureInput input, Pressure pressure) {
   if (pressure == Pressure::kNormal) return Action::kAdmit;
   // Its own bound acts, on the replica that fills it.
   if (input == PressureInput::kSubscriberQueue && work != Work::kHousekeeping) return kAdmit;
+  // Shards keep writes back by themselves, and what makes room must not wait.
+  if (input == PressureInput::kTierWrites) return kAdmit;
   const Row& row = kRows[static_cast<size_t>(work)];
   if (pressure == Pressure::kThrottled) return row.throttled;
   switch (input) {
     case PressureInput::kShardQueue:
     case PressureInput::kSubscriberQueue:
+    case PressureInput::kTierWrites:
       return row.mesh;
     case PressureInput::kLogBytes:
       return row.log;

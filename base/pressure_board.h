@@ -20,8 +20,9 @@
 namespace tidemark {
 
 // What can fill up. The first three empty by themselves once less comes in, so waiting helps.
-// kMemory and kExportLag are shortages: they may last until someone else acts. The last is bounded
-// by itself and holds up no client.
+// kMemory and kExportLag are shortages: they may last until someone else acts. kSubscriberQueue is
+// bounded by itself and holds up no client; kTierWrites is acted upon by each shard itself, at
+// once.
 enum class PressureInput : uint8_t {
   kShardQueue,  // The fullest of a shard's queues to its peers.
   kLogBytes,    // Bytes that the log has taken and not yet written.
@@ -29,10 +30,12 @@ enum class PressureInput : uint8_t {
   kMemory,
   kExportLag,        // Of the change export, against what the log retains for it.
   kSubscriberQueue,  // What waits for the replica that reads slowest.
+  kTierWrites,       // Values on their way to the tier's disk, of the fullest shard.
 };
-inline constexpr int kPressureInputs = 6;
+inline constexpr int kPressureInputs = 7;
 
-// "shard_queue", "log_bytes", "replica_lag", "memory", "export_lag", "subscriber_queue".
+// "shard_queue", "log_bytes", "replica_lag", "memory", "export_lag", "subscriber_queue",
+// "tier_writes".
 std::string_view ToString(PressureInput input);
 
 // What may be asked of a node, as backpressure tells it apart.

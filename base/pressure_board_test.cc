@@ -126,6 +126,17 @@ TEST(ActionTableTest, AReplicaThatReadsSlowlyHoldsUpHousekeepingOnly) {
   }
 }
 
+TEST(ActionTableTest, ATierThatIsBusyIsShownAndActedUponByEachShard) {
+  for (Work work : kAllWork) {
+    EXPECT_EQ(ActionFor(work, PressureInput::kTierWrites, Pressure::kThrottled), Action::kAdmit);
+    EXPECT_EQ(ActionFor(work, PressureInput::kTierWrites, Pressure::kSuspended), Action::kAdmit);
+  }
+  PressureBoard board;
+  board.Update(PressureInput::kTierWrites, 100);
+  EXPECT_EQ(board.holder(), PressureInput::kTierWrites);
+  EXPECT_EQ(ToString(*board.holder()), "tier_writes");
+}
+
 TEST(ActionTableTest, NothingEverHoldsBackReplicationOrAdministration) {
   for (PressureInput input : kAllInputs) {
     for (Pressure pressure : kAllPressures) {

@@ -317,6 +317,48 @@ TEST_F(ColdSessionTest, AFullTierWantsNothingForAWhile) {
   });
 }
 
+TEST_F(ColdSessionTest, WhoAppliesWhatCannotBeRefusedGoesOnAtThePaceOfTheDisk) {
+  constexpr size_t kLimitBytes = 4 << 20;
+  EvictionOptions options;
+  options.policy = EvictionPolicy::kNoEviction;
+  engine_.LimitMemory(kLimitBytes, options);
+  int done = 0;
+  const auto apply = [&](const std::string& prefix) {
+    On([&](Shard& shard) {
+      const std::string value(100'000, 'v');
+      for (int i = 0; i < 200; ++i) {
+        shard.keyspace().ApplySet(KeyRef::Of(prefix + std::to_string(i)), value, kNoExpiry);
+      }
+      shard.PaceApply(200 * value.size(), [&] { ++done; });
+    });
+  };
+  apply("a");
+  On([&](Shard& shard) {
+    EXPECT_EQ(done, 0);
+    EXPECT_TRUE(shard.writes_should_wait());
+    EXPECT_GT(tier_.writes_under_way(), 50u);
+  });
+  bool applied = false;
+  for (int turn = 0; turn < 100 && !applied; ++turn) {
+    On([&](Shard&) { tier_.FinishAll(); });
+    applied = On([&](Shard&) { return done == 1; });
+  }
+  EXPECT_TRUE(applied);
+  On([&](Shard& shard) {
+    const Keyspace& keyspace = shard.keyspace();
+    EXPECT_LE(keyspace.memory_bytes(), kLimitBytes + ColdValues::kMaxWritingBytes + 200'000);
+    EXPECT_EQ(keyspace.size(), 200u);
+  });
+  // Without a limit nobody waits, and who waits goes on.
+  apply("b");
+  engine_.LimitMemory(MemoryBudget::kUnlimited, options);
+  bool gone_on = false;
+  for (int turn = 0; turn < 100 && !gone_on; ++turn) {
+    gone_on = On([&](Shard& shard) { return done == 2 && !shard.writes_should_wait(); });
+  }
+  EXPECT_TRUE(gone_on);
+}
+
 // --- The same answers as an engine without a tier. ---
 
 // Values move to disk and back at random between commands, and reads are answered in any order.

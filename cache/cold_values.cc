@@ -20,7 +20,7 @@ ColdValues::~ColdValues() = default;
 
 bool ColdValues::Wants(const Entry& entry) {
   return !entry.cold() && entry.value_bytes() >= options_.min_value_bytes &&
-         entry.value_bytes() < too_large_bytes_ && keyspace_->now_ms() >= refused_until_ms_ &&
+         entry.value_bytes() < too_large_bytes_ && TakesAny() &&
          (writing_hashes_.empty() || !writing_hashes_.contains(KeyHash(entry.key())));
 }
 
@@ -46,6 +46,7 @@ bool ColdValues::Take(const Entry& entry, uint64_t hash) {
     case tier::WriteOutcome::kBusy:
       return false;
   }
+  if (writing_.empty()) heard_ms_ = keyspace_->now_ms();
   writing_.emplace(result.ticket, Writing{.value = std::move(value), .hash = hash});
   writing_hashes_.insert(hash);
   writing_bytes_ += bytes;
@@ -57,6 +58,7 @@ ColdValues::Writing ColdValues::TakeWriting(tier::WriteTicket ticket) {
   CHECK(it != writing_.end());
   Writing writing = std::move(it->second);
   writing_.erase(it);
+  heard_ms_ = keyspace_->now_ms();
   writing_hashes_.erase(writing.hash);
   writing_bytes_ -= writing.value->size();
   return writing;
@@ -65,7 +67,11 @@ ColdValues::Writing ColdValues::TakeWriting(tier::WriteTicket ticket) {
 bool ColdValues::Written(std::string_view key, tier::WriteTicket ticket,
                          tier::ValueLocation location) {
   const Writing writing = TakeWriting(ticket);
-  if (!keyspace_->MakeCold({key, writing.hash}, writing.value->view(), location)) {
+  // Whichever has that value: it is only once on disk.
+  const KeyRef ref{key, writing.hash};
+  Keyspace* const beside = keyspace_->beside();
+  if (!keyspace_->MakeCold(ref, writing.value->view(), location) &&
+      (beside == nullptr || !beside->MakeCold(ref, writing.value->view(), location))) {
     ++counters_.demotions_stale;
     return false;
   }
@@ -81,11 +87,16 @@ void ColdValues::NotWritten(std::string_view key, tier::WriteTicket ticket,
 }
 
 bool ColdValues::IsAt(std::string_view key, tier::ValueLocation location) {
-  return keyspace_->IsAt(KeyRef::Of(key), location);
+  const Keyspace* const beside = keyspace_->beside();
+  const KeyRef ref = KeyRef::Of(key);
+  return keyspace_->IsAt(ref, location) || (beside != nullptr && beside->IsAt(ref, location));
 }
 
 bool ColdValues::Moved(std::string_view key, tier::ValueLocation from, tier::ValueLocation to) {
-  return keyspace_->Relocate(KeyRef::Of(key), from, to);
+  Keyspace* const beside = keyspace_->beside();
+  const KeyRef ref = KeyRef::Of(key);
+  return keyspace_->Relocate(ref, from, to) ||
+         (beside != nullptr && beside->Relocate(ref, from, to));
 }
 
 // --- For commands ---

@@ -10,6 +10,9 @@
 // late finds the entry elsewhere and changes nothing (a location is never used twice); readers of
 // one key share one read from the disk.
 //
+// A keyspace that a full sync fills beside the shard's (Keyspace::beside()) gives its values to
+// disk here as well; commands see only the shard's.
+//
 // Bounds: values under way to disk, kMaxWritingBytes, then Take() is false; reads are bounded by
 // the front, which has a queue: what it has no room for waits here, at most one entry for each
 // command that waits.
@@ -19,6 +22,7 @@
 #ifndef TIDEMARK_CACHE_COLD_VALUES_H_
 #define TIDEMARK_CACHE_COLD_VALUES_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -46,6 +50,9 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
 
   struct Options {
     size_t min_value_bytes = 64;  // Smaller ones stay: their entry would hardly shrink.
+    // A tier that has had something to write for so long and has not said a word stands still: it
+    // wants nothing until it speaks again.
+    int64_t stalled_ms = 5000;
     // Told of each value that was read for a command and is still where it was read. May refuse.
     std::function<void(std::string_view key, const tier::ValueLocation& at,
                        const tier::ReadValue& value)>
@@ -72,6 +79,8 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
 
   // --- VictimTaker: values go to disk. ---
 
+  // The tier is neither full nor down, and does not stand still.
+  bool TakesAny() const override { return keyspace_->now_ms() >= refused_until_ms_ && !stalled(); }
   // Whether this value may go to disk: neither too short nor too long, in memory, not under way,
   // and the tier takes any.
   bool Wants(const Entry& entry) override;
@@ -79,6 +88,10 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
   bool Take(const Entry& entry, uint64_t hash) override;
   // What leaves memory once it is written.
   size_t pending_bytes() const override { return writing_bytes_; }
+  // How much of its bound that is.
+  int writing_percent() const {
+    return static_cast<int>(std::min<size_t>(writing_bytes_ * 100 / kMaxWritingBytes, 100));
+  }
 
   // --- For commands. ---
 
@@ -126,6 +139,9 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
   void OnRead(const NeededValue& value, const std::shared_ptr<Fetching>& fetching,
               const tier::ValueLocation& location, absl::StatusOr<tier::ReadValue> read);
   Writing TakeWriting(tier::WriteTicket ticket);
+  bool stalled() const {
+    return writing_bytes_ > 0 && keyspace_->now_ms() - heard_ms_ >= options_.stalled_ms;
+  }
 
   const Options options_;
   Keyspace* const keyspace_;
@@ -134,6 +150,7 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
   absl::flat_hash_set<uint64_t> writing_hashes_;  // Of keys.
   size_t writing_bytes_ = 0;
   int64_t refused_until_ms_ = 0;
+  int64_t heard_ms_ = 0;  // When the tier last had nothing to write, or wrote something.
   size_t too_large_bytes_ = SIZE_MAX;  // Values as long as this are too long for the tier.
   std::deque<WaitingRead> waiting_reads_;
   size_t fetches_under_way_ = 0;

@@ -70,6 +70,8 @@ class WalkVisitor {
 class VictimTaker {
  public:
   virtual ~VictimTaker() = default;
+  // False: there is no point in offering any now.
+  virtual bool TakesAny() const = 0;
   // Whether this entry's value is worth taking, and is not under way already.
   virtual bool Wants(const Entry& entry) = 0;
   // Begins to take it; the keyspace gives it up later, when the taker says so. False: not now.
@@ -135,6 +137,11 @@ class Keyspace {
   // Where cold values are. Borrowed for the keyspace's life; set while nothing is cold.
   void set_tier(tier::TierFront* front) { front_ = front; }
   bool has_tier() const { return front_ != nullptr; }
+  // Another keyspace that is filled beside this one, to take its place by SwapContents() or to be
+  // dropped; null: none any more, which must be said before either. Its values go to disk as this
+  // one's do, so that both together keep to the limit. Borrowed; on the same thread.
+  void set_beside(Keyspace* beside);
+  Keyspace* beside() const { return beside_; }
 
   // --- Reading. A pointer is good until the next call that is not const; Find() and Peek() of
   // another key leave it good. ---
@@ -236,6 +243,7 @@ class Keyspace {
   void set_victim_taker(VictimTaker* taker) { taker_ = taker; }
   VictimTaker* victim_taker() const { return taker_; }
   // Gives up one victim of the policy as an effect, or frees a slice of what a flush left behind.
+  // With a keyspace beside, first of the one that has more in memory.
   // With a taker the victim's value goes there, and keys are deleted only if it wants none of them
   // and the policy is not kNoEviction; none is deleted while effects_only.
   Eviction EvictOne();
@@ -339,6 +347,9 @@ class Keyspace {
   // Deletes with a mutation.
   void Remove(uint64_t hash, Entry* entry, DeleteCause cause);
   void DetachContents();
+  Eviction EvictOwn();
+  // A value for the taker; null: none was found.
+  VictimChooser::Victim ChooseForTaker();
   // Tells uses_ how many requests there were, and at which pace to forget.
   void AdvanceUses();
   // An entry is used that was there already.
@@ -384,6 +395,8 @@ class Keyspace {
 
   EvictionOptions eviction_;
   VictimTaker* taker_ = nullptr;
+  Keyspace* beside_ = nullptr;
+  int64_t next_long_look_ms_ = 0;  // For a value that the taker wants, where they are few.
   VictimChooser chooser_;
   EvictedKeys evicted_keys_;  // Under TinyLFU, as is:
   PaceDuel duel_;

@@ -7,6 +7,18 @@
 
 namespace tidemark::cache {
 
+void Keyspace::set_beside(Keyspace* beside) {
+  beside_ = beside;
+  if (beside == nullptr || taker_ == nullptr) return;
+  beside->set_tier(front_);
+  beside->set_victim_taker(taker_);
+  beside->set_now_ms(now_ms_);
+  // Nothing of it may be deleted, and until it is served nobody uses any of it.
+  EvictionOptions options;
+  options.limited = true;
+  beside->SetEviction(options);
+}
+
 bool Keyspace::MakeCold(KeyRef key, std::string_view value, const tier::ValueLocation& at) {
   Entry* present = Present(key);
   // What was written is compared with what is there, not who has touched it since: whoever wrote

@@ -1,5 +1,7 @@
 // What Keyspace does when memory is short: gives up victims as effects.
 
+#include <algorithm>
+
 #include "cache/keyspace.h"
 
 namespace tidemark::cache {
@@ -25,6 +27,14 @@ UseMode ModeOf(const EvictionOptions& options) {
 
 // Of what waits to be freed anyway.
 constexpr size_t kFreedInOneGo = 128;
+
+constexpr int64_t kLongLookPauseMs = 10;
+
+// How far to look for a value in memory, where only `hot` of `all` entries have one.
+int RoundsFor(size_t hot, size_t all) {
+  const size_t rounds = all / hot * VictimChooser::kRounds;
+  return static_cast<int>(std::min<size_t>(rounds, VictimChooser::kMostRounds));
+}
 
 }  // namespace
 
@@ -56,19 +66,40 @@ uint32_t Keyspace::FirstUse(uint64_t hash) {
   return uses_.Fresh(evicted_keys_.Take(hash));
 }
 
+VictimChooser::Victim Keyspace::ChooseForTaker() {
+  const size_t hot = size() - cold_size();
+  if (hot == 0) return {};
+  int rounds = RoundsFor(hot, size());
+  // What was looked for in vain a moment ago is not there now.
+  if (now_ms_ < next_long_look_ms_) rounds = std::min(rounds, VictimChooser::kRounds);
+  const VictimChooser::Victim victim = chooser_.Choose(
+      contents_.keys, contents_.expiring, uses_,
+      [this](const Entry& entry) { return taker_->Wants(entry); }, rounds);
+  if (victim.entry == nullptr) next_long_look_ms_ = now_ms_ + kLongLookPauseMs;
+  return victim;
+}
+
 Eviction Keyspace::EvictOne() {
+  if (beside_ == nullptr) return EvictOwn();
+  Keyspace* const larger = beside_->memory_bytes() > memory_bytes() ? beside_ : this;
+  const Eviction first = larger->EvictOwn();
+  if (first != Eviction::kNothing) return first;
+  return (larger == this ? beside_ : this)->EvictOwn();
+}
+
+Eviction Keyspace::EvictOwn() {
   // Memory that nobody sees any more, before anything that somebody may ask for.
   if (!detached_.empty() && (detached_.size() > 1 || detached_.front().get() != walked_)) {
     Housekeeping(kFreedInOneGo);
     return Eviction::kFreed;
   }
-  if (taker_ != nullptr) {
-    const VictimChooser::Victim victim =
-        chooser_.Choose(contents_.keys, contents_.expiring, uses_,
-                        [this](const Entry& entry) { return taker_->Wants(entry); });
+  if (taker_ != nullptr && taker_->TakesAny()) {
+    const VictimChooser::Victim victim = ChooseForTaker();
     if (victim.entry != nullptr) {
       return taker_->Take(*victim.entry, victim.hash) ? Eviction::kPending : Eviction::kBusy;
     }
+    // All that could go is on its way.
+    if (taker_->pending_bytes() > 0) return Eviction::kBusy;
   }
   if (effects_only_ || eviction_.policy == EvictionPolicy::kNoEviction) return Eviction::kNothing;
   const VictimChooser::Victim victim =

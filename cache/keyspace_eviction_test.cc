@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/fake_tier.h"
 #include "cache/keyspace.h"
 #include "cache/keyspace_recorder.h"
 
@@ -57,6 +58,7 @@ class KeyspaceEvictionTest : public testing::Test {
   }
 
   int64_t now_ms_ = kNow;
+  FakeTier disk_;
   MutationRecorder sink_;
   Keyspace keyspace_;
 };
@@ -248,6 +250,7 @@ TEST_F(KeyspaceEvictionTest, WhatAFlushLeftBehindGoesFirst) {
 // Takes every value, until it is told to take no more.
 class Tier final : public VictimTaker {
  public:
+  bool TakesAny() const override { return true; }
   bool Wants(const Entry& entry) override {
     return wants && !taken.contains(std::string(entry.key()));
   }
@@ -287,6 +290,35 @@ TEST_F(KeyspaceEvictionTest, KeysGoOnceTheTierWantsNothingMore) {
   keyspace_.set_victim_taker(&tier);
   EXPECT_EQ(keyspace_.EvictOne(), Eviction::kFreed);
   EXPECT_EQ(keyspace_.size(), 0u);
+}
+
+TEST_F(KeyspaceEvictionTest, AReplicasTierTakesValuesAndNoKeyGoes) {
+  Use(EvictionPolicy::kAllKeysLru);
+  keyspace_.set_effects_only(true);
+  for (int i = 0; i < 10; ++i) Set(fmt::format("key:{}", i));
+  Tier tier;
+  keyspace_.set_victim_taker(&tier);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(keyspace_.EvictOne(), Eviction::kPending);
+  EXPECT_EQ(keyspace_.EvictOne(), Eviction::kNothing);
+  EXPECT_EQ(keyspace_.size(), 10u);
+}
+
+TEST_F(KeyspaceEvictionTest, TheFewValuesInMemoryAreFoundAmongManyOnDisk) {
+  keyspace_.set_tier(&disk_);
+  Use(EvictionPolicy::kAllKeysTinyLfu, 5);
+  Tier tier;
+  const std::string value(100, 'v');
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string key = fmt::format("key:{}", i);
+    keyspace_.Set(KeyRef::Of(key), value, kNoExpiry);
+    if (i % 200 == 0) continue;  // A hundred stay.
+    ASSERT_TRUE(keyspace_.MakeCold(KeyRef::Of(key), value, disk_.Put(key, value)));
+    tier.taken.insert(key);
+  }
+  keyspace_.set_victim_taker(&tier);
+  // The last ones are harder to find, and one is enough at a time.
+  for (int i = 0; i < 80; ++i) ASSERT_EQ(keyspace_.EvictOne(), Eviction::kPending) << i;
+  EXPECT_EQ(keyspace_.size(), 20'000u);
 }
 
 TEST_F(KeyspaceEvictionTest, WithNoEvictionATierTakesValuesButKeysStay) {

@@ -5,6 +5,9 @@
 // their fair share, an equal part, give way: so shares follow use, and a busy shard cannot drive an
 // idle one below its part. If the sum is too large, somebody is above the fair share.
 //
+// It also holds how many shards wait for a slower tier to take what they have given it: while any
+// does, whoever reads clients leaves their writes unread (cache/shard_memory.h).
+//
 // Threading: thread-safe; two relaxed loads on a shard's way to a write.
 
 #ifndef TIDEMARK_CACHE_MEMORY_BUDGET_H_
@@ -38,6 +41,11 @@ class MemoryBudget {
     if (mapped_delta != 0) mapped_bytes_.fetch_add(mapped_delta, std::memory_order_relaxed);
   }
 
+  // Whether writes that need memory should wait, on every shard: keys of any of them may be meant.
+  bool writes_should_wait() const { return waiting_shards_.load(std::memory_order_acquire) > 0; }
+  void BeginWait() { waiting_shards_.fetch_add(1, std::memory_order_release); }
+  void EndWait() { waiting_shards_.fetch_sub(1, std::memory_order_release); }
+
  private:
   static size_t AtLeastZero(const std::atomic<int64_t>& bytes) {
     const int64_t value = bytes.load(std::memory_order_relaxed);
@@ -48,6 +56,7 @@ class MemoryBudget {
   std::atomic<size_t> limit_bytes_{kUnlimited};
   std::atomic<int64_t> used_bytes_{0};
   std::atomic<int64_t> mapped_bytes_{0};
+  std::atomic<int> waiting_shards_{0};
 };
 
 }  // namespace tidemark::cache

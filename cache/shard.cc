@@ -72,6 +72,7 @@ void Shard::set_sink(MutationSink* sink) {
 void Shard::SetEviction(const EvictionOptions& options) {
   keyspace_.SetEviction(options);
   limits_memory_ = options.limited;
+  if (!limits_memory_) memory_.EndWait();
   memory_.Publish();
   GuardWrites();
 }
@@ -137,6 +138,17 @@ bool Shard::MakeRoom(const CommandSpec& command, Args args) {
   size_t bytes = 0;
   for (const std::string_view arg : args) bytes += arg.size();
   return memory_.MakeRoom(bytes);
+}
+
+void Shard::PaceApply(size_t bytes, absl::AnyInvocable<void()> done) {
+  if (cold_values_ == nullptr || !limits_memory_) return done();
+  (void)memory_.MakeRoom(bytes);  // It is there already: what cannot go stays.
+  if (!memory_.waits_for_tier()) return done();
+  paced_appliers_.push_back(std::move(done));
+}
+
+void Shard::LetAppliersGoOn() {
+  for (absl::AnyInvocable<void()>& done : std::exchange(paced_appliers_, {})) done();
 }
 
 uint64_t Shard::Run(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
@@ -407,6 +419,7 @@ bool Shard::RunSlices() {
   more |= keyspace_.Housekeeping(kHousekeepingEntries);
   // Not under the eyes of whoever holds the whole shard: it is to stay as it is.
   if (limits_memory_ && !locks_.whole_shard_wanted()) more |= memory_.Slice();
+  if (!paced_appliers_.empty() && !memory_.waits_for_tier()) LetAppliersGoOn();
   if (expiry_due_ && !expiry_paused_ && !locks_.whole_shard_wanted()) {
     if (!time_is_fresh_) RefreshTime();
     expiry_due_ = keyspace_.ExpireSome(kExpiryVisits);
@@ -471,6 +484,7 @@ void Shard::Loop() {
   while (!engine_.stopping()) Turn();
   found_work_ = true;
   Turn();  // Without parking: what was posted before the stop, and its replies and frames.
+  LetAppliersGoOn();
   for (ShardHook* hook : hooks_) hook->OnStop();
   // Peers may still need this shard for what they have under way.
   constexpr int64_t kDrainWaitNanos = 100'000;

@@ -112,6 +112,17 @@ class Shard {
   // Before a command that brings these arguments. Evicts, if need be; false if the command must be
   // refused for want of memory.
   bool MakeRoom(const CommandSpec& command, Args args);
+  // Whether it would have to wait until a tier has written what it has, on this shard or on
+  // another: better not offer it now.
+  bool WaitsForTier(const CommandSpec& command) const {
+    return (command.flags & kDenyOom) != 0 && writes_should_wait();
+  }
+  bool writes_should_wait() const { return options_.memory_budget->writes_should_wait(); }
+  // After applying about so many bytes that could not be refused (a log's, a primary's stream):
+  // lets values go to the tier, and calls `done` once that keeps up: at once, or from a later turn.
+  // Who sends no more before is as fast as the tier's disk, and memory stays within its limit.
+  void PaceApply(size_t bytes, absl::AnyInvocable<void()> done);
+  const ShardMemory& memory() const { return memory_; }
   // Answers and counts that.
   void RefuseForMemory(const CommandSpec& command, ReplyBuilder& reply);
 
@@ -262,6 +273,8 @@ class Shard {
   void Turn();
   size_t Park();
   bool RunSlices();
+  // Those whom PaceApply() has kept.
+  void LetAppliersGoOn();
   // Slices of background work that are due after a turn that began at `since_ticks`.
   int SlicesEarned(uint64_t since_ticks) const;
   bool TickIfDue(Parked parked);
@@ -316,6 +329,8 @@ class Shard {
   std::vector<IntrusivePtr<SessionCore>> to_notify_;
   std::vector<IntrusivePtr<SessionCore>> notifying_;
   std::vector<IntrusivePtr<SessionCore>> waiting_for_mesh_;
+
+  std::vector<absl::AnyInvocable<void()>> paced_appliers_;
 
   std::vector<ShardHook*> hooks_;
   SpinPolicy spin_;

@@ -18,11 +18,16 @@ size_t ShardMemory::PatienceBytes() const {
   return others_may_give_way ? budget_.limit_bytes() / 32 : 0;
 }
 
+size_t ShardMemory::HeldBytes() const {
+  const Keyspace* const beside = keyspace_.beside();
+  return keyspace_.memory_bytes() + (beside != nullptr ? beside->memory_bytes() : 0);
+}
+
 size_t ShardMemory::Excess(size_t headroom_bytes) const {
   const size_t limit = budget_.limit_bytes();
   if (limit == MemoryBudget::kUnlimited) return 0;
   const VictimTaker* taker = keyspace_.victim_taker();
-  const size_t held = keyspace_.memory_bytes();
+  const size_t held = HeldBytes();
   const size_t own = held - std::min(held, taker != nullptr ? taker->pending_bytes() : 0);
   const size_t published = budget_.used_bytes();
   const size_t total = published - std::min(published, published_used_bytes_) + own;
@@ -41,7 +46,17 @@ Eviction ShardMemory::Evict(size_t headroom_bytes, size_t most) {
     last = keyspace_.EvictOne();
     if (last == Eviction::kBusy || last == Eviction::kNothing) break;
   }
+  const VictimTaker* taker = keyspace_.victim_taker();
+  SetWaits(last == Eviction::kBusy && taker->pending_bytes() > 0 && Excess(0) > 0);
   return last;
+}
+
+void ShardMemory::SetWaits(bool waits) {
+  if (waits == waits_) return;
+  waits_ = waits;
+  if (waits) return budget_.BeginWait();
+  ++waits_ended_;
+  budget_.EndWait();
 }
 
 bool ShardMemory::MakeRoom(size_t bytes) {
@@ -53,7 +68,7 @@ bool ShardMemory::MakeRoom(size_t bytes) {
     case Eviction::kPending:
       return true;
     case Eviction::kBusy:
-      return Excess(0) <= PatienceBytes();
+      return Excess(0) <= (waits_ ? PassingBytes() : PatienceBytes());
     case Eviction::kNothing:
       break;
   }
@@ -63,13 +78,16 @@ bool ShardMemory::MakeRoom(size_t bytes) {
 bool ShardMemory::Slice() {
   if (!limited()) return false;
   const size_t headroom = std::min(kMaxHeadroomBytes, budget_.limit_bytes() / 64);
+  const bool waited = waits_;
   const Eviction last = Evict(headroom, kEvictionsPerSlice);
+  if (waited && !waits_) return true;
   return last != Eviction::kBusy && last != Eviction::kNothing && Excess(headroom) > 0;
 }
 
 void ShardMemory::Publish() {
-  const size_t used = keyspace_.memory_bytes();
-  const size_t mapped = keyspace_.mapped_bytes();
+  const Keyspace* const beside = keyspace_.beside();
+  const size_t used = HeldBytes();
+  const size_t mapped = keyspace_.mapped_bytes() + (beside != nullptr ? beside->mapped_bytes() : 0);
   budget_.Publish(static_cast<int64_t>(used) - static_cast<int64_t>(published_used_bytes_),
                   static_cast<int64_t>(mapped) - static_cast<int64_t>(published_mapped_bytes_));
   published_used_bytes_ = used;

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "cache/cold_values.h"
+#include "cache/fake_tier.h"
 #include "cache/keyspace_recorder.h"
 
 namespace tidemark::cache {
@@ -151,6 +153,183 @@ TEST(ShardMemoryTest, VolatilePoliciesRefuseOnceOnlyLastingKeysAreLeft) {
   EXPECT_FALSE(shards.Fill(0, 2 * kMb));
   EXPECT_EQ(shards.keyspaces[0]->stats().evicted, 100u);
   EXPECT_EQ(shards.keyspaces[0]->expiring_size(), 0u);
+}
+
+// One shard with a tier whose disk works when the test says so.
+class ShardMemoryTierTest : public testing::Test {
+ protected:
+  static constexpr size_t kLimitBytes = 16 * kMb;
+  static constexpr size_t kValueBytes = 10'000;
+
+  void Begin(EvictionPolicy policy) {
+    shards_ = std::make_unique<Shards>(1, policy);
+    shards_->budget.set_limit_bytes(kLimitBytes);
+    cold_ = std::make_unique<ColdValues>(ColdValues::Options(), &keyspace(), &tier_);
+  }
+  Keyspace& keyspace() { return *shards_->keyspaces[0]; }
+  ShardMemory& memory() { return *shards_->memories[0]; }
+  bool Write() { return shards_->Fill(0, kValueBytes, kValueBytes); }
+  // Writes until the shard waits. False if it never does, or a write is refused.
+  bool WriteUntilItWaits() {
+    for (size_t bytes = 0; bytes < 4 * kLimitBytes; bytes += kValueBytes) {
+      if (!Write()) return false;
+      if (memory().waits_for_tier()) return true;
+    }
+    return false;
+  }
+
+  FakeTier tier_;
+  std::unique_ptr<Shards> shards_;
+  std::unique_ptr<ColdValues> cold_;
+};
+
+TEST_F(ShardMemoryTierTest, AFillFasterThanTheDiskWaitsAndIsNeverRefused) {
+  Begin(EvictionPolicy::kNoEviction);
+  uint64_t waits = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    ASSERT_TRUE(Write()) << i;
+    ASSERT_LE(shards_->held(0), kLimitBytes + ColdValues::kMaxWritingBytes + 2 * kValueBytes);
+    ASSERT_EQ(shards_->budget.writes_should_wait(), memory().waits_for_tier());
+    if (!memory().waits_for_tier()) continue;
+    // Whoever waits is told once the disk has written something.
+    EXPECT_EQ(memory().waits_ended(), waits++);
+    for (int k = 0; k < 50; ++k) ASSERT_TRUE(tier_.FinishWrite());
+    EXPECT_TRUE(memory().Slice());
+    ASSERT_FALSE(memory().waits_for_tier());
+  }
+  EXPECT_GT(waits, 10u);
+  EXPECT_EQ(keyspace().size(), 10'000u);
+  tier_.FinishAll();
+}
+
+TEST_F(ShardMemoryTierTest, WritesOnTheirWayAreTakenWhileOthersWaitUpToABound) {
+  Begin(EvictionPolicy::kNoEviction);
+  ASSERT_TRUE(WriteUntilItWaits());
+  int taken = 0;
+  while (Write()) ++taken;
+  EXPECT_GT(taken * kValueBytes, kLimitBytes / 16);
+  EXPECT_LE(shards_->held(0),
+            kLimitBytes * 9 / 8 + 16 * kMb + ColdValues::kMaxWritingBytes + 2 * kValueBytes);
+  tier_.FinishAll();
+}
+
+TEST_F(ShardMemoryTierTest, ValuesThatAreAllUnderWayAreWaitedForAndNoKeyGoes) {
+  for (const EvictionPolicy policy : {EvictionPolicy::kNoEviction, EvictionPolicy::kAllKeysLru}) {
+    Begin(policy);
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(Write());
+    shards_->budget.set_limit_bytes(100);
+    EXPECT_TRUE(Write());
+    shards_->Settle();
+    EXPECT_TRUE(memory().waits_for_tier());
+    EXPECT_EQ(keyspace().size(), 101u);
+    while (tier_.writes_under_way() > 0) {
+      EXPECT_EQ(keyspace().stats().evicted, 0u);
+      tier_.FinishAll();
+      if (policy == EvictionPolicy::kNoEviction) shards_->Settle();
+    }
+    EXPECT_EQ(keyspace().cold_size(), 101u);
+  }
+}
+
+TEST_F(ShardMemoryTierTest, NobodyWaitsForATierThatIsFull) {
+  Begin(EvictionPolicy::kNoEviction);
+  ASSERT_TRUE(WriteUntilItWaits());
+  tier_.set_refuse_writes(tier::WriteOutcome::kFull);
+  tier_.FinishAll();
+  shards_->Settle();
+  EXPECT_FALSE(memory().waits_for_tier());
+  while (Write()) {
+  }
+  EXPECT_FALSE(memory().waits_for_tier());
+  EXPECT_LE(shards_->held(0), kLimitBytes * 33 / 32 + 2 * kValueBytes);
+  // Once there is room it goes on.
+  tier_.set_refuse_writes(tier::WriteOutcome::kQueued);
+  keyspace().set_now_ms(keyspace().now_ms() + ColdValues::kRefusedPauseMs);
+  EXPECT_TRUE(Write());
+  tier_.FinishAll();
+}
+
+TEST_F(ShardMemoryTierTest, NobodyWaitsForEverForADiskThatStandsStill) {
+  Begin(EvictionPolicy::kNoEviction);
+  ASSERT_TRUE(WriteUntilItWaits());
+  keyspace().set_now_ms(keyspace().now_ms() + ColdValues::Options().stalled_ms);
+  EXPECT_TRUE(memory().Slice()) << "who waits is to be told";
+  EXPECT_FALSE(memory().waits_for_tier());
+  EXPECT_FALSE(Write());
+  // It moves again.
+  tier_.FinishAll();
+  EXPECT_TRUE(Write());
+  tier_.FinishAll();
+}
+
+TEST_F(ShardMemoryTierTest, WhereKeysMayGoTheyGoWhileTheDiskStandsStill) {
+  Begin(EvictionPolicy::kAllKeysLru);
+  ASSERT_TRUE(WriteUntilItWaits());
+  keyspace().set_now_ms(keyspace().now_ms() + ColdValues::Options().stalled_ms);
+  EXPECT_TRUE(Write());
+  EXPECT_GT(keyspace().stats().evicted, 0u);
+  EXPECT_FALSE(memory().waits_for_tier());
+  tier_.FinishAll();
+}
+
+// As a full sync does it, while what was there is still served.
+TEST_F(ShardMemoryTierTest, AKeyspaceThatIsFilledBesideKeepsToTheSameLimit) {
+  Begin(EvictionPolicy::kAllKeysTinyLfu);
+  keyspace().set_effects_only(true);
+  const std::string value(kValueBytes, 'n');
+  for (int i = 0; i < 1'000; ++i) {
+    keyspace().ApplySet(KeyRef::Of(fmt::format("key:{}", i)), value, kNoExpiry);
+  }
+  auto staging = std::make_unique<Keyspace>(Keyspace::Options{.effects_only = true});
+  keyspace().set_beside(staging.get());
+  for (int i = 0; i < 5'000; ++i) {
+    staging->ApplySet(KeyRef::Of(fmt::format("key:{}", i)), value, kNoExpiry);
+    (void)memory().MakeRoom(kValueBytes);
+    if (memory().waits_for_tier()) tier_.FinishAll();
+    memory().Publish();
+    ASSERT_LE(shards_->budget.used_bytes(), kLimitBytes + ColdValues::kMaxWritingBytes + kMb);
+  }
+  EXPECT_GT(staging->cold_size(), 3'000u);
+  EXPECT_EQ(keyspace().size(), 1'000u);
+  EXPECT_EQ(staging->size(), 5'000u);
+
+  keyspace().set_beside(nullptr);
+  keyspace().SwapContents(*staging);
+  tier_.FinishAll();  // What was under way is the keyspace's now.
+  EXPECT_EQ(keyspace().size(), 5'000u);
+  staging.reset();
+  EXPECT_EQ(tier_.live(), keyspace().cold_size());
+  EXPECT_TRUE(keyspace().IsConsistent());
+  const Entry* cold = keyspace().Look(KeyRef::Of("key:0"));
+  for (int i = 1; !cold->cold(); ++i) {
+    cold = keyspace().Look(KeyRef::Of(fmt::format("key:{}", i)));
+  }
+  EXPECT_EQ(tier_.ReadNow(cold->key(), cold->location())->bytes, value);
+  EXPECT_EQ(keyspace().stats().evicted, 0u);
+}
+
+TEST_F(ShardMemoryTierTest, WhatIsBesideMovesWithinTheDisk) {
+  Begin(EvictionPolicy::kNoEviction);
+  Keyspace staging({.effects_only = true});
+  keyspace().set_beside(&staging);
+  const std::string value(kValueBytes, 'n');
+  staging.ApplySet(KeyRef::Of("k"), value, kNoExpiry);
+  ASSERT_TRUE(cold_->Take(*staging.Look(KeyRef::Of("k")), KeyHash("k")));
+  ASSERT_TRUE(tier_.FinishWrite());
+  const tier::ValueLocation at = staging.Look(KeyRef::Of("k"))->location();
+  EXPECT_TRUE(cold_->IsAt("k", at));
+  EXPECT_TRUE(tier_.Reclaim(at));
+  EXPECT_FALSE(staging.Look(KeyRef::Of("k"))->ColdAt(at));
+  EXPECT_EQ(tier_.live(), 1u);
+  keyspace().set_beside(nullptr);
+}
+
+TEST_F(ShardMemoryTierTest, WithoutALimitNobodyWaits) {
+  Begin(EvictionPolicy::kNoEviction);
+  ASSERT_TRUE(WriteUntilItWaits());
+  memory().EndWait();
+  EXPECT_FALSE(shards_->budget.writes_should_wait());
+  tier_.FinishAll();
 }
 
 TEST(ShardMemoryTest, TheBudgetIsTheSumOfWhatIsHeld) {

@@ -8,14 +8,17 @@ namespace {
 
 // How far one sample, or one look for a random key, goes through a table that has lost its keys.
 constexpr int kMaxBuckets = 64;
-// Samples that one choice may take, if what they find may not go.
-constexpr int kMaxRounds = 16;
+// An entry that may not go is looked at and adds nothing to the choice: so many of them count as
+// one sample. Where nine in ten are on disk already, the tenth is then chosen among others all the
+// same.
+constexpr int kVainLooks = 4;
 
 }  // namespace
 
 VictimChooser::Victim VictimChooser::Choose(const KeyTable& keys, const KeyTable& expiring,
                                             const UseTracker& uses,
-                                            absl::FunctionRef<bool(const Entry&)> may_go) {
+                                            absl::FunctionRef<bool(const Entry&)> may_go,
+                                            int rounds) {
   if (options_.policy == EvictionPolicy::kNoEviction) return {};
   const KeyTable& table = OnlyVolatile(options_.policy) ? expiring : keys;
   const bool random = options_.policy == EvictionPolicy::kAllKeysRandom ||
@@ -24,7 +27,7 @@ VictimChooser::Victim VictimChooser::Choose(const KeyTable& keys, const KeyTable
   for (Candidate& candidate : std::span(begin(), end())) {
     candidate.rank = Rank(candidate.seen, uses);
   }
-  for (int round = 0; round < kMaxRounds && table.size() > 0; ++round) {
+  for (int round = 0; round < rounds && table.size() > 0; ++round) {
     Victim victim;
     if (random) {
       victim = AtRandom(table, may_go);
@@ -69,14 +72,15 @@ void VictimChooser::Sample(const KeyTable& table, const UseTracker& uses,
   constexpr int kPrefetchedBuckets = 4;
   const int samples = std::min(options_.samples, kMaxSamples);
   const int expected_buckets = samples / 5 + 1;
-  int seen = 0;
-  for (int bucket = 0; bucket < kMaxBuckets && seen < samples; ++bucket) {
+  int looks = 0;
+  for (int bucket = 0; bucket < kMaxBuckets && looks < samples * kVainLooks; ++bucket) {
     if (bucket % kPrefetchedBuckets == 0) {
       table.PrefetchBuckets(hand_, std::min(expected_buckets, kPrefetchedBuckets));
     }
     hand_ = table.VisitBucket(hand_, [&](const Entry* entry) {
-      ++seen;
-      if (may_go(*entry)) Offer(*entry, uses);
+      const bool may = may_go(*entry);
+      looks += may ? kVainLooks : 1;
+      if (may) Offer(*entry, uses);
     });
   }
 }

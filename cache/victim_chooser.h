@@ -29,6 +29,9 @@ namespace tidemark::cache {
 class VictimChooser {
  public:
   static constexpr int kMaxSamples = 64;
+  // Samples that one choice may take, if what they find may not go.
+  static constexpr int kRounds = 16;
+  static constexpr int kMostRounds = 512;  // Some 50 us.
 
   struct Options {
     EvictionPolicy policy = EvictionPolicy::kNoEviction;
@@ -52,9 +55,10 @@ class VictimChooser {
   void Forget() { candidates_ = 0; }
 
   // Of `keys`, or of `expiring` if the policy takes only those with an expiry. Takes none that
-  // `may_go` turns down.
+  // `may_go` turns down. Where one key in so many may go, allow so many times kRounds, up to
+  // kMostRounds.
   Victim Choose(const KeyTable& keys, const KeyTable& expiring, const UseTracker& uses,
-                absl::FunctionRef<bool(const Entry&)> may_go);
+                absl::FunctionRef<bool(const Entry&)> may_go, int rounds = kRounds);
 
  private:
   static constexpr size_t kPool = 16;  // Redis' EVPOOL_SIZE.
