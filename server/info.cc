@@ -325,6 +325,7 @@ void Tidemark(const NodeReport& r, Out& out) {
   Field(out, "memory_keyspace_limit_bytes", r.keyspace_limit_bytes);
   Field(out, "writes_refused_oom", r.total.writes_refused_oom);
   Field(out, "writes_delayed", r.total.writes_delayed);
+  Field(out, "writes_delayed_by_tier", r.total.writes_delayed_by_tier);
   Field(out, "writes_refused_busy", r.total.writes_refused_busy);
   for (size_t i = 0; i < r.by_shard.size(); ++i) {
     const ShardReport& s = r.by_shard[i];

@@ -107,6 +107,8 @@ constexpr ShardMetric kShardMetrics[] = {
      &ShardReport::clients_cut_by_query_limit},
     {"writes_delayed_total", "Times that writes began to wait because of pressure.", kCounter,
      &ShardReport::writes_delayed},
+    {"writes_delayed_by_tier_total", "Of them, until values had gone to disk.", kCounter,
+     &ShardReport::writes_delayed_by_tier},
     {"writes_refused_busy_total", "Writes answered -BUSYTIDE.", kCounter,
      &ShardReport::writes_refused_busy},
     {"writes_refused_oom_total", "Writes answered -OOM.", kCounter,

@@ -148,6 +148,7 @@ absl::Status Node::Start() {
   engine_->Start();
   running_ = true;
   if (durability_ != nullptr) {
+    LimitMemoryWhileLoading();
     if (const absl::Status started = StartDurability(); !started.ok()) return started;
   }
   // Not before what was on disk is in place and the shards tell the log of each eviction.
@@ -173,7 +174,8 @@ std::unique_ptr<NodeReplication> Node::Exchange(std::unique_ptr<NodeReplication>
   published_replication_.store(replication_.get(), std::memory_order_release);
   role_.store(role, std::memory_order_release);
   // When this has run on every shard, none has the old one in its hands.
-  RunOnShards(*engine_, [this](cache::Shard& on) {
+  RunOnShards(*engine_, [this, &old](cache::Shard& on) {
+    old->LeaveShard(on.id());
     shard(on.id()).gate().FailHeld(
         "UNBLOCKED this node is not the primary any more; the write may have survived, or not");
     shard(on.id()).ForEachClient([](Client& client) { client.OnRoleChanged(); });
@@ -292,6 +294,14 @@ void Node::ApplyMemorySettings() {
   options.lfu_decay_minutes = static_cast<int>(settings_.Int(Setting::kLfuDecayTime));
   // Until the next tick as if nothing but keyspaces counted.
   engine_->LimitMemory(maxmemory == 0 ? cache::MemoryBudget::kUnlimited : maxmemory, options);
+}
+
+void Node::LimitMemoryWhileLoading() {
+  const auto maxmemory = static_cast<uint64_t>(settings_.Int(Setting::kMaxmemory));
+  if (tier_ == nullptr || maxmemory == 0) return;
+  cache::EvictionOptions options;
+  options.policy = EvictionPolicy::kNoEviction;  // Nobody could be told that a key has gone.
+  engine_->LimitMemory(maxmemory, options);
 }
 
 int Node::FollowMemory(const ReplicationView& view, int64_t now_ns) {
@@ -450,6 +460,8 @@ void Node::FollowPressure(int64_t now_ns) {
   for (const auto& shard : shards_) {
     int& mesh = sample[PressureInput::kShardQueue];
     mesh = std::max(mesh, shard->mesh_percent());
+    int& tier = sample[PressureInput::kTierWrites];
+    tier = std::max(tier, shard->tier_percent());
     // A log that cannot write is not slow: it refuses writes by itself.
     if (durability_ == nullptr || !durability_->writing()) continue;
     int& log = sample[PressureInput::kLogBytes];

@@ -174,6 +174,8 @@ class Node {
   void FollowPressure(int64_t now_ns);
   // Hands maxmemory and what belongs to it to the engine.
   void ApplyMemorySettings();
+  // With a tier, what is loaded from the data directory keeps to maxmemory by itself.
+  void LimitMemoryWhileLoading();
   // What the keyspaces may hold now, by what else there is. Returns how much of the slack above the
   // limit is in use, in percent.
   int FollowMemory(const ReplicationView& view, int64_t now_ns);

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::array<PressureInput, kPressureInputs> kInputs = {
     PressureInput::kShardQueue, PressureInput::kLogBytes,  PressureInput::kReplicaLag,
-    PressureInput::kMemory,     PressureInput::kExportLag, PressureInput::kSubscriberQueue};
+    PressureInput::kMemory,     PressureInput::kExportLag, PressureInput::kSubscriberQueue,
+    PressureInput::kTierWrites};
 
 std::string CauseOf(const PressureBoard& board) {
   const std::optional<PressureInput> holder = board.holder();

@@ -40,6 +40,8 @@ class NodeReplication {
   // slices.
   virtual void OnTurnEnd(ShardId shard, int64_t now_ms) = 0;
   virtual bool DoSlice(ShardId shard) = 0;
+  // The shard stops, or another takes this one's place: on the shard's thread, after Stop().
+  virtual void LeaveShard(ShardId shard) {}
   // A mutation of the shard could not be encoded: readers have a hole in its stream, and no more
   // writes should be taken.
   virtual bool WritesRefused(ShardId shard) const = 0;

@@ -68,6 +68,7 @@ constexpr uint64_t ShardReport::*kCounters[] = {
     &ShardReport::clients_cut_by_query_limit,
     &ShardReport::accept_failures,
     &ShardReport::writes_delayed,
+    &ShardReport::writes_delayed_by_tier,
     &ShardReport::writes_refused_busy,
     &ShardReport::writes_refused_oom,
     &ShardReport::stale_reads_refused,

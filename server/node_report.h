@@ -83,9 +83,10 @@ struct ShardReport {
   uint64_t clients_cut_by_output_limit = 0;
   uint64_t clients_cut_by_query_limit = 0;
   uint64_t accept_failures = 0;
-  uint64_t writes_delayed = 0;       // Times that writes began to wait because of pressure.
-  uint64_t writes_refused_busy = 0;  // Answered -BUSYTIDE.
-  uint64_t writes_refused_oom = 0;   // Answered -OOM.
+  uint64_t writes_delayed = 0;          // Times that writes began to wait because of pressure.
+  uint64_t writes_delayed_by_tier = 0;  // Of them, until values had gone to disk.
+  uint64_t writes_refused_busy = 0;     // Answered -BUSYTIDE.
+  uint64_t writes_refused_oom = 0;      // Answered -OOM.
   uint64_t stale_reads_refused = 0;
   uint64_t token_waiters = 0;  // Clients that wait for a token now.
   uint64_t token_waits = 0;    // That came to an end.

@@ -1,5 +1,6 @@
 #include "server/node_tier.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tidemark::server {
@@ -34,6 +35,7 @@ void NodeTier::Attach(cache::Engine& engine) {
     const ShardId id(static_cast<uint16_t>(i));
     cache::ColdValues::Options options;
     options.min_value_bytes = static_cast<size_t>(settings_.Int(Setting::kTierMinValueBytes));
+    options.stalled_ms = std::max<int64_t>(settings_.Int(Setting::kWriteStallMs), 100);
     options.promote = [this, id](std::string_view key, const tier::ValueLocation& at,
                                  const tier::ReadValue& value) { OnDiskHit(id, key, at, value); };
     engine.shard(id).AttachTier(options, &tier_->front(id));

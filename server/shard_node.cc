@@ -120,8 +120,10 @@ void ShardNode::FollowPressure() {
     pause_timer_.expires_after(std::chrono::milliseconds(pause_ms));
     pause_timer_.async_wait([](const asio::error_code&) {});  // That there is a turn is enough.
   }
-  if (delayed_writes_ && WritesMayGoOn()) {
-    delayed_writes_ = false;
+  FollowTier();
+  const bool tier_is_ready = tier_delays_writes_ && !shard_.writes_should_wait();
+  if ((delayed_writes_ && WritesMayGoOn()) || tier_is_ready) {
+    delayed_writes_ = tier_delays_writes_ = false;
     ForEachClient([](Client& client) { client.Resume(); });
   }
   if (!changed) return;
@@ -145,6 +147,20 @@ bool ShardNode::FollowOwnQueues() {
   return changed;
 }
 
+void ShardNode::FollowTier() {
+  const cache::ColdValues* const cold = shard_.cold_values();
+  if (cold == nullptr) return;
+  const cache::ShardMemory& memory = shard_.memory();
+  const int percent = memory.waits_for_tier() ? 100 : cold->writing_percent();
+  tier_percent_.store(percent, std::memory_order_relaxed);
+  if (std::exchange(tier_waits_seen_, memory.waits_ended()) == memory.waits_ended()) return;
+  // They keep writes of their clients back, and may sleep. That there is a turn is enough.
+  for (int i = 0; i < shard_.shard_count(); ++i) {
+    const ShardId peer(static_cast<uint16_t>(i));
+    if (peer != id()) shard_.engine().Post(peer, [](cache::Shard&) {});
+  }
+}
+
 bool ShardNode::WritesMayGoOn() const {
   if (node_action_ == Action::kRefuse) return true;  // To be told so.
   if (log_suspended_ || node_action_ == Action::kDelay) return false;
@@ -157,6 +173,14 @@ bool ShardNode::DelaysWrite(const cache::CommandSpec& spec) {
   const bool paced = node_.pressure().write_pause_ms() > 0;
   if (log_suspended_ || action == Action::kDelay || (paced && monotonic_ms() < paused_until_ms_)) {
     if (!std::exchange(delayed_writes_, true)) ++writes_delayed_;
+    return true;
+  }
+  // A replica, and a node that loads, have an answer of their own.
+  if (shard_.WaitsForTier(spec) && !node_.is_replica() && node_.serving()) {
+    if (!std::exchange(tier_delays_writes_, true)) {
+      ++writes_delayed_;
+      ++writes_delayed_by_tier_;
+    }
     return true;
   }
   paced_write_ran_ |= paced;
@@ -244,6 +268,7 @@ bool ShardNode::DoSlice() {
 }
 
 void ShardNode::OnStop() {
+  node_.replication().LeaveShard(id());
   connections_.CloseAll(net::CloseReason::kShutdown);
   buried_.clear();
   listener_.reset();
@@ -331,6 +356,7 @@ ShardReport ShardNode::ReportSinceStart() {
   report.clients_cut_by_output_limit = sockets.closed_by_output_limit.value();
   report.clients_cut_by_query_limit = sockets.closed_by_query_buffer_limit.value();
   report.writes_delayed = writes_delayed_;
+  report.writes_delayed_by_tier = writes_delayed_by_tier_;
   report.writes_refused_busy = writes_refused_busy_;
   report.stale_reads_refused = stale_reads_refused_;
   report.token_waiters = token_waiters_.size();

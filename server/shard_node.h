@@ -63,7 +63,7 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   // Replies that wait for disks or replicas.
   ReplyGate& gate() { return gate_; }
   // Whether a write may have to wait, or be refused, because of what is full.
-  bool pressure_acts() const { return pressure_acts_; }
+  bool pressure_acts() const { return pressure_acts_ || shard_.writes_should_wait(); }
   // Whether this write must wait in its client's socket now; the client is resumed. Requires:
   // pressure_acts().
   bool DelaysWrite(const cache::CommandSpec& spec);
@@ -71,6 +71,8 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   bool RefusesWrite(const cache::CommandSpec& spec) const;
   // How full the fullest way to another shard is, as of the latest turn. Any thread.
   int mesh_percent() const { return mesh_percent_.load(std::memory_order_relaxed); }
+  // How much of what its tier may have to write it has, as of the latest turn. Any thread.
+  int tier_percent() const { return tier_percent_.load(std::memory_order_relaxed); }
   // What every reader of this replica is promised.
   const StalenessBounds& staleness_bounds() const { return staleness_bounds_; }
   int64_t track_wait_ms() const { return track_wait_ms_; }
@@ -116,6 +118,8 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   // The more is under way to other shards, or waits for the disk, the less is read from clients.
   void FollowPressure();
   bool FollowOwnQueues();
+  // Tells the other shards when this one no longer waits for its tier.
+  void FollowTier();
   // The shard takes writes again that it has delayed.
   bool WritesMayGoOn() const;
   size_t read_limit() const;
@@ -132,14 +136,18 @@ class ShardNode final : public cache::ShardHook, public net::ConnectionAcceptor 
   BackpressureController mesh_pressure_;
   BackpressureController log_pressure_;
   std::atomic<int> mesh_percent_{0};
-  bool log_suspended_ = false;  // By this shard's own way to the log.
-  Action node_action_{};        // On writes, as of the latest turn.
+  std::atomic<int> tier_percent_{0};
+  uint64_t tier_waits_seen_ = 0;  // Of ShardMemory::waits_ended().
+  bool log_suspended_ = false;    // By this shard's own way to the log.
+  Action node_action_{};          // On writes, as of the latest turn.
   bool pressure_acts_ = false;
-  bool delayed_writes_ = false;     // Some wait to be offered again.
-  bool paced_write_ran_ = false;    // This turn: a pause follows.
-  int64_t paused_until_ms_ = 0;     // Monotonic.
-  asio::steady_timer pause_timer_;  // Ends the loop's sleep when a pause ends.
+  bool delayed_writes_ = false;      // Some wait to be offered again.
+  bool tier_delays_writes_ = false;  // Likewise, until a tier has written something.
+  bool paced_write_ran_ = false;     // This turn: a pause follows.
+  int64_t paused_until_ms_ = 0;      // Monotonic.
+  asio::steady_timer pause_timer_;   // Ends the loop's sleep when a pause ends.
   uint64_t writes_delayed_ = 0;
+  uint64_t writes_delayed_by_tier_ = 0;  // Of them.
   uint64_t writes_refused_busy_ = 0;
   bool held_back_ = false;      // Commands wait for a pause to end.
   bool hides_expired_ = false;  // The log takes no writes: keys past their time stay.

@@ -681,8 +681,10 @@ constexpr std::array<SettingSpec, kSettingCount> kTable = {{
      .max = 3'600'000,
      .unit = "milliseconds",
      .change = kLive,
-     .help = "Writes that wait for a log that is so full for longer than this are answered "
-             "-BUSYTIDE instead."},
+     .help =
+         "Writes that wait for a log that is so full for longer than this are answered "
+         "-BUSYTIDE instead. A disk tier that has written nothing for so long (100 at least, as "
+         "of the start) is not waited for any more."},
     {.id = Setting::kThrottleOnReplicaLagRecords,
      .name = "throttle_on_replica_lag_records",
      .type = kInt,
