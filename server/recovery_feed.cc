@@ -96,18 +96,19 @@ absl::Status RecoveryFeed::Lane::Flush() {
 absl::Status RecoveryFeed::Lane::Post(size_t shard) {
   Batch batch = std::exchange(open_[shard], Batch());
   if (absl::Status status = feed_.TakeRoom(batch.bytes); !status.ok()) return status;
-  feed_.engine_.Post(ShardId(static_cast<uint16_t>(shard)),
-                     [&feed = feed_, batch = std::move(batch)](cache::Shard& owner) mutable {
-                       absl::Status status;
-                       for (Item& item : batch.items) {
-                         if (status.ok()) {
-                           status = feed.replays_[owner.id().value()]->Apply(*item.frame, item.from,
-                                                                             item.through);
-                         }
-                         item.frame = nullptr;  // While its memory is warm.
-                       }
-                       feed.Applied(batch.bytes, status);
-                     });
+  feed_.engine_.Post(
+      ShardId(static_cast<uint16_t>(shard)),
+      [&feed = feed_, batch = std::move(batch)](cache::Shard& owner) mutable {
+        absl::Status status;
+        for (Item& item : batch.items) {
+          if (status.ok()) {
+            status = feed.replays_[owner.id().value()]->Apply(*item.frame, item.from, item.through);
+          }
+          item.frame = nullptr;  // While its memory is warm.
+        }
+        owner.PaceApply(batch.bytes,
+                        [&feed, bytes = batch.bytes, status] { feed.Applied(bytes, status); });
+      });
   return absl::OkStatus();
 }
 

@@ -8,6 +8,8 @@
 //
 // A frame goes to the shard that has its number if there are as many shards here as there;
 // otherwise to all, and each takes its own keys. Frames of one lane reach a shard in their order.
+// Where memory is limited and a disk tier takes what is beyond, bytes count as under way until the
+// tier keeps up (Shard::PaceApply()).
 //
 // Threading: thread-safe; a Lane belongs to one thread. No call from a shard's thread.
 

@@ -24,6 +24,15 @@ replication::AcceptForeignHistory AcceptFrom(const Settings& settings) {
   return replication::AcceptForeignHistory::kAlways;
 }
 
+// What has come and is not applied, at most. A replica whose memory is small beside its data is as
+// fast as its tier: what comes faster waits in the primary's log, not here.
+size_t PendingBytes(const Settings& settings, size_t otherwise) {
+  constexpr int64_t kLeast = 4 << 20;
+  const int64_t maxmemory = settings.Int(Setting::kMaxmemory);
+  if (settings.String(Setting::kTierDir).empty() || maxmemory == 0) return otherwise;
+  return std::min(otherwise, static_cast<size_t>(std::max(maxmemory / 16, kLeast)));
+}
+
 }  // namespace
 
 ReplicaReplication::Course ReplicaReplication::FromSettings(const Settings& settings) {
@@ -100,6 +109,7 @@ absl::Status ReplicaReplication::Prepare(cache::Engine& engine, int client_port)
   options.primary_host = course_.host;
   options.primary_port = static_cast<uint16_t>(course_.port);
   options.locate_primary = course_.locate;
+  options.applier.max_pending_bytes = PendingBytes(settings_, options.applier.max_pending_bytes);
   options.applier.start = course_.position;
   options.applier.start_ancestors = course_.ancestors;
   options.applier.start_keys = course_.keys;

@@ -71,6 +71,7 @@ class ReplicaReplication final : public NodeReplication {
     if (relay_ != nullptr) relay_->OnTurnEnd(shard, now_ms);
   }
   bool DoSlice(ShardId shard) override;
+  void LeaveShard(ShardId shard) override { client_->LeaveShard(shard); }
   bool WritesRefused(ShardId) const override { return false; }
   absl::Status Prepare(cache::Engine& engine, int client_port) override;
   absl::Status Start(std::function<void()> on_synced) override;

@@ -40,6 +40,10 @@ inline replication::ShardCalls CallsInto(cache::Engine& engine) {
                 ShardId(0), [each = std::move(each)](cache::Shard& shard) { each(shard.id()); },
                 [done = std::move(done)](cache::Shard&) mutable { done(); });
           },
+      .pace =
+          [&engine](ShardId shard, size_t bytes, absl::AnyInvocable<void()> done) {
+            engine.shard(shard).PaceApply(bytes, std::move(done));
+          },
   };
 }
 

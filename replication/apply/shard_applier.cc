@@ -122,7 +122,7 @@ class SparedKeys final : public cache::WalkVisitor {
     const cache::KeyRef key = cache::KeyRef::Of(entry.key());
     if (!copy_.IsKept(key.key, key.hash)) to_->ApplySet(key, entry.value(), entry.expire_at_ms());
   }
-  // Nothing in staging is on disk.
+  // Nothing in the staging of a mixed plan is on disk.
   void OnUnreadable(const cache::Entry& entry, const absl::Status& why) override {}
 
  private:
@@ -147,7 +147,11 @@ StepResult ShardApplier::Run(const ApplyStep& step, const Slice* slice) {
       break;
     case ApplyStep::Kind::kBeginStaging:
       staging_ = NewStaging();
-      if (!step.kept.empty()) copy_.emplace(step.kept, served_, staging_.get());
+      if (step.kept.empty()) {
+        served_->set_beside(staging_.get());
+      } else {
+        copy_.emplace(step.kept, served_, staging_.get());
+      }
       break;
     case ApplyStep::Kind::kKeepSome:
       result.more = copy_->CopySome(step.keep_entries);
@@ -155,6 +159,7 @@ StepResult ShardApplier::Run(const ApplyStep& step, const Slice* slice) {
     case ApplyStep::Kind::kSwapIn:
       copy_.reset();
       if (relay_ != nullptr) relay_->End();
+      served_->set_beside(nullptr);
       // A digest may be walking what is served: its owner sees that the walk has ended, and begins
       // anew.
       if (served_->walking()) served_->CancelWalk();
@@ -163,6 +168,7 @@ StepResult ShardApplier::Run(const ApplyStep& step, const Slice* slice) {
       break;
     case ApplyStep::Kind::kDropStaging:
       copy_.reset();
+      served_->set_beside(nullptr);
       Retire(std::move(staging_));
       break;
   }
@@ -213,6 +219,13 @@ void ShardApplier::Retire(std::unique_ptr<cache::Keyspace> keyspace) {
   // One at a time is freed in slices. A second so soon is rare, and pays at once for the first.
   retired_ = std::move(keyspace);
   retired_->ApplyFlush();
+}
+
+void ShardApplier::Leave() {
+  copy_.reset();
+  served_->set_beside(nullptr);
+  staging_.reset();
+  retired_.reset();
 }
 
 bool ShardApplier::FreeSome(size_t max_entries) {

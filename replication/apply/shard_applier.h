@@ -2,6 +2,10 @@
 // staging keyspace that a snapshot fills beside it. Where the replica serves replicas itself, the
 // shard's relay is told of all that happens to what is served.
 //
+// Where the shard has a disk tier, staged values go there too, so that a full sync needs no more
+// memory than there is; a mixed plan's staging stays in memory, for what it spares or keeps is
+// walked at once.
+//
 // Threading: the shard's thread.
 
 #ifndef TIDEMARK_REPLICATION_APPLY_SHARD_APPLIER_H_
@@ -32,6 +36,9 @@ class ShardApplier {
   // Frees some of what a swap or an abandoned snapshot left behind; true while there is more. Call
   // it from the shard's background slices.
   bool FreeSome(size_t max_entries);
+  // Lets go of all that, and of staging, at once: no step comes any more, and the shard's tier may
+  // end before this does.
+  void Leave();
 
  private:
   absl::Status ApplySlice(const Slice& slice, bool to_staging, uint64_t* records);

@@ -50,6 +50,15 @@ Applier::Options WithShards(Applier::Options options, size_t shards) {
   return options;
 }
 
+// Of a shard's part of a step, as it came; about what it adds to memory, at most.
+size_t BytesOf(const Slice& slice) {
+  size_t bytes = 0;
+  for (const SlicePart& part : slice.parts) {
+    if (part.frame != nullptr) bytes += part.frame->memory_bytes();
+  }
+  return bytes;
+}
+
 // A step on its way over the shards, and what they report.
 struct StepRound {
   ApplyStep step;
@@ -119,6 +128,7 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   bool FreeSome(ShardId shard, size_t max_entries) {
     return shards_[shard.value()]->FreeSome(max_entries);
   }
+  void LeaveShard(ShardId shard) { shards_[shard.value()]->Leave(); }
   void ObserveAtCut(std::function<void(ShardId)> each, Observed done) {
     loop_.Post([this, each = std::move(each), done = std::move(done)]() mutable {
       observers_.push_back({nullptr, std::move(each), std::move(done)});
@@ -389,9 +399,13 @@ void ReplicaClient::Core::HandOut(ApplyStep step) {
   for (const ShardId shard : round->shards) {
     calls_.post(shard, [this, run, shard, round, loop = loop_.poster()] {
       run(shard);
-      // The last one sees what all the others did.
-      if (round->left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-      loop.Post([this, round] { OnStepDone(*round); });
+      const auto done = [this, round, loop] {
+        // The last one sees what all the others did.
+        if (round->left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        loop.Post([this, round] { OnStepDone(*round); });
+      };
+      if (calls_.pace == nullptr || round->step.kind != ApplyStep::Kind::kApply) return done();
+      calls_.pace(shard, BytesOf(*round->slices[shard.value()]), done);
     });
   }
 }
@@ -637,6 +651,7 @@ void ReplicaClient::ObserveAtCut(std::function<void(ShardId)> each, Observed don
 bool ReplicaClient::FreeSome(ShardId shard, size_t max_entries) {
   return core_->FreeSome(shard, max_entries);
 }
+void ReplicaClient::LeaveShard(ShardId shard) { core_->LeaveShard(shard); }
 ReplicaClient::Status ReplicaClient::status() const { return core_->status(); }
 
 }  // namespace tidemark::replication

@@ -91,6 +91,8 @@ class ReplicaClient {
   // Frees some of what a snapshot's swap left behind; true while there is more. On the shard's
   // thread, from its background slices.
   bool FreeSome(ShardId shard, size_t max_entries);
+  // The shard stops, or follows somebody else. On its thread, after Stop() or Finish().
+  void LeaveShard(ShardId shard);
 
   // Runs `each` on every shard's thread at one cut of the keyspace that no step is half through,
   // then `done` with the history and the applied position of that cut, on the link thread. Any

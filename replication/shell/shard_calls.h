@@ -4,6 +4,7 @@
 #ifndef TIDEMARK_REPLICATION_SHELL_SHARD_CALLS_H_
 #define TIDEMARK_REPLICATION_SHELL_SHARD_CALLS_H_
 
+#include <cstddef>
 #include <functional>
 
 #include "absl/functional/any_invocable.h"
@@ -17,6 +18,9 @@ struct ShardCalls {
   // Runs `each` on every shard's thread at one cut of the keyspace, then `done` on some thread
   // (Engine::RunAtCut).
   std::function<void(std::function<void(ShardId)> each, absl::AnyInvocable<void()> done)> at_cut;
+  // On the shard's thread, after applying so many bytes there: calls `done` once the shard can take
+  // more, now or later (Shard::PaceApply). Null: it always can.
+  std::function<void(ShardId shard, size_t bytes, absl::AnyInvocable<void()> done)> pace = nullptr;
 };
 
 }  // namespace tidemark::replication
