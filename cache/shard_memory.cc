@@ -47,7 +47,10 @@ Eviction ShardMemory::Evict(size_t headroom_bytes, size_t most) {
     if (last == Eviction::kBusy || last == Eviction::kNothing) break;
   }
   const VictimTaker* taker = keyspace_.victim_taker();
-  SetWaits(last == Eviction::kBusy && taker->pending_bytes() > 0 && Excess(0) > 0);
+  // Until all of it is under way: if every value that was written let somebody go on, more would
+  // come than goes.
+  const bool goes_on = last == Eviction::kBusy || (waits_ && last != Eviction::kNothing);
+  SetWaits(goes_on && taker != nullptr && taker->pending_bytes() > 0 && Excess(0) > 0);
   return last;
 }
 
