@@ -131,7 +131,8 @@ TEST_F(TierFailureTest, AFullTierRefusesWritesThatNeedMemoryAndNothingElse) {
   for (int i = 0; i < 3; ++i) kValues.Write(client, kMany, kMany + 10'000);
   EXPECT_LE(client.Do({"DBSIZE"}).integer, keys + keys / 20);
   if (!kSanitized) {
-    EXPECT_LE(Number(client, "used_memory_peak"), 40 * kMb * 11 / 10 + 32 * kMb);
+    // docs/memory.md, "The limit"; what is on its way to disk comes on top.
+    EXPECT_LE(Number(client, "used_memory_peak"), 40 * kMb * 11 / 10 + 64 * kMb);
   }
   EXPECT_THAT(kValues.Wrong(client, 0, 1'000), IsEmpty());
   EXPECT_TRUE(AwaitConvergence(node, {&replica}));
