@@ -44,6 +44,13 @@ PLAIN_LINKOPTS = select({
     "//conditions:default": [],
 })
 
+# What the sanitizers are to look at is the code under test. Their checks make the tests' own files the most
+# expensive to compile; without optimisation that takes two thirds of the time.
+TEST_COPTS = select({
+    "//third_party:sanitized": ["-O0"],
+    "//conditions:default": [],
+})
+
 # Benchmarks are linked as the servers are where somebody looks at their numbers, not where they only have to build.
 BENCHMARK_LINKOPTS = select({
     "//tools/build:benchmarked": [
@@ -70,7 +77,7 @@ def cc_test(name, copts = [], deps = [], tags = [], size = "small", **kwargs):
     """A GoogleTest test. Tag it "threads" where it crosses threads: thread sanitizer then runs it."""
     native.cc_test(
         name = name,
-        copts = COPTS + copts,
+        copts = COPTS + TEST_COPTS + copts,
         linkopts = PLAIN_LINKOPTS,
         deps = deps + ["//third_party:googletest", "//tools/build:test_main"],
         tags = tags,
