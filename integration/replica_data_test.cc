@@ -145,7 +145,10 @@ TEST(ReplicaDataTest, ItIsTheSameNodeAfterItsRestart) {
     killed ? replica.Kill() : replica.Stop();
     replica.Restart();
     ASSERT_TRUE(replica.AwaitReady());
-    EXPECT_EQ(replica.Connect().Do({"TIDE", "PEER"}).text, before);
+    // Whom it follows is part of it once the link is up.
+    EXPECT_TRUE(Eventually(kPatience, [&] {
+      return replica.Connect().Do({"TIDE", "PEER"}).text == before;
+    }));
   }
   ASSERT_TRUE(AwaitConvergence(primary, {&replica}));
   RedisClient client = primary.Connect();
