@@ -30,6 +30,8 @@ const std::string kOom = "OOM command not allowed when used memory > 'maxmemory'
 const KnownValues kValues("k", 1024);
 // What memory alone would never hold.
 constexpr int64_t kMany = Scaled<int64_t>(100'000, 60'000);
+// A little more than memory holds.
+constexpr int64_t kSome = 50'000;
 
 int64_t Number(RedisClient& client, const std::string& name) {
   const std::string text = client.Do({"INFO"}).text;
@@ -149,14 +151,14 @@ TEST_F(TierFailureTest, ADiskThatFailsKeepsValuesInMemoryUntilItWorksAgain) {
   Node node = Start({});
   ASSERT_TRUE(node.AwaitReady());
   RedisClient client = node.Connect();
-  ASSERT_EQ(kValues.Write(client, 0, kMany / 2), KnownValues::Answers{kMany / 2});
+  ASSERT_EQ(kValues.Write(client, 0, kSome), KnownValues::Answers{kSome});
   ASSERT_GT(Number(client, "tier_cold_keys"), 0);
   Switch("eio", true);
-  const KnownValues::Answers answers = kValues.Write(client, kMany / 2, 2 * kMany);
+  const KnownValues::Answers answers = kValues.Write(client, kSome, 2 * kMany);
   EXPECT_GT(answers.refused(), 0);
   EXPECT_THAT(answers.errors, ElementsAre(Pair(kOom, answers.refused())));
   EXPECT_GT(Number(client, "tier_write_errors"), 0);
-  EXPECT_THAT(kValues.Wrong(client, 0, kMany / 2, 7), IsEmpty()) << "what was written is there";
+  EXPECT_THAT(kValues.Wrong(client, 0, kSome, 7), IsEmpty()) << "what was written is there";
   Switch("eio", false);
   EXPECT_TRUE(Eventually(kPatience, [&] {
     return kValues.Write(client, 2 * kMany - 1'000, 2 * kMany).refused() == 0;
