@@ -10,7 +10,7 @@
 
 #include "cache/fake_tier.h"
 #include "cache/keyspace.h"
-#include "replication/stream_reader.h"
+#include "replication/test_follower.h"
 
 namespace tidemark::replication {
 namespace {
@@ -26,22 +26,7 @@ class CountingWaker final : public LinkWaker {
   int shard_wakes = 0;
 };
 
-// A replica: its queue and what it made of it.
-struct Replica {
-  SubscriberRef subscriber;
-  StreamReader reader;
-
-  void TakeAll() {
-    std::vector<FrameRef> frames;
-    subscriber->BeginDrain();
-    while (subscriber->Drain(3, 1 << 30, &frames)) {
-    }
-    for (const FrameRef& frame : frames) {
-      const absl::Status taken = reader.Take(*frame);
-      ASSERT_TRUE(taken.ok()) << taken;
-    }
-  }
-};
+using Replica = TestFollower;
 
 // A snapshot file: keeps the chunks that it gets.
 class File final : public ChunkTarget {

@@ -13,7 +13,7 @@
 #include "cache/keyspace.h"
 #include "replication/apply/applier_test_util.h"
 #include "replication/apply/shard_applier.h"
-#include "replication/stream_reader.h"
+#include "replication/test_follower.h"
 
 namespace tidemark::replication {
 namespace {
@@ -24,22 +24,7 @@ class NoWaker final : public LinkWaker {
   void WakeShard(ShardId) override {}
 };
 
-// One who follows: its queue and what it made of it.
-struct Follower {
-  SubscriberRef subscriber;
-  StreamReader reader;
-
-  void TakeAll() {
-    std::vector<FrameRef> frames;
-    subscriber->BeginDrain();
-    while (subscriber->Drain(3, 1 << 30, &frames)) {
-    }
-    for (const FrameRef& frame : frames) {
-      const absl::Status taken = reader.Take(*frame);
-      ASSERT_TRUE(taken.ok()) << taken;
-    }
-  }
-};
+using Follower = TestFollower;
 
 class ShardRelayTest : public testing::Test {
  protected:
