@@ -5,7 +5,7 @@
 # shellcheck source=tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
-server_core=0
+server_core=${SERVER_CORE:-0}
 client_core=1
 value_bytes=64
 
