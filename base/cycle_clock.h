@@ -13,10 +13,6 @@
 #include <chrono>
 #include <cstdint>
 
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#endif
-
 namespace tidemark {
 
 class CycleClock {
@@ -26,7 +22,8 @@ class CycleClock {
 
   uint64_t Now() const {
 #if defined(__x86_64__)
-    if (counter_is_steady_) return __rdtsc();
+    // Not __rdtsc(): its header is 40,000 lines of every file that reads a clock.
+    if (counter_is_steady_) return __builtin_ia32_rdtsc();
 #endif
     return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
   }

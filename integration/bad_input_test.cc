@@ -13,7 +13,7 @@
 
 #include "base/crc32c.h"
 #include "integration/harness/node.h"
-#include "integration/harness/scale.h"
+#include "base/sanitizers.h"
 
 namespace tidemark::integration {
 namespace {

@@ -17,7 +17,7 @@
 
 #include "integration/harness/node.h"
 #include "integration/harness/owned_load.h"
-#include "integration/harness/scale.h"
+#include "base/sanitizers.h"
 #include "integration/harness/scratch.h"
 #include "integration/harness/tide_reports.h"
 

@@ -11,7 +11,7 @@
 #include "integration/harness/convergence.h"
 #include "integration/harness/eventually.h"
 #include "integration/harness/node.h"
-#include "integration/harness/scale.h"
+#include "base/sanitizers.h"
 
 namespace tidemark::integration {
 namespace {

@@ -26,7 +26,7 @@
 #include "integration/harness/free_port.h"
 #include "integration/harness/node.h"
 #include "integration/harness/owned_load.h"
-#include "integration/harness/scale.h"
+#include "base/sanitizers.h"
 #include "integration/harness/scratch.h"
 
 namespace tidemark::integration {

@@ -6,7 +6,7 @@
 #include "integration/harness/convergence.h"
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
-#include "integration/harness/scale.h"
+#include "base/sanitizers.h"
 
 namespace tidemark::integration {
 namespace {

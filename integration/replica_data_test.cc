@@ -15,7 +15,7 @@
 #include "integration/harness/convergence.h"
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
-#include "integration/harness/scale.h"
+#include "base/sanitizers.h"
 #include "integration/harness/scratch.h"
 #include "integration/harness/tide_reports.h"
 

@@ -13,7 +13,7 @@
 #include "integration/harness/convergence.h"
 #include "integration/harness/known_values.h"
 #include "integration/harness/node.h"
-#include "integration/harness/scale.h"
+#include "base/sanitizers.h"
 #include "integration/harness/scratch.h"
 
 namespace tidemark::integration {

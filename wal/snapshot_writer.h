@@ -108,7 +108,6 @@ class SnapshotWriter {
   std::vector<ShardFile> files_;
   int shards_left_;
   uint64_t bytes_ = 0;
-  bool created_ = false;
   bool synced_ = false;
   bool finished_ = false;
 };

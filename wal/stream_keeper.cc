@@ -102,7 +102,7 @@ absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, co
   CrashPoint("restart.marked");
   if (!restarted_.has_value() && replaced.has_value()) name();
   named_ = false;
-  restarted_.emplace();
+  restarted_.emplace(Restarted{});
   const std::vector<History>& known = directory_.manifest().histories;
   if (!known.empty() && known.back().id == history && known.back().shard_count == at.size()) {
     restarted_->histories = known;  // It only fell behind: the ancestors are the same.

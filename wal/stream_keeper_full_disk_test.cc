@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/sanitizers.h"
 #include "wal/stream_keeper.h"
 #include "wal/stream_keeper_test_util.h"
 
@@ -14,11 +15,7 @@ namespace {
 class StreamKeeperFullDiskTest : public StreamKeeperFixture {
  protected:
   // Odd, as every other amount is tried in another way.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  static constexpr uint64_t kStepBytes = 1'511;
-#else
-  static constexpr uint64_t kStepBytes = 251;
-#endif
+  static constexpr uint64_t kStepBytes = Scaled(251, 1'511);
   static constexpr uint64_t kPlenty = uint64_t{1} << 40;
 
   // HasOld() anew, with so much space left, and records that take more than one segment, of which

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/sanitizers.h"
 #include "integration/harness/eventually.h"
 
 namespace tidemark::integration {
@@ -27,11 +28,7 @@ namespace tidemark::integration {
 // How much a node's resident memory may vary although it keeps nothing: what its allocator holds
 // back. Address sanitizer keeps 256 MiB of what was freed (its "quarantine"), so as to notice a use
 // of it.
-#ifdef __SANITIZE_ADDRESS__
-inline constexpr int64_t kAllocatorSlackBytes = int64_t{384} << 20;
-#else
-inline constexpr int64_t kAllocatorSlackBytes = int64_t{48} << 20;
-#endif
+inline constexpr int64_t kAllocatorSlackBytes = int64_t{kAddressSanitizer ? 384 : 48} << 20;
 
 // The path of a file that the test's BUILD target lists in `data`, by its path in the workspace.
 std::string Runfile(std::string_view path);

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/sanitizers.h"
 #include "integration/simulation/batch.h"
 #include "integration/simulation/cluster.h"
 #include "integration/simulation/coverage.h"
@@ -18,12 +19,10 @@
 namespace tidemark::simulation {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kScenarios = 100;
-#elif defined(NDEBUG)
+#ifdef NDEBUG
 constexpr uint64_t kScenarios = 1'200;
 #else
-constexpr uint64_t kScenarios = 200;
+constexpr uint64_t kScenarios = Scaled(200, 100);
 #endif
 // The rarest occurs in about one scenario of a hundred.
 constexpr uint64_t kEnoughForEverySituation = 1'000;

@@ -45,11 +45,28 @@ PLAIN_LINKOPTS = select({
 })
 
 # What the sanitizers are to look at is the code under test. Their checks make the tests' own files the most
-# expensive to compile; without optimisation that takes two thirds of the time.
-TEST_COPTS = select({
-    "//third_party:sanitized": ["-O0"],
-    "//conditions:default": [],
-})
+# expensive to compile; without optimisation, and without the coverage that only fuzzing asks for, that takes two
+# thirds of the time.
+SANITIZED_TEST_COPTS = [
+    "-O0",
+    "-fno-sanitize=fuzzer-no-link",
+]
+
+# Headers that are parsed once for all files (precompiled.bzl).
+def _precompiled(name, copts = []):
+    return struct(
+        copts = select({
+            "//third_party:sanitized": ["-include", "$(GENDIR)/tools/build/%s.h" % name] + copts,
+            "//conditions:default": [],
+        }),
+        deps = select({
+            "//third_party:sanitized": ["//tools/build:" + name],
+            "//conditions:default": [],
+        }),
+    )
+
+COMMON = _precompiled("common_headers")
+COMMON_TEST = _precompiled("common_test_headers", SANITIZED_TEST_COPTS)
 
 # Benchmarks are linked as the servers are where somebody looks at their numbers, not where they only have to build.
 BENCHMARK_LINKOPTS = select({
@@ -60,15 +77,21 @@ BENCHMARK_LINKOPTS = select({
     "//conditions:default": ["-fno-lto"],
 })
 
-def cc_library(name, copts = [], **kwargs):
-    # Static alone: a shared library for each would be linked for nothing.
-    native.cc_library(name = name, copts = COPTS + LTO_COPTS + copts, linkstatic = True, **kwargs)
+def cc_library(name, copts = [], deps = [], **kwargs):
+    native.cc_library(
+        name = name,
+        copts = COPTS + LTO_COPTS + COMMON.copts + copts,
+        linkstatic = True,  # Alone: a shared library for each would be linked for nothing.
+        deps = deps + COMMON.deps,
+        **kwargs
+    )
 
-def cc_binary(name, copts = [], linkopts = [], server = False, **kwargs):
+def cc_binary(name, copts = [], linkopts = [], deps = [], server = False, **kwargs):
     """A program. `server`: optimised as a whole, which takes the linker a minute."""
     native.cc_binary(
         name = name,
-        copts = COPTS + (LTO_COPTS if server else []) + copts,
+        copts = COPTS + (LTO_COPTS if server else []) + COMMON.copts + copts,
+        deps = deps + COMMON.deps,
         linkopts = (LTO_LINKOPTS if server else PLAIN_LINKOPTS) + linkopts,
         **kwargs
     )
@@ -77,9 +100,9 @@ def cc_test(name, copts = [], deps = [], tags = [], size = "small", **kwargs):
     """A GoogleTest test. Tag it "threads" where it crosses threads: thread sanitizer then runs it."""
     native.cc_test(
         name = name,
-        copts = COPTS + TEST_COPTS + copts,
+        copts = COPTS + COMMON_TEST.copts + copts,
         linkopts = PLAIN_LINKOPTS,
-        deps = deps + ["//third_party:googletest", "//tools/build:test_main"],
+        deps = deps + ["//third_party:googletest", "//tools/build:test_main"] + COMMON_TEST.deps,
         tags = tags,
         size = size,
         **kwargs
