@@ -35,7 +35,7 @@ void Cluster::LosePrimary(const Step& step) {
   if (!scenario_.config.replica_logs || promotion_.has_value() || isolated_.has_value()) return;
   if (primary() == nullptr || unreachable_) return;
   const size_t old = current_;
-  promotion_.emplace();
+  promotion_.emplace(Promotion{});
   promotion_->history = primary()->history();
   const bool outage = step.salt / 64 % 8 < 3;
   promotion_->by_restart = !outage && step.salt % 3 == 0;
