@@ -39,6 +39,9 @@ class UnreadableDisk final : public wal::PassingDisk {
       if (disk_.unreadable_) return absl::InternalError("read: Input/output error");
       return PassingFile::ReadAt(offset, bytes, out);
     }
+    bool ReadAtIfCached(uint64_t offset, size_t bytes, char* out) override {
+      return !disk_.unreadable_ && PassingFile::ReadAtIfCached(offset, bytes, out);
+    }
 
    private:
     const UnreadableDisk& disk_;

@@ -12,8 +12,8 @@
 //   FailedPrecondition  Lock: another process holds it
 //   Internal            an I/O error, or anything else
 //
-// Threading: a Disk is thread-safe; a File belongs to one thread at a time, but for ReadAt(), which
-// any number may call meanwhile for bytes that nobody is writing.
+// Threading: a Disk is thread-safe; a File belongs to one thread at a time, but for ReadAt() and
+// ReadAtIfCached(), which any number may call meanwhile for bytes that nobody is writing.
 // Implementations: PosixDisk (posix_disk.h), SimulatedDisk (simulated_disk.h, tests only); one set
 // of tests holds both to this page.
 
@@ -48,6 +48,11 @@ class File {
   // Reads into `out`, which has room for `bytes`. Returns how many were read: fewer only where the
   // file ends.
   virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, size_t bytes, char* out) = 0;
+
+  // The same of bytes that are in memory already, for a thread that must not wait for the disk.
+  // False: not all of them are, or the system cannot tell, or an error stands in the way; ReadAt()
+  // then knows more. `out` may be written to all the same, and the system may have begun to read.
+  virtual bool ReadAtIfCached(uint64_t offset, size_t bytes, char* out) { return false; }
 
   // Makes what was written durable, and the file's length. After an error nothing is known of any
   // byte written since the last success, and a later success does not change that: the system may

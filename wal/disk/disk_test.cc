@@ -91,6 +91,19 @@ TEST_P(DiskTest, ReadsEndWhereTheFileEnds) {
   EXPECT_EQ(*file->ReadAt(99, 16, out), 0u);
 }
 
+TEST_P(DiskTest, WhatIsInMemoryIsReadWholeOrNotAtAll) {
+  const auto file = Create("f");
+  ASSERT_TRUE(file->WriteAt(0, "hello").ok());
+  for (int i = 0; i < 20; ++i) {
+    char out[16];
+    if (file->ReadAtIfCached(1, 3, out)) {
+      EXPECT_EQ(std::string(out, 3), "ell");
+    }
+    EXPECT_FALSE(file->ReadAtIfCached(3, 16, out)) << "beyond its end";
+    EXPECT_FALSE(file->ReadAtIfCached(99, 1, out));
+  }
+}
+
 TEST_P(DiskTest, AllocateAddsZerosAndNeverShortens) {
   const auto file = Create("f");
   ASSERT_TRUE(file->WriteAt(0, "abc").ok());

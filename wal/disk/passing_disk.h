@@ -37,6 +37,9 @@ class PassingFile : public File {
   absl::StatusOr<size_t> ReadAt(uint64_t offset, size_t bytes, char* out) override {
     return below_->ReadAt(offset, bytes, out);
   }
+  bool ReadAtIfCached(uint64_t offset, size_t bytes, char* out) override {
+    return below_->ReadAtIfCached(offset, bytes, out);
+  }
   absl::Status Sync() override {
     const absl::Status may = MayChange();
     return may.ok() ? below_->Sync() : may;

@@ -87,6 +87,19 @@ absl::StatusOr<size_t> PosixFile::ReadAt(uint64_t offset, size_t bytes, char* ou
   return have;
 }
 
+bool PosixFile::ReadAtIfCached(uint64_t offset, size_t bytes, char* out) {
+  if (!knows_cached_.load(std::memory_order_relaxed)) return false;
+  const iovec vector = {.iov_base = out, .iov_len = bytes};
+  const ssize_t result = preadv2(fd_.get(), &vector, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  // Fewer than asked: the page with the rest is not there.
+  if (result >= 0) return static_cast<size_t>(result) == bytes;
+  // A system call filter may answer with EPERM or ENOSYS what it does not let through.
+  if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL || errno == EPERM) {
+    knows_cached_.store(false, std::memory_order_relaxed);
+  }
+  return false;
+}
+
 absl::Status PosixFile::Sync() {
   if (fdatasync(fd_.get()) != 0) return ErrnoStatus("fdatasync", path_, errno);
   return absl::OkStatus();

@@ -3,6 +3,7 @@
 #ifndef TIDEMARK_WAL_DISK_POSIX_FILE_H_
 #define TIDEMARK_WAL_DISK_POSIX_FILE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -40,6 +41,9 @@ class PosixFile final : public File {
   using File::WriteAt;
   absl::Status WriteAt(uint64_t offset, std::span<const std::string_view> pieces) override;
   absl::StatusOr<size_t> ReadAt(uint64_t offset, size_t bytes, char* out) override;
+  // preadv2(2) with RWF_NOWAIT: what the page cache has. A kernel or a file system that does not
+  // know the flag is asked once a file.
+  bool ReadAtIfCached(uint64_t offset, size_t bytes, char* out) override;
   // fdatasync: of the file's properties it syncs what is needed to read the bytes back, its length
   // above all, and leaves out the times.
   absl::Status Sync() override;
@@ -52,6 +56,7 @@ class PosixFile final : public File {
  private:
   const PosixFd fd_;
   const std::string path_;
+  std::atomic<bool> knows_cached_{true};  // False once the system has said that it cannot tell.
 };
 
 }  // namespace tidemark::wal

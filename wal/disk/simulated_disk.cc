@@ -37,6 +37,7 @@ struct SimulatedDisk::State {
   uint64_t writes_until_failure = 0;  // 0: none is to come.
   uint64_t syncs_until_failure = 0;
   bool read_only = false;
+  Cached cached = Cached::kAny;
   uint64_t capacity_bytes = std::numeric_limits<uint64_t>::max();
   std::function<void(const std::string&)> sync_hook;
   Counts counts;
@@ -172,6 +173,16 @@ class SimulatedDisk::OpenedFile final : public File {
     const size_t read = std::min<uint64_t>(bytes, node_->now.size() - offset);
     std::memcpy(out, node_->now.data() + offset, read);
     return read;
+  }
+
+  bool ReadAtIfCached(uint64_t offset, size_t bytes, char* out) override {
+    const std::lock_guard lock(state_->mutex);
+    if (!alive() || state_->cached == Cached::kNone) return false;
+    if (state_->cached == Cached::kAny && state_->random() % 2 == 0) return false;
+    const uint64_t size = node_->now.size();
+    if (offset > size || bytes > size - offset) return false;
+    std::memcpy(out, node_->now.data() + offset, bytes);
+    return true;
   }
 
   absl::Status Sync() override {
@@ -420,6 +431,11 @@ void SimulatedDisk::FailSync(uint64_t nth) {
 void SimulatedDisk::set_read_only(bool read_only) {
   const std::lock_guard lock(state_->mutex);
   state_->read_only = read_only;
+}
+
+void SimulatedDisk::set_cached(Cached cached) {
+  const std::lock_guard lock(state_->mutex);
+  state_->cached = cached;
 }
 
 void SimulatedDisk::set_capacity_bytes(uint64_t bytes) {

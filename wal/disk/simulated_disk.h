@@ -75,6 +75,15 @@ class SimulatedDisk final : public Disk {
   // test.
   void set_sync_hook(std::function<void(const std::string& path)> hook);
 
+  // --- What is in memory. ---
+
+  enum class Cached {
+    kAny,  // Each ReadAtIfCached() finds its bytes or not, by the seed.
+    kAll,
+    kNone,
+  };
+  void set_cached(Cached cached);
+
   // --- Tampering, as an operator, a bad cable or a cosmic ray would; takes effect on the platter
   // ---
 

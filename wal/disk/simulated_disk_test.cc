@@ -11,8 +11,11 @@
 namespace tidemark::wal {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::Gt;
 using testing::IsEmpty;
+using testing::Lt;
 
 using Unsynced = SimulatedDisk::Unsynced;
 
@@ -36,6 +39,30 @@ TEST(SimulatedDiskTest, KillKeepsEverything) {
   ASSERT_TRUE(Create(disk, "/f")->WriteAt(0, "kept").ok());
   disk.Crash(Unsynced::kKeep);
   EXPECT_EQ(*disk.Contents("/f"), "kept");
+}
+
+TEST(SimulatedDiskTest, WhatIsInMemoryIsAsTheTestOrTheSeedHasIt) {
+  SimulatedDisk disk(1);
+  const auto file = Create(disk, "/f");
+  ASSERT_TRUE(file->WriteAt(0, "value").ok());
+  const auto found = [&] {
+    int found = 0;
+    for (int i = 0; i < 100; ++i) {
+      char out[5];
+      if (!file->ReadAtIfCached(0, 5, out)) continue;
+      EXPECT_EQ(std::string(out, 5), "value");
+      ++found;
+    }
+    return found;
+  };
+  EXPECT_THAT(found(), AllOf(Gt(20), Lt(80)));
+  disk.set_cached(SimulatedDisk::Cached::kAll);
+  EXPECT_EQ(found(), 100);
+  disk.set_cached(SimulatedDisk::Cached::kNone);
+  EXPECT_EQ(found(), 0);
+  disk.set_cached(SimulatedDisk::Cached::kAll);
+  disk.Crash(Unsynced::kKeep);
+  EXPECT_EQ(found(), 0) << "the file is dead";
 }
 
 TEST(SimulatedDiskTest, NameIsLostUnlessItsDirectoryWasSynced) {
