@@ -10,9 +10,12 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/buffer.h"
@@ -37,6 +40,13 @@ class FakeTier final : public tier::TierFront {
     reads_.push_back({std::string(key), at, std::move(done), Pin(at)});
     ++reads_begun_;
     return absl::OkStatus();
+  }
+
+  std::optional<absl::StatusOr<tier::ReadValue>> ReadIfCached(std::string_view key,
+                                                              Location at) override {
+    ++cached_asked_;
+    if (!cached_(key)) return std::nullopt;
+    return Fetch(key, at);
   }
 
   absl::StatusOr<tier::ReadValue> ReadNow(std::string_view key, Location at) override {
@@ -113,6 +123,8 @@ class FakeTier final : public tier::TierFront {
   void Damage(Location at) { values_.at(Number(at)).damaged = true; }
   void set_fail_writes(bool fail) { fail_writes_ = fail; }
   void set_refuse_writes(tier::WriteOutcome outcome) { refuse_writes_ = outcome; }
+  // Which keys' values are read without waiting; none, if nothing is said.
+  void set_cached(std::function<bool(std::string_view key)> cached) { cached_ = std::move(cached); }
   void set_max_reads(size_t reads) { max_reads_ = reads; }
 
   // Locations that somebody holds.
@@ -122,6 +134,7 @@ class FakeTier final : public tier::TierFront {
   size_t reads_under_way() const { return reads_.size(); }
   size_t writes_under_way() const { return writes_.size(); }
   uint64_t reads_begun() const { return reads_begun_; }
+  uint64_t cached_asked() const { return cached_asked_; }
   Location LastPut() const { return {.segment = next_segment_, .offset = 0, .bytes = 64}; }
 
  private:
@@ -170,6 +183,8 @@ class FakeTier final : public tier::TierFront {
   uint64_t tickets_ = 0;
   uint32_t next_segment_ = 0;
   uint64_t reads_begun_ = 0;
+  uint64_t cached_asked_ = 0;
+  std::function<bool(std::string_view key)> cached_ = [](std::string_view) { return false; };
   size_t max_reads_ = 1'000'000;
   bool fail_writes_ = false;
   tier::WriteOutcome refuse_writes_ = tier::WriteOutcome::kQueued;

@@ -130,6 +130,33 @@ absl::Status ShardFront::Read(std::string_view key, ValueLocation location, Read
   return absl::OkStatus();
 }
 
+std::optional<absl::StatusOr<ReadValue>> ShardFront::ReadIfCached(std::string_view key,
+                                                                  ValueLocation location) {
+  // A read of the same place that is under way is joined, not overtaken.
+  if (location.bytes > kMaxCachedBytes || reads_.size() >= kMaxReadsBesideCached ||
+      reads_.contains(location) || links_.state->stopped.load(std::memory_order_relaxed)) {
+    counters_.reads_cached_passed.Add();
+    return std::nullopt;
+  }
+  const SegmentRef segment = links_.store->Find(location.segment);
+  if (segment == nullptr) return std::nullopt;  // Read() says so.
+  const int64_t begun_at_ns = links_.clock->MonotonicNanos();
+  auto value = ReadValueIfCached(*segment, key, location, kMaxCachedBytes, decompressor_);
+  if (!value.has_value()) {
+    counters_.reads_not_cached.Add();
+    return std::nullopt;
+  }
+  cached_latency_.Record(links_.clock->MonotonicNanos() - begun_at_ns);
+  counters_.reads.Add();
+  counters_.reads_cached.Add();
+  if (value->ok()) {
+    counters_.read_bytes.Add(location.bytes);
+  } else {
+    CountReadError(value->status());
+  }
+  return value;
+}
+
 void ShardFront::OnRead(SharedRead& read, const absl::StatusOr<ReadValue>& value) {
   if (value.ok()) {
     counters_.read_bytes.Add(read.asked.bytes);

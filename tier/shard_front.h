@@ -5,6 +5,12 @@
 // reads from Read() to their `done`. They are the front's, not the queues', so that a shard that is
 // slow to take its answers is given no more.
 //
+// ReadIfCached() never waits, but takes the shard's time, and bytes that are not in memory the
+// system begins to read there and then. So it leaves to the reading threads what is longer than
+// kMaxCachedBytes, as it is stored or as it is used, and everything while kMaxReadsBesideCached
+// reads are under way: values are then not where it would find them, and the disk has enough to do.
+// (docs/decisions/0010-reads-from-the-page-cache.md)
+//
 // Threading: as TierFront; the counters and ReadNow() are for any thread.
 // Ownership: borrows all of its links, which outlive it.
 
@@ -16,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "absl/container/flat_hash_map.h"
@@ -24,6 +31,7 @@
 #include "base/backpressure.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/metrics/latency_histogram.h"
 #include "base/metrics/metrics.h"
 #include "tier/demotion_admission.h"
 #include "tier/read_queue.h"
@@ -31,12 +39,16 @@
 #include "tier/tier_front.h"
 #include "tier/tier_messages.h"
 #include "tier/tier_state.h"
+#include "tier/value_codec.h"
 #include "tier/writer_inbox.h"
 
 namespace tidemark::tier {
 
 class ShardFront final : public TierFront, public FrontEvents {
  public:
+  static constexpr uint32_t kMaxCachedBytes = 32 * 1024;
+  static constexpr size_t kMaxReadsBesideCached = 8;
+
   struct Links {
     SegmentStore* store = nullptr;
     WriterInbox* inbox = nullptr;
@@ -55,6 +67,8 @@ class ShardFront final : public TierFront, public FrontEvents {
   void Attach(TierOwner* owner) override { owner_ = owner; }
   WriteResult Write(const WriteRequest& request) override;
   absl::Status Read(std::string_view key, ValueLocation location, ReadDone done) override;
+  std::optional<absl::StatusOr<ReadValue>> ReadIfCached(std::string_view key,
+                                                        ValueLocation location) override;
   absl::StatusOr<ReadValue> ReadNow(std::string_view key, ValueLocation location) override;
   TierPin Pin(ValueLocation location) override { return links_.store->Find(location.segment); }
   void Free(ValueLocation location) override;
@@ -73,6 +87,9 @@ class ShardFront final : public TierFront, public FrontEvents {
     Counter reads;
     Counter reads_shared;
     Counter reads_refused;
+    Counter reads_cached;         // Of `reads`: answered by ReadIfCached().
+    Counter reads_not_cached;     // Times that it was asked in vain,
+    Counter reads_cached_passed;  // and that a bound kept it from looking.
     Counter read_bytes;
     Counter read_errors;
     Counter damaged;
@@ -86,6 +103,8 @@ class ShardFront final : public TierFront, public FrontEvents {
     std::atomic<uint64_t> reads_now_failed{0};
   };
   const Counters& counters() const { return counters_; }
+  // Of reads that ReadIfCached() answered.
+  const LatencyHistogram& cached_latency() const { return cached_latency_; }
   const BackpressureController& write_pressure() const { return write_pressure_; }
   const BackpressureController& read_pressure() const { return read_pressure_; }
 
@@ -103,7 +122,9 @@ class ShardFront final : public TierFront, public FrontEvents {
   uint64_t last_ticket_ = 0;
   // Reads under way, by where their value stands now.
   absl::flat_hash_map<ValueLocation, std::shared_ptr<SharedRead>> reads_;
+  ValueDecompressor decompressor_;  // For ReadIfCached().
   Counters counters_;
+  LatencyHistogram cached_latency_;
   BackpressureController write_pressure_{PressureThresholds()};
   BackpressureController read_pressure_{PressureThresholds()};
 };

@@ -29,6 +29,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -121,6 +122,12 @@ class TierFront {
   //   NotFound           the location was freed, and its segment is gone
   //   Cancelled          the tier was stopped
   virtual absl::Status Read(std::string_view key, ValueLocation location, ReadDone done) = 0;
+
+  // The same without waiting, for what the system has in memory. nullopt: it has not got it, or
+  // will not tell, or this is no time to ask; Read() then. Otherwise the value, or DataLoss, as of
+  // ReadDone: `location` is where it still stands. Bounds: shard_front.h.
+  virtual std::optional<absl::StatusOr<ReadValue>> ReadIfCached(std::string_view key,
+                                                                ValueLocation location) = 0;
 
   // The same at once, on the caller's thread, which blocks on the disk and is not a shard's. Any
   // thread. Errors as of Read() and ReadDone.

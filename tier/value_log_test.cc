@@ -311,6 +311,104 @@ TEST_F(ValueLogTest, APinKeepsAFreedValueReadable) {
   EXPECT_EQ(rig_->front().Pin(at), nullptr);
 }
 
+// --- Reads that do not wait. ---
+
+TEST_F(ValueLogTest, WhatIsInMemoryIsReadWithoutAThread) {
+  Start();
+  disk_.set_cached(SimulatedDisk::Cached::kAll);
+  PutCold("k", "value");
+  const auto value = rig_->front().ReadIfCached("k", owner().LocationOf("k"));
+  ASSERT_TRUE(value.has_value());
+  EXPECT_EQ((*value)->bytes, "value");
+  EXPECT_EQ(rig_->disk_reads(), 0u);
+  EXPECT_EQ(counters().reads.value(), 1u);
+  EXPECT_EQ(counters().reads_cached.value(), 1u);
+  EXPECT_EQ(counters().read_bytes.value(), owner().LocationOf("k").bytes);
+}
+
+TEST_F(ValueLogTest, WhatIsNotInMemoryIsLeftToTheThreads) {
+  Start();
+  disk_.set_cached(SimulatedDisk::Cached::kNone);
+  PutCold("k", "value");
+  EXPECT_FALSE(rig_->front().ReadIfCached("k", owner().LocationOf("k")).has_value());
+  EXPECT_EQ(counters().reads.value(), 0u);
+  EXPECT_EQ(counters().reads_not_cached.value(), 1u);
+  EXPECT_EQ(*rig_->Get("k"), "value");
+  EXPECT_EQ(counters().reads.value(), 1u);
+}
+
+TEST_F(ValueLogTest, ReadsThatDoNotWaitAreBounded) {
+  constexpr size_t kMax = ShardFront::kMaxCachedBytes;
+  TierRig::Options options;
+  options.max_bytes = 8 << 20;
+  options.segment_bytes = 1 << 20;
+  options.front.max_record_bytes = options.segment_bytes - kValueSegmentHeaderBytes;
+  options.writer.compress = true;
+  Start(options);
+  disk_.set_cached(SimulatedDisk::Cached::kAll);
+  std::string noise;
+  for (uint32_t x = 1; noise.size() <= kMax; x = x * 1664525 + 1013904223) noise += char(x >> 24);
+  PutCold("long", noise);
+  PutCold("long once it is used", std::string(kMax + 1, 'v'));
+  PutCold("compressed", std::string(kMax, 'v'));
+  const auto is_read = [&](const std::string& key) {
+    return rig_->front().ReadIfCached(key, owner().LocationOf(key)).has_value();
+  };
+  EXPECT_FALSE(is_read("long"));
+  EXPECT_FALSE(is_read("long once it is used"));
+  EXPECT_TRUE(is_read("compressed"));
+  EXPECT_EQ(
+      rig_->front().ReadIfCached("compressed", owner().LocationOf("compressed"))->value().bytes,
+      std::string(kMax, 'v'));
+  // While the disk has enough to do the page cache is not looked at.
+  for (size_t i = 0; i < ShardFront::kMaxReadsBesideCached; ++i) {
+    const std::string key = std::to_string(i);
+    PutCold(key, "value");
+  }
+  for (size_t i = 0; i < ShardFront::kMaxReadsBesideCached; ++i) {
+    EXPECT_TRUE(is_read("compressed")) << i;
+    const std::string key = std::to_string(i);
+    ASSERT_TRUE(rig_->front().Read(key, owner().LocationOf(key), [](auto, auto) {}).ok());
+    EXPECT_FALSE(is_read(key)) << "a read that is under way is joined";
+  }
+  EXPECT_FALSE(is_read("compressed"));
+  EXPECT_EQ(counters().reads_cached_passed.value(), 2 + ShardFront::kMaxReadsBesideCached);
+  rig_->Settle();
+  EXPECT_TRUE(is_read("compressed"));
+}
+
+// As what the threads read is.
+TEST_F(ValueLogTest, WhatIsInMemoryIsProvedAsWell) {
+  Start();
+  disk_.set_cached(SimulatedDisk::Cached::kAll);
+  PutCold("a", "first");
+  PutCold("b", "second");
+  const ValueLocation at = owner().LocationOf("a");
+  const auto anothers = rig_->front().ReadIfCached("b", at);
+  ASSERT_TRUE(anothers.has_value());
+  EXPECT_TRUE(absl::IsDataLoss(anothers->status()));
+  disk_.FlipBit(kFirstSegment, at.offset + at.bytes - 1, 0);
+  const auto damaged = rig_->front().ReadIfCached("a", at);
+  ASSERT_TRUE(damaged.has_value());
+  EXPECT_TRUE(absl::IsDataLoss(damaged->status()));
+  EXPECT_EQ(counters().damaged.value(), 2u);
+  // What cannot be read is not answered here: a thread finds out why.
+  unreadable_.set_unreadable(true);
+  EXPECT_FALSE(rig_->front().ReadIfCached("b", owner().LocationOf("b")).has_value());
+  EXPECT_EQ(counters().read_errors.value(), 0u);
+}
+
+TEST_F(ValueLogTest, WhatWasFreedIsNotReadThoughItIsInMemory) {
+  Start();
+  disk_.set_cached(SimulatedDisk::Cached::kAll);
+  PutCold("k", "value");
+  for (int i = 0; i < 3; ++i) PutCold(std::to_string(i), std::string(1900, 'v'));
+  const ValueLocation at = owner().LocationOf("k");
+  for (const char* key : {"k", "0", "1"}) owner().Delete(key);
+  rig_->Settle();
+  EXPECT_FALSE(rig_->front().ReadIfCached("k", at).has_value());
+}
+
 // --- A disk that fails. ---
 
 struct WriteFailure {

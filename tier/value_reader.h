@@ -1,10 +1,14 @@
-// ReadValueAt reads one value from a segment and proves that it is the one asked for.
+// ReadValueAt and ReadValueIfCached read one value from a segment and prove that it is the one
+// asked for.
 //
-// Threading: any thread, with a decompressor of its own. Blocks on the disk.
+// Threading: any thread, with a decompressor of its own. ReadValueAt blocks on the disk, the other
+// does not.
 
 #ifndef TIDEMARK_TIER_VALUE_READER_H_
 #define TIDEMARK_TIER_VALUE_READER_H_
 
+#include <cstddef>
+#include <optional>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -20,6 +24,14 @@ namespace tidemark::tier {
 //   DataLoss  what stands there is damaged or cut, or is another key's; and the errors of wal::Disk
 absl::StatusOr<ReadValue> ReadValueAt(const SegmentFile& segment, std::string_view key,
                                       ValueLocation location, ValueDecompressor& decompressor);
+
+// The same of what is in memory. nullopt: not all of it is, or the value is longer than
+// `max_value_bytes`. DataLoss as above; other errors come from ReadValueAt only.
+std::optional<absl::StatusOr<ReadValue>> ReadValueIfCached(const SegmentFile& segment,
+                                                           std::string_view key,
+                                                           ValueLocation location,
+                                                           size_t max_value_bytes,
+                                                           ValueDecompressor& decompressor);
 
 }  // namespace tidemark::tier
 

@@ -163,6 +163,9 @@ TierStats ThreadedTier::stats() const {
     stats.demotions_failed += c.failed.value();
     stats.reads += c.reads.value();
     stats.reads_shared += c.reads_shared.value();
+    stats.reads_cached += c.reads_cached.value();
+    stats.reads_not_cached += c.reads_not_cached.value();
+    stats.reads_cached_passed += c.reads_cached_passed.value();
     stats.reads_refused += c.reads_refused.value();
     stats.reads_now += now(c.reads_now);
     stats.read_bytes += c.read_bytes.value();
@@ -171,6 +174,7 @@ TierStats ThreadedTier::stats() const {
     stats.missing += c.missing.value() + now(c.reads_now_missing);
   }
   for (const LatencyHistogram& latency : latencies_) latency.AddTo(stats.read_latency);
+  for (const auto& front : fronts_) front->cached_latency().AddTo(stats.read_latency);
   return stats;
 }
 
