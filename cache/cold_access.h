@@ -3,7 +3,8 @@
 // A handler runs without knowing where values are. When it meets a cold key whose value it needs it
 // asks Look(): either the value was read for this call, or it is noted as needed. Then the handler
 // returns, having answered nothing and changed nothing; the shard has what is needed read and calls
-// the handler again. So a command on keys in memory pays for the disk with the test of one bit.
+// the handler again: at once, if it could all be read without waiting. So a command on keys in
+// memory pays for the disk with the test of one bit.
 //
 // Threading: confined to its shard's thread.
 
@@ -31,6 +32,12 @@ using StagedValues = absl::flat_hash_map<tier::ValueLocation, absl::StatusOr<tie
 struct NeededValue {
   std::string key;
   tier::ValueLocation at;
+};
+
+// What a call in vain leaves to whoever calls again: what it lacks, and what it has been given.
+struct UnfinishedCall {
+  std::vector<NeededValue> needed;
+  StagedValues staged;
 };
 
 class ColdAccess {
@@ -63,6 +70,26 @@ class ColdAccess {
   bool any_needed() const { return !needed_.empty(); }
   std::vector<NeededValue> TakeNeeded() { return std::exchange(needed_, {}); }
 
+  // For a call in vain: what it needs, and where to put what can be had at once, so that it is
+  // there when the handler is called again. That is the map that was set, or one of its own.
+  std::vector<NeededValue>& needed() { return needed_; }
+  StagedValues& StagedForRetry() {
+    if (staged_ == nullptr) staged_ = &own_;
+    return *staged_;
+  }
+  // Such a call is over.
+  void EndRetry() {
+    if (staged_ != &own_) return;
+    own_.clear();
+    staged_ = nullptr;
+  }
+  // Or goes on elsewhere, with what it has. Requires: no map was set.
+  UnfinishedCall TakeUnfinished() {
+    UnfinishedCall call = {.needed = TakeNeeded(), .staged = std::exchange(own_, {})};
+    staged_ = nullptr;
+    return call;
+  }
+
  private:
   const absl::StatusOr<tier::ReadValue>& ReadNow(const Entry& entry) {
     const tier::ValueLocation at = entry.location();
@@ -73,6 +100,7 @@ class ColdAccess {
   }
 
   StagedValues* staged_ = nullptr;
+  StagedValues own_;                     // Of a call that has no map yet.
   tier::TierFront* waits_on_ = nullptr;  // Null: nobody waits.
   std::vector<NeededValue> needed_;
 };

@@ -179,6 +179,66 @@ TEST_F(ColdSessionTest, AValueThatCannotBeReadIsAnErrorOfItsKeyAlone) {
   EXPECT_THAT(Answers(), ElementsAre("OK", "\"b\""));
 }
 
+// --- What the page cache has needs no waiting. ---
+
+TEST_F(ColdSessionTest, ACommandWhoseValuesAreCachedIsAnsweredAtOnce) {
+  for (char c : {'a', 'b', 'c', 'd'}) Chill(std::string(1, c), Long(c));
+  On([&](Shard&) { tier_.set_cached([](std::string_view) { return true; }); });
+  Send({"GET a", "MGET a b", "LCS a b LEN", "APPEND b x", "RENAME c e", "GETDEL d"});
+  const std::vector<std::string> answers = Answers();
+  EXPECT_THAT(answers, ElementsAre(Text('a'), "[" + Text('a').substr(0, 19), "(integer) 0",
+                                   "(integer) 101", "OK", Text('d')));
+  EXPECT_TRUE(IsCold("a"));
+  EXPECT_FALSE(IsCold("b"));
+  EXPECT_EQ(tier_.reads_begun(), 0u);
+  On([](Shard& shard) {
+    EXPECT_EQ(shard.cold_values()->counters().commands_waited, 0u);
+    const int get = shard.engine().commands().Find("GET")->id;
+    EXPECT_EQ(shard.command_stats().row(get).calls, 1u);
+  });
+}
+
+TEST_F(ColdSessionTest, ACommandWaitsOnlyForWhatIsNotCached) {
+  for (char c : {'a', 'b', 'c'}) Chill(std::string(1, c), Long(c));
+  On([&](Shard&) { tier_.set_cached([](std::string_view key) { return key != "b"; }); });
+  Send({"MGET a b c", "GET a", "SET b new", "GET b"});
+  EXPECT_EQ(Reads(), 1u);
+  EXPECT_THAT(Answers(), IsEmpty());
+  const uint64_t asked = On([&](Shard&) { return tier_.cached_asked(); });
+  EXPECT_EQ(asked, 4u) << "what was staged or looked for once is not looked for again";
+  FinishRead();
+  const std::vector<std::string> answers = Answers();
+  EXPECT_THAT(answers, ElementsAre("[" + Text('a').substr(0, 19), Text('a'), "OK", "\"new\""));
+}
+
+TEST_F(ColdSessionTest, ACachedValueThatIsDamagedIsTheSameError) {
+  Chill("k", Long('a'));
+  Damage("k");
+  On([&](Shard&) { tier_.set_cached([](std::string_view) { return true; }); });
+  Send({"GET k", "SET k b", "GET k"});
+  const std::vector<std::string> answers = Answers();
+  ASSERT_EQ(answers.size(), 3u);
+  EXPECT_EQ(answers[0].substr(0, 12), "(error) TIER");
+  EXPECT_EQ(answers[2], "\"b\"");
+}
+
+// What was read for a command is nobody else's, though nobody waited for it.
+TEST_F(ColdSessionTest, WhatWasReadAtOnceIsForgottenAtOnce) {
+  Chill("k", Long('a'));
+  On([&](Shard&) { tier_.set_cached([](std::string_view) { return true; }); });
+  Send({"GET k"});
+  On([&](Shard& shard) {
+    const Entry* const entry = shard.keyspace().Look(KeyRef::Of("k"));
+    EXPECT_EQ(shard.cold_access().Look(*entry), nullptr);
+    shard.cold_access().TakeNeeded();
+    tier_.set_cached([](std::string_view) { return false; });
+  });
+  Send({"GET k"});
+  EXPECT_EQ(Reads(), 1u);
+  FinishRead();
+  EXPECT_THAT(Answers(), ElementsAre(Text('a'), Text('a')));
+}
+
 // --- The races, each by name. ---
 
 TEST_F(ColdSessionTest, PutAgainstDemotion) {
@@ -368,6 +428,7 @@ class WanderHook final : public ShardHook {
       : shard_(shard), tier_(tier), random_(seed) {
     shard.AttachTier({}, &tier);
     shard.AddHook(this);
+    tier.set_cached([this](std::string_view) { return random_() % 3 == 0; });
   }
   bool DoSlice() override {
     Keyspace& keyspace = shard_.keyspace();

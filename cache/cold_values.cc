@@ -101,6 +101,26 @@ bool ColdValues::Moved(std::string_view key, tier::ValueLocation from, tier::Val
 
 // --- For commands ---
 
+bool ColdValues::StageCached(std::vector<NeededValue>& needed, StagedValues& staged) {
+  std::erase_if(needed, [&](const NeededValue& value) { return StageIfCached(value, staged); });
+  return needed.empty();
+}
+
+bool ColdValues::StageIfCached(const NeededValue& value, StagedValues& staged) {
+  if (value.at.is_null()) return false;
+  if (staged.contains(value.at)) return true;  // A command may name a key twice.
+  if (value.at.bytes > cached_bytes_left_) {
+    ++counters_.cached_put_off;
+    return false;
+  }
+  auto read = front_->ReadIfCached(value.key, value.at);
+  const size_t cost = read ? std::max<size_t>(value.at.bytes, kLeastCachedCost) : kNotCachedCost;
+  cached_bytes_left_ -= std::min(cost, cached_bytes_left_);
+  if (!read) return false;
+  Stage(value.key, value.at, *std::move(read), staged);
+  return true;
+}
+
 void ColdValues::Fetch(std::vector<NeededValue> needed, StagedValues* staged,
                        absl::AnyInvocable<void()> done) {
   CHECK(!needed.empty());
@@ -147,24 +167,27 @@ bool ColdValues::RetryReads() {
 
 void ColdValues::OnRead(const NeededValue& value, const std::shared_ptr<Fetching>& fetching,
                         const tier::ValueLocation& location, absl::StatusOr<tier::ReadValue> read) {
-  const KeyRef key = KeyRef::Of(value.key);
-  const Entry* entry = keyspace_->Look(key);
-  if (entry != nullptr && entry->ColdAt(location)) {
-    if (read.ok() && read->bytes.size() != entry->value_bytes()) {
-      read = absl::DataLossError("a value on disk has another length than its entry");
-    }
-    if (read.ok()) {
-      ++counters_.hits_on_disk;
-      if (options_.promote) options_.promote(value.key, location, *read);
-    } else {
-      ++counters_.unreadable;
-    }
-    fetching->staged->insert_or_assign(location, std::move(read));
-  }
-  // Otherwise the command finds what is there by now.
+  Stage(value.key, location, std::move(read), *fetching->staged);
   if (--fetching->missing > 0) return;
   --fetches_under_way_;
   fetching->done();
+}
+
+void ColdValues::Stage(std::string_view key, const tier::ValueLocation& location,
+                       absl::StatusOr<tier::ReadValue> read, StagedValues& staged) {
+  const Entry* entry = keyspace_->Look(KeyRef::Of(key));
+  // The command finds what is there by now.
+  if (entry == nullptr || !entry->ColdAt(location)) return;
+  if (read.ok() && read->bytes.size() != entry->value_bytes()) {
+    read = absl::DataLossError("a value on disk has another length than its entry");
+  }
+  if (read.ok()) {
+    ++counters_.hits_on_disk;
+    if (options_.promote) options_.promote(key, location, *read);
+  } else {
+    ++counters_.unreadable;
+  }
+  staged.insert_or_assign(location, std::move(read));
 }
 
 // --- Promotion ---

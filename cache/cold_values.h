@@ -2,6 +2,7 @@
 // commands that wait.
 //
 //   memory is short:   Take(entry)  ...written...  the entry turns cold
+//   a command needs:   StageCached(keys, staged)   what the page cache has; it need not wait
 //   a command waits:   Fetch(keys, staged, done)   ...read...  done(): it runs with what is staged
 //   a read may pay off: the promoter is told, re-checks in its own time, and calls Land()
 //
@@ -16,6 +17,8 @@
 // Bounds: values under way to disk, kMaxWritingBytes, then Take() is false; reads are bounded by
 // the front, which has a queue: what it has no room for waits here, at most one entry for each
 // command that waits.
+// Reads that do not wait: so many bytes a turn (kCachedBytesInTurn), then the reading threads have
+// the rest.
 //
 // Threading: confined to its shard's thread. Borrows the keyspace and the front.
 
@@ -44,6 +47,11 @@ namespace tidemark::cache {
 class ColdValues final : public tier::TierOwner, public VictimTaker {
  public:
   static constexpr size_t kMaxWritingBytes = 8 << 20;
+  // What StageCached() may read in a turn of the shard, and as what it counts a value at least, and
+  // one that was not there: for such a one the system begins to read.
+  static constexpr size_t kCachedBytesInTurn = 256 * 1024;
+  static constexpr size_t kLeastCachedCost = 1024;
+  static constexpr size_t kNotCachedCost = 16 * 1024;
   // A tier that is full or down is asked again after so long. Meanwhile it wants nothing, and keys
   // are evicted as without it.
   static constexpr int64_t kRefusedPauseMs = 100;
@@ -69,6 +77,8 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
     uint64_t hits_on_disk = 0;      // Values that commands got from there.
     uint64_t unreadable = 0;        // Values that commands could not get.
     uint64_t commands_waited = 0;   // Times that a command waited for the disk.
+    uint64_t cached_put_off = 0;    // Values not looked for in the page cache: the turn's bytes
+                                    // were used up.
   };
 
   // Makes the front the keyspace's, and itself the taker of its victims.
@@ -95,6 +105,10 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
 
   // --- For commands. ---
 
+  // Stages what can be read without waiting, and takes it out of `needed`. True: nothing is left.
+  bool StageCached(std::vector<NeededValue>& needed, StagedValues& staged);
+  // A turn of the shard begins.
+  void BeginTurn() { cached_bytes_left_ = kCachedBytesInTurn; }
   // Reads values and then calls `done` from a task, with every one of `needed` in *staged, which
   // must live until then.
   void Fetch(std::vector<NeededValue> needed, StagedValues* staged,
@@ -138,6 +152,10 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
   bool Read(const NeededValue& value, const std::shared_ptr<Fetching>& fetching);
   void OnRead(const NeededValue& value, const std::shared_ptr<Fetching>& fetching,
               const tier::ValueLocation& location, absl::StatusOr<tier::ReadValue> read);
+  // What was read for a command: staged for it, unless its entry has changed.
+  void Stage(std::string_view key, const tier::ValueLocation& location,
+             absl::StatusOr<tier::ReadValue> read, StagedValues& staged);
+  bool StageIfCached(const NeededValue& value, StagedValues& staged);
   Writing TakeWriting(tier::WriteTicket ticket);
   bool stalled() const {
     return writing_bytes_ > 0 && keyspace_->now_ms() - heard_ms_ >= options_.stalled_ms;
@@ -154,6 +172,7 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
   size_t too_large_bytes_ = SIZE_MAX;  // Values as long as this are too long for the tier.
   std::deque<WaitingRead> waiting_reads_;
   size_t fetches_under_way_ = 0;
+  size_t cached_bytes_left_ = kCachedBytesInTurn;
   Counters counters_;
 };
 

@@ -251,6 +251,12 @@ TEST_F(ColdValuesTest, AValueThatWasLostBeforeIsToldFromRetryOnly) {
   EXPECT_FALSE(cold_.RetryReads());
   EXPECT_EQ(done_, 1);
   EXPECT_TRUE(absl::IsDataLoss(staged_.at(tier::ValueLocation()).status()));
+  // Nor is it looked for in the page cache.
+  tier_.set_cached([](std::string_view) { return true; });
+  std::vector<NeededValue> needed = {Needed("k")};
+  staged_.clear();
+  EXPECT_FALSE(cold_.StageCached(needed, staged_));
+  EXPECT_EQ(tier_.cached_asked(), 0u);
   keyspace_.Delete(KeyRef::Of("k"));  // It is cold, and nowhere.
 }
 
@@ -270,6 +276,58 @@ TEST_F(ColdValuesTest, ReadsThatTheTierHasNoRoomForWaitInTheirOrder) {
   tier_.FinishRead();
   EXPECT_THAT(promotions_, ElementsAre("a=a", "b=b", "c=c"));
   EXPECT_EQ(done_, 3);
+}
+
+// --- Without waiting ---
+
+TEST_F(ColdValuesTest, WhatIsCachedIsStagedAtOnceAndTheRestIsLeft) {
+  const tier::ValueLocation a = Chill("a");
+  Chill("b");
+  tier_.set_cached([](std::string_view key) { return key == "a"; });
+  std::vector<NeededValue> needed = {Needed("a"), Needed("b"), Needed("a")};
+  EXPECT_FALSE(cold_.StageCached(needed, staged_));
+  ASSERT_THAT(needed, SizeIs(1));
+  EXPECT_EQ(needed[0].key, "b");
+  EXPECT_EQ(staged_.at(a)->bytes, Long('a'));
+  EXPECT_THAT(promotions_, ElementsAre("a=a"));
+  EXPECT_EQ(cold_.counters().hits_on_disk, 1u);
+  EXPECT_EQ(cold_.counters().commands_waited, 0u);
+  tier_.set_cached([](std::string_view) { return true; });
+  EXPECT_TRUE(cold_.StageCached(needed, staged_));
+  EXPECT_THAT(needed, IsEmpty());
+  EXPECT_EQ(cold_.counters().hits_on_disk, 2u);
+}
+
+TEST_F(ColdValuesTest, ACachedValueThatIsDamagedIsStagedAsItsError) {
+  const tier::ValueLocation at = Chill("k");
+  tier_.Damage(at);
+  tier_.set_cached([](std::string_view) { return true; });
+  std::vector<NeededValue> needed = {Needed("k")};
+  EXPECT_TRUE(cold_.StageCached(needed, staged_));
+  EXPECT_TRUE(absl::IsDataLoss(staged_.at(at).status()));
+  EXPECT_EQ(cold_.counters().unreadable, 1u);
+  EXPECT_THAT(promotions_, IsEmpty());
+}
+
+TEST_F(ColdValuesTest, ATurnLooksForSoMuchInTheCacheAndNoMore) {
+  Chill("k");
+  const auto looks_in_a_turn = [&] {
+    const uint64_t before = tier_.cached_asked();
+    for (int i = 0; i < 1'000; ++i) {
+      StagedValues staged;
+      std::vector<NeededValue> needed = {Needed("k")};
+      cold_.StageCached(needed, staged);
+    }
+    return tier_.cached_asked() - before;
+  };
+  tier_.set_cached([](std::string_view) { return true; });
+  cold_.BeginTurn();
+  EXPECT_EQ(looks_in_a_turn(), ColdValues::kCachedBytesInTurn / ColdValues::kLeastCachedCost);
+  EXPECT_EQ(looks_in_a_turn(), 0u);
+  tier_.set_cached([](std::string_view) { return false; });
+  cold_.BeginTurn();
+  EXPECT_EQ(looks_in_a_turn(), ColdValues::kCachedBytesInTurn / ColdValues::kNotCachedCost);
+  EXPECT_EQ(cold_.counters().cached_put_off, 1'000u - 256 + 1'000 + 1'000 - 16);
 }
 
 // --- Promotion ---

@@ -36,8 +36,8 @@ class RequestBatch::Waiter final : public WaitingCommand {
 // A request that met a value on disk. It has left its batch.
 class RequestBatch::Detached final : public WaitingCommand, public MeshMessage {
  public:
-  Detached(Item& request, ShardId origin)
-      : WaitingCommand(LocksOf(*request.command, request.args, request.key_hash)),
+  Detached(Item& request, ShardId origin, UnfinishedCall call)
+      : WaitingCommand(LocksOf(*request.command, request.args, request.key_hash), std::move(call)),
         origin_(origin),
         command_(*request.command),
         args_(arena_.Copy(request.args)),
@@ -132,10 +132,9 @@ bool RequestBatch::RunOne(Shard& target, Item& request) {
 }
 
 void RequestBatch::Detach(Shard& target, Item& request) {
-  target.cold_access().TakeNeeded();  // It tells once more when it has its locks.
   request.detached = true;
   --waiting_;
-  target.Acquire(new Detached(request, origin_));
+  target.Acquire(new Detached(request, origin_, target.cold_access().TakeUnfinished()));
 }
 
 void RequestBatch::SendBackIfDone(Shard& target) {

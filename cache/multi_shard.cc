@@ -39,7 +39,7 @@ void Transaction::Part::OnGranted(Shard& at) { GoOn(at); }
 void Transaction::Part::GoOn(Shard& at) {
   if (at.cold_values() != nullptr) {
     std::vector<NeededValue> needed = transaction_.NeededValues(at, *this, index_);
-    if (!needed.empty()) {
+    if (!needed.empty() && !at.cold_values()->StageCached(needed, staged)) {
       return at.cold_values()->Fetch(std::move(needed), &staged, [this, &at] { GoOn(at); });
     }
   }

@@ -22,8 +22,8 @@ namespace {
 class Waiter final : public WaitingCommand {
  public:
   Waiter(const CommandSpec& command, Args args, uint64_t key_hash, SessionCore& session,
-         uint64_t slot)
-      : WaitingCommand(LocksOf(command, args, key_hash)),
+         uint64_t slot, UnfinishedCall call = {})
+      : WaitingCommand(LocksOf(command, args, key_hash), std::move(call)),
         command_(command),
         args_(arena_.Copy(args)),
         key_hash_(key_hash),
@@ -148,8 +148,8 @@ void Session::RunHere(const CommandSpec& command, Args args, uint64_t key_hash) 
 }
 
 void Session::WaitForDisk(const CommandSpec& command, Args args, uint64_t key_hash, uint64_t slot) {
-  shard_.cold_access().TakeNeeded();  // It tells once more when it has its locks.
-  shard_.Acquire(new Waiter(command, args, key_hash, *core_, slot));
+  shard_.Acquire(
+      new Waiter(command, args, key_hash, *core_, slot, shard_.cold_access().TakeUnfinished()));
 }
 
 void Session::RunElsewhere(ShardId where, const CommandSpec& command, Args args,

@@ -94,9 +94,9 @@ void Shard::RefreshTime() {
   return nanos;
 }
 
-[[gnu::always_inline]] inline uint64_t Shard::RunInline(const CommandSpec& command, Args args,
-                                                        uint64_t key_hash, bool no_touch,
-                                                        ReplyBuilder& reply) {
+[[gnu::always_inline]] inline uint64_t Shard::Call(const CommandSpec& command, Args args,
+                                                   uint64_t key_hash, bool no_touch,
+                                                   ReplyBuilder& reply) {
   if (!time_is_fresh_) [[unlikely]]
     StartTiming();
   const uint64_t errors_before = reply.errors();
@@ -112,6 +112,29 @@ void Shard::RefreshTime() {
   if (cold_access_.any_needed()) [[unlikely]]
     return kNotRun;
   return Count(command, reply.errors() - errors_before);
+}
+
+[[gnu::always_inline]] inline uint64_t Shard::RunInline(const CommandSpec& command, Args args,
+                                                        uint64_t key_hash, bool no_touch,
+                                                        ReplyBuilder& reply) {
+  const uint64_t nanos = Call(command, args, key_hash, no_touch, reply);
+  if (nanos == kNotRun) [[unlikely]]
+    return CallAgain(command, args, key_hash, no_touch, reply);
+  return nanos;
+}
+
+[[gnu::noinline]] uint64_t Shard::CallAgain(const CommandSpec& command, Args args,
+                                            uint64_t key_hash, bool no_touch, ReplyBuilder& reply) {
+  uint64_t nanos = kNotRun;
+  // More than once where a handler asks for one value after another.
+  while (nanos == kNotRun) {
+    if (!cold_values_->StageCached(cold_access_.needed(), cold_access_.StagedForRetry())) {
+      return kNotRun;
+    }
+    nanos = Call(command, args, key_hash, no_touch, reply);
+  }
+  cold_access_.EndRetry();
+  return nanos;
 }
 
 bool Shard::AdmitWrite(const CommandSpec& command, Args args, ReplyBuilder& reply) {
@@ -448,6 +471,7 @@ void Shard::Turn() {
   time_is_fresh_ = false;
   const Parked parked = spin_.ShouldPark(found_work_) ? Parked::kYes : Parked::kNo;
   const uint64_t began_ticks = cycles_.Now();
+  if (cold_values_ != nullptr) cold_values_->BeginTurn();
   size_t work = parked == Parked::kYes ? Park() : reactor().Poll();
   work += DoArrivals();
   CloseBatches();

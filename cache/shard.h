@@ -249,6 +249,12 @@ class Shard {
   };
   enum class Parked { kNo, kYes };
 
+  // Calls the handler. kNotRun: as Run().
+  uint64_t Call(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
+                ReplyBuilder& reply);
+  // After a call in vain: calls again if what it needs can be had without waiting.
+  uint64_t CallAgain(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
+                     ReplyBuilder& reply);
   // Run() itself; inlined where it is called, since the way to a command should cost less than the
   // command.
   uint64_t RunInline(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,

@@ -1,5 +1,7 @@
 #include "cache/waiting_command.h"
 
+#include <utility>
+
 #include "cache/cold_values.h"
 #include "cache/shard.h"
 
@@ -10,13 +12,16 @@ void WaitingCommand::Try(Shard& shard) {
   const bool ran = Run(shard);
   shard.cold_access().set_staged(nullptr);
   if (!ran) {
-    // What a flush, a replica's primary or an expiry changed meanwhile it meets when it tries
-    // again.
-    return shard.cold_values()->Fetch(shard.cold_access().TakeNeeded(), &staged_,
-                                      [this, &shard] { Try(shard); });
+    needed_ = shard.cold_access().TakeNeeded();
+    return Fetch(shard);
   }
   shard.Release(this);
   Finish(shard);
+}
+
+void WaitingCommand::Fetch(Shard& shard) {
+  // What a flush, a replica's primary or an expiry changed meanwhile it meets when it tries again.
+  shard.cold_values()->Fetch(std::exchange(needed_, {}), &staged_, [this, &shard] { Try(shard); });
 }
 
 }  // namespace tidemark::cache

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "cache/cold_access.h"
 #include "cache/lock_holder.h"
@@ -17,10 +18,15 @@ namespace tidemark::cache {
 
 class WaitingCommand : public LockHolder {
  public:
-  void OnGranted(Shard& shard) final { Try(shard); }
+  void OnGranted(Shard& shard) final { needed_.empty() ? Try(shard) : Fetch(shard); }
 
  protected:
   explicit WaitingCommand(LockTable::Request locks) : LockHolder(std::move(locks)) {}
+  // One that has been called in vain, with what that left.
+  WaitingCommand(LockTable::Request locks, UnfinishedCall call)
+      : LockHolder(std::move(locks)),
+        needed_(std::move(call.needed)),
+        staged_(std::move(call.staged)) {}
 
   // Runs the command. False: a value that it needs is on disk, and nothing has happened.
   virtual bool Run(Shard& shard) = 0;
@@ -29,7 +35,9 @@ class WaitingCommand : public LockHolder {
 
  private:
   void Try(Shard& shard);
+  void Fetch(Shard& shard);
 
+  std::vector<NeededValue> needed_;
   StagedValues staged_;
 };
 
