@@ -388,6 +388,9 @@ void Tiering(const NodeReport& r, Out& out) {
   Field(out, "tier_written_bytes", log.written_bytes);
   Field(out, "tier_reads", log.reads);
   Field(out, "tier_reads_shared", log.reads_shared);
+  Field(out, "tier_reads_cached", log.reads_cached);
+  Field(out, "tier_reads_not_cached", log.reads_not_cached);
+  Field(out, "tier_reads_cached_passed", log.reads_cached_passed + t.tier_cached_put_off);
   Field(out, "tier_read_bytes", log.read_bytes);
   Field(out, "tier_reclaimed_segments", log.reclaimed_segments);
   Field(out, "tier_write_errors", log.write_errors);

@@ -154,6 +154,46 @@ void AddVector(Page& page, std::string name, std::string help, const Watermarks&
   }
 }
 
+void AddTier(Page& page, const NodeReport& report) {
+  const TierView& tier = report.tier;
+  if (!tier.enabled) return;
+  struct TierMetric {
+    const char* name;
+    const char* help;
+    MetricKind kind;
+    uint64_t value;
+  };
+  const tier::TierStats& log = tier.log;
+  const TierMetric metrics[] = {
+      {"tier_file_bytes", "What the disk tier takes of the disk.", kGauge, log.file_bytes},
+      {"tier_live_bytes", "Of them, those of values that entries point to.", kGauge,
+       log.live_bytes},
+      {"tier_reclaim_debt_bytes", "Live bytes of segments that are due to be reclaimed.", kGauge,
+       log.reclaim_debt_bytes},
+      {"tier_full", "1 while nothing can go to disk for want of room.", kGauge,
+       log.full ? uint64_t{1} : 0},
+      {"tier_down", "1 while the disk takes no writes.", kGauge, log.down ? uint64_t{1} : 0},
+      {"tier_promotion_queue_depth", "Values that wait to be taken back into memory.", kGauge,
+       tier.promotions.depth},
+      {"tier_reads_total", "Values that shards asked of it.", kCounter, log.reads},
+      {"tier_reads_cached_total", "Of them, those that the page cache had: no thread read them.",
+       kCounter, log.reads_cached},
+      {"tier_reads_not_cached_total", "Values that were looked for there in vain.", kCounter,
+       log.reads_not_cached},
+      {"tier_reads_cached_passed_total", "Values that a bound kept shards from looking for there.",
+       kCounter, log.reads_cached_passed + report.total.tier_cached_put_off},
+  };
+  for (const TierMetric& metric : metrics) {
+    page.Family(metric.name, metric.help, metric.kind)
+        .samples.push_back(MetricSample::Of(static_cast<double>(metric.value)));
+  }
+  MetricSample latency;
+  latency.latency = log.read_latency;
+  page.Family("tier_read_seconds", "From a shard's asking for a value to its bytes.",
+              MetricKind::kHistogram)
+      .samples.push_back(std::move(latency));
+}
+
 void AddReplicas(Page& page, const ReplicationView& view) {
   struct ReplicaMetric {
     const char* name;
@@ -233,19 +273,7 @@ std::string MetricsText(const NodeReport& report) {
              static_cast<double>(report.maxmemory_bytes));
   page.Gauge("keyspace_limit_bytes", "What of it is left for keys and values; 0 is no limit.",
              static_cast<double>(report.keyspace_limit_bytes));
-  if (const TierView& tier = report.tier; tier.enabled) {
-    page.Gauge("tier_file_bytes", "What the disk tier takes of the disk.",
-               static_cast<double>(tier.log.file_bytes));
-    page.Gauge("tier_live_bytes", "Of them, those of values that entries point to.",
-               static_cast<double>(tier.log.live_bytes));
-    page.Gauge("tier_reclaim_debt_bytes", "Live bytes of segments that are due to be reclaimed.",
-               static_cast<double>(tier.log.reclaim_debt_bytes));
-    page.Gauge("tier_full", "1 while nothing can go to disk for want of room.",
-               tier.log.full ? 1 : 0);
-    page.Gauge("tier_down", "1 while the disk takes no writes.", tier.log.down ? 1 : 0);
-    page.Gauge("tier_promotion_queue_depth", "Values that wait to be taken back into memory.",
-               static_cast<double>(tier.promotions.depth));
-  }
+  AddTier(page, report);
   page.Gauge("uptime_seconds", "Since the node started.",
              static_cast<double>(report.uptime_ms) / 1000);
 

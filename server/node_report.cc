@@ -23,6 +23,7 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::tier_hits,
     &ShardReport::tier_unreadable,
     &ShardReport::tier_waits,
+    &ShardReport::tier_cached_put_off,
     &ShardReport::tier_waiting,
     &ShardReport::tier_demoted,
     &ShardReport::tier_demoted_bytes,

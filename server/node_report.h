@@ -45,6 +45,7 @@ struct ShardReport {
   uint64_t tier_hits = 0;   // Values that commands got from there.
   uint64_t tier_unreadable = 0;
   uint64_t tier_waits = 0;
+  uint64_t tier_cached_put_off = 0;
   uint64_t tier_waiting = 0;  // Commands that wait for the disk now.
   uint64_t tier_demoted = 0;
   uint64_t tier_demoted_bytes = 0;

@@ -103,6 +103,33 @@ TEST_F(NodeTierTest, AValueGoesToDiskAndIsAnsweredFromThere) {
   EXPECT_EQ(view.log.max_bytes, uint64_t{64} << 20);
 }
 
+TEST_F(NodeTierTest, WhatThePageCacheHasIsAnsweredWithoutAThread) {
+  disk_.set_cached(wal::SimulatedDisk::Cached::kAll);
+  Start();
+  for (int shard = 0; shard < kShards; ++shard) {
+    const std::string key = KeyOn(*engine_, shard);
+    Chill(key, Long('a'));
+    EXPECT_EQ(Get(key), Quoted(Long('a')));
+  }
+  const tier::TierStats log = tier_->View().log;
+  EXPECT_EQ(log.reads, 2u);
+  EXPECT_EQ(log.reads_cached, 2u);
+  EXPECT_EQ(log.reads_not_cached, 0u);
+  EXPECT_EQ(log.read_latency.count(), 2u);
+}
+
+TEST_F(NodeTierTest, WhatItHasNotGoesToTheThreads) {
+  disk_.set_cached(wal::SimulatedDisk::Cached::kNone);
+  Start();
+  Chill("k", Long('a'));
+  EXPECT_EQ(Get("k"), Quoted(Long('a')));
+  const tier::TierStats log = tier_->View().log;
+  EXPECT_EQ(log.reads, 1u);
+  EXPECT_EQ(log.reads_cached, 0u);
+  EXPECT_EQ(log.reads_not_cached, 1u);
+  EXPECT_EQ(log.read_latency.count(), 1u);
+}
+
 TEST_F(NodeTierTest, AtOnceTheFirstReadTakesItBackIntoMemory) {
   Set(Setting::kTierPromotion, "immediate");
   Start();

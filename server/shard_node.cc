@@ -324,6 +324,7 @@ ShardReport ShardNode::ReportSinceStart() {
     report.tier_hits = counters.hits_on_disk;
     report.tier_unreadable = counters.unreadable;
     report.tier_waits = counters.commands_waited;
+    report.tier_cached_put_off = counters.cached_put_off;
     report.tier_waiting = cold->fetches_under_way();
     report.tier_demoted = counters.demoted;
     report.tier_demoted_bytes = counters.demoted_bytes;
