@@ -27,8 +27,9 @@ class StreamLog {
   // False: what was appended is too far ahead of the disk, read no more for now.
   virtual bool wants_input() const = 0;
 
-  // The stream begins. `from`: what was held when it was asked for.
-  virtual void OnPlan(const StreamPlan& plan, const ReplicaPosition& from) = 0;
+  // The stream begins. `held`: what is here (FrameReceiver::Held), of which a full sync throws away
+  // what the plan's history lacks.
+  virtual void OnPlan(const StreamPlan& plan, const ReplicaPosition& held) = 0;
   // Each frame of mutations, in the order of its shard, before it is applied. Those that the log
   // has already are passed over.
   virtual void Append(FrameRef frame) = 0;

@@ -149,9 +149,8 @@ class NodeDurability {
   std::vector<replication::FrameLog*> logs();
   // A primary's streams have ended, and no shard touches the log. What fails is told by stream().
   void BeginFollowing();
-  // There is a stream() from here on, for shards that hold `held` (see FollowedStream; empty:
-  // exactly what the link says). On a replica that has one nothing happens.
-  void Follow(Watermarks held = {});
+  // There is a stream() from here on. On a replica that has one nothing happens.
+  void Follow();
   // After BeginFollowing(), once no shard has anything of the old role in its hands.
   void LeaveOwnLog(cache::Engine& engine);
 

@@ -113,7 +113,7 @@ absl::Status NodeDurability::Recover(cache::Engine& engine, const std::function<
   recovered_.beyond.clear();  // The log has them.
   if (minter_ == Minter::kPrimary) {
     FindRecoveredStream(engine);
-    Follow(recovered_stream_.held);
+    Follow();
   } else {
     UseOwnLog();
   }

@@ -93,9 +93,9 @@ void NodeDurability::BeginFollowing() {
   Follow();
 }
 
-void NodeDurability::Follow(Watermarks held) {
+void NodeDurability::Follow() {
   if (stream_ != nullptr) return;
-  stream_ = std::make_unique<FollowedStream>(*keeper_, std::move(held));
+  stream_ = std::make_unique<FollowedStream>(*keeper_);
   stream_->set_on_discard([this](const replication::ReplicaPosition& held,
                                  const Watermarks& after) { KeepDiscarded(held, after); });
   published_stream_.store(stream_.get(), std::memory_order_release);

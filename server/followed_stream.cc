@@ -29,6 +29,15 @@ wal::Positions PositionsOf(const replication::StreamPlan& plan) {
   return positions;
 }
 
+// Requires: no snapshot in the plan.
+bool HeldBeyond(const replication::ReplicaPosition& held, const replication::StreamPlan& plan) {
+  if (held.shards.size() != plan.shards.size()) return false;
+  for (size_t i = 0; i < plan.shards.size(); ++i) {
+    if (held.shards[i].sequence > plan.shards[i].at.sequence) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<Watermarks> DiscardedAfter(const replication::ReplicaPosition& held,
@@ -53,8 +62,8 @@ std::optional<Watermarks> DiscardedAfter(const replication::ReplicaPosition& hel
   return any ? std::optional(std::move(after)) : std::nullopt;
 }
 
-FollowedStream::FollowedStream(wal::StreamKeeper& keeper, Watermarks held, Post post)
-    : keeper_(keeper), post_(std::move(post)), held_(std::move(held)) {
+FollowedStream::FollowedStream(wal::StreamKeeper& keeper, Post post)
+    : keeper_(keeper), post_(std::move(post)) {
   if (std::shared_ptr<wal::Log> log = keeper.log(); log != nullptr) UseLog(std::move(log));
   if (post_ == nullptr) thread_ = std::thread([this] { Run(); });
 }
@@ -115,23 +124,16 @@ void FollowedStream::set_on_change(std::function<void()> on_change) {
 // --- The link thread ---
 
 void FollowedStream::OnPlan(const replication::StreamPlan& plan,
-                            const replication::ReplicaPosition& from) {
+                            const replication::ReplicaPosition& held) {
   CHECK(!taking_over_);
-  // Records that are held beyond `from` may lie beyond the fork: see Applier::Begin(). A history
-  // that began below what the log's snapshot needs could not be recovered.
-  ignoring_ = !plan.is_snapshot() && plan.history != plan.continues && HeldBeyond(from);
+  // Records that are held beyond where the stream goes on may lie beyond the fork: see
+  // Applier::Begin(). A history that began below what the log's snapshot needs could not be
+  // recovered.
+  ignoring_ = !plan.is_snapshot() && plan.history != plan.continues && HeldBeyond(held, plan);
   if (ignoring_) return;
   taking_over_ = true;
   shards_ = plan.shards.size();
-  Enqueue([this, plan, from] { CarryOut(plan, from); });
-}
-
-bool FollowedStream::HeldBeyond(const replication::ReplicaPosition& from) const {
-  if (from.shards.size() != held_.size()) return false;
-  for (size_t i = 0; i < held_.size(); ++i) {
-    if (held_[i] > from.shards[i].sequence) return true;
-  }
-  return false;
+  Enqueue([this, plan, held] { CarryOut(plan, held); });
 }
 
 void FollowedStream::Append(FrameRef frame) {
@@ -160,7 +162,6 @@ void FollowedStream::AppendNow(FrameRef frame) {
 }
 
 void FollowedStream::OnServed() {
-  held_.clear();
   Enqueue([this] { keeper_.OnServed(); });
 }
 
@@ -252,11 +253,11 @@ void FollowedStream::Run() {
 }
 
 void FollowedStream::CarryOut(const replication::StreamPlan& plan,
-                              const replication::ReplicaPosition& from) {
-  Outcome outcome = TakeOver(plan, from);
+                              const replication::ReplicaPosition& held) {
+  Outcome outcome = TakeOver(plan, held);
   while (absl::IsResourceExhausted(outcome.status()) && AwaitRetry(outcome.status())) {
-    if (post_ != nullptr) return Enqueue([this, plan, from] { CarryOut(plan, from); });
-    outcome = TakeOver(plan, from);
+    if (post_ != nullptr) return Enqueue([this, plan, held] { CarryOut(plan, held); });
+    outcome = TakeOver(plan, held);
   }
   if (!outcome.ok()) NoteFailure(outcome.status());
   {
@@ -283,13 +284,13 @@ bool FollowedStream::AwaitRetry(const absl::Status& why) {
 }
 
 FollowedStream::Outcome FollowedStream::TakeOver(const replication::StreamPlan& plan,
-                                                 const replication::ReplicaPosition& from) {
+                                                 const replication::ReplicaPosition& held) {
   if (!plan.is_snapshot()) {
     return keeper_.Continue(plan.continues, plan.history, PositionsOf(plan));
   }
   return keeper_.Restart(plan.history, PositionsOf(plan), [&] {
-    const std::optional<Watermarks> after = DiscardedAfter(from, plan);
-    if (after.has_value() && on_discard_ != nullptr) on_discard_(from, *after);
+    const std::optional<Watermarks> after = DiscardedAfter(held, plan);
+    if (after.has_value() && on_discard_ != nullptr) on_discard_(held, *after);
   });
 }
 

@@ -1,8 +1,8 @@
 // FollowedStream brings the stream that a replica follows to its log: on one side the link thread,
 // which must never wait, on the other wal::StreamKeeper, whose changes wait for the disk.
 //
-//   FollowedStream stream(keeper, held);    // After the recovery; it goes on from the keeper's
-//   log. client.Begin(..., &stream);
+//   FollowedStream stream(keeper);    // After the recovery; it goes on from the keeper's log.
+//   client.Begin(..., &stream);
 //   ...
 //   client.Stop();
 //   stream.Stop();
@@ -56,8 +56,7 @@ class FollowedStream final : public replication::StreamLog {
   // Runs what blocks, later and in order, not from within the call. The simulation's, in place of
   // this object's own thread.
   using Post = std::function<void(std::function<void()>)>;
-  // `held`: what was recovered, which may end beyond the frame's border that the link begins at.
-  FollowedStream(wal::StreamKeeper& keeper, Watermarks held, Post post = nullptr);
+  explicit FollowedStream(wal::StreamKeeper& keeper, Post post = nullptr);
   // As Stop().
   ~FollowedStream() override;
   FollowedStream(const FollowedStream&) = delete;
@@ -90,7 +89,7 @@ class FollowedStream final : public replication::StreamLog {
   bool busy() const override { return taking_over_; }
   bool wants_input() const override { return !taking_over_ && !paused_; }
   void OnPlan(const replication::StreamPlan& plan,
-              const replication::ReplicaPosition& from) override;
+              const replication::ReplicaPosition& held) override;
   void Append(FrameRef frame) override;
   void OnServed() override;
   void OnTurnEnd() override;
@@ -100,7 +99,6 @@ class FollowedStream final : public replication::StreamLog {
   using Outcome = absl::StatusOr<std::shared_ptr<wal::Log>>;
 
   // --- The link thread ---
-  bool HeldBeyond(const replication::ReplicaPosition& from) const;
   void TakeOutcome();
   void UseLog(std::shared_ptr<wal::Log> log);
   void LeaveLog();
@@ -111,8 +109,8 @@ class FollowedStream final : public replication::StreamLog {
 
   // --- This object's thread ---
   void Run();
-  void CarryOut(const replication::StreamPlan& plan, const replication::ReplicaPosition& from);
-  Outcome TakeOver(const replication::StreamPlan& plan, const replication::ReplicaPosition& from);
+  void CarryOut(const replication::StreamPlan& plan, const replication::ReplicaPosition& held);
+  Outcome TakeOver(const replication::StreamPlan& plan, const replication::ReplicaPosition& held);
   // Waits until a plan is to be tried again; false: it is not.
   bool AwaitRetry(const absl::Status& why);
   void NoteFailure(const absl::Status& why);
@@ -126,7 +124,6 @@ class FollowedStream final : public replication::StreamLog {
   std::shared_ptr<wal::Log> log_;  // Null: there is none, or it has failed.
   uint64_t listener_ = 0;          // Of log_.
   Watermarks appended_;            // What log_ was given.
-  Watermarks held_;                // See the constructor.
   bool taking_over_ = false;
   bool ignoring_ = false;  // The plan, which the applier refuses.
   bool paused_ = false;

@@ -40,7 +40,7 @@ class FollowedStreamTest : public testing::Test {
     log.segment_bytes = 1 << 16;
     keeper = std::make_unique<wal::StreamKeeper>(*directory, log);
     ASSERT_TRUE(keeper->Begin(*recovered).ok());
-    stream = std::make_unique<FollowedStream>(*keeper, held);
+    stream = std::make_unique<FollowedStream>(*keeper);
     stream->set_on_change([this] {
       const std::lock_guard lock(mutex);
       changed = true;
@@ -84,7 +84,6 @@ class FollowedStreamTest : public testing::Test {
   std::unique_ptr<wal::StreamKeeper> keeper;
   std::unique_ptr<FollowedStream> stream;
   wal::ShardPosition position;
-  Watermarks held;  // Of the next Open().
   std::mutex mutex;
   std::condition_variable change;
   bool changed = false;
@@ -171,7 +170,7 @@ TEST_F(FollowedStreamTest, AnEndDoesNotWaitForSpace) {
   EXPECT_FALSE(stream->Finish().ok());
   // Whoever follows next goes on.
   disk.set_capacity_bytes(uint64_t{1} << 40);
-  stream = std::make_unique<FollowedStream>(*keeper, held);
+  stream = std::make_unique<FollowedStream>(*keeper);
   stream->OnPlan(Plan(CatchUpSource::kBacklog, kChild, kHistory), {});
   stream->Append(Frame(kChild, {Put("a", "1")}));
   ASSERT_TRUE(ServeUntil([&] { return !stream->busy(); }));
@@ -194,9 +193,8 @@ TEST_F(FollowedStreamTest, AStreamThatCannotBeKeptIsFollowedWithoutALog) {
 TEST_F(FollowedStreamTest, AForkThatMayLieBelowWhatIsHeldChangesNothing) {
   Join();
   stream->OnServed();
-  held = {Sequence(3)};
-  stream = std::make_unique<FollowedStream>(*keeper, held);
-  stream->OnPlan(Plan(CatchUpSource::kBacklog, kChild, kHistory), {kHistory, {{Sequence(0), 0}}});
+  // The stream goes on at 0, where the last frame ended that is here as a whole.
+  stream->OnPlan(Plan(CatchUpSource::kBacklog, kChild, kHistory), {kHistory, {{Sequence(3), 0}}});
   EXPECT_FALSE(stream->busy());
   stream->Append(Frame(kChild, {Put("a", "1")}));
   stream->OnTurnEnd();

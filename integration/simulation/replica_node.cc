@@ -19,6 +19,14 @@ constexpr int64_t kTickUs = 5'000;
 using replication::ApplyStep;
 using replication::ReplicaLink;
 
+Watermarks SequencesOf(const replication::ReplicaPosition& position) {
+  Watermarks sequences;
+  for (const replication::ShardPosition& shard : position.shards) {
+    sequences.push_back(shard.sequence);
+  }
+  return sequences;
+}
+
 }  // namespace
 
 // --- A life ---
@@ -78,8 +86,8 @@ void ReplicaNode::BeginFromLog() {
   std::vector<uint64_t> keys;
   for (const auto& shard : shards_) keys.push_back(shard->keyspace.size());
   const Watermarks held = wal::SequencesOf(recovered.positions);
-  stream_ = std::make_unique<server::FollowedStream>(
-      store_->keeper(), held, [this](std::function<void()> job) {
+  stream_ =
+      std::make_unique<server::FollowedStream>(store_->keeper(), [this](std::function<void()> job) {
         // Its thread waits for the disk, and runs one job after another.
         const int64_t at_us = std::max(stream_busy_until_us_, time_->now_us()) +
                               time_->sim().Between(10, time_->sim().Chance(10) ? 50'000 : 3'000);
@@ -110,8 +118,7 @@ absl::Status ReplicaNode::Close() {
 // Names and saves what a full sync throws away, as NodeDurability::KeepDiscarded.
 void ReplicaNode::OnDiscard(const replication::ReplicaPosition& held, const Watermarks& after) {
   ++discards_;
-  named_ = {.history = held.history, .at = {}};
-  for (const replication::ShardPosition& shard : held.shards) named_.at.push_back(shard.sequence);
+  named_ = {.history = held.history, .at = SequencesOf(held)};
   ledger_->OnDiscard(options_.name, held, after, link_.plan().history);
   wal::SaveDiscarded(store_->directory(), held.history, after, {}).IgnoreError();
 }
@@ -181,10 +188,11 @@ void ReplicaNode::ServeLog() {
   const uint64_t swaps = applier_.counters().snapshots_swapped_in;
   if (const uint64_t plans = link_.counters().plans_with_snapshot; plans != seen_plans_) {
     seen_plans_ = plans;
+    const replication::ReplicaPosition held = applier_.Held();
     // A full sync that is asked for again threw away what it does the first time.
-    const bool named = applier_.history() == named_.history && applier_.applied() == named_.at;
-    must_name_ = !named &&
-                 ledger_->Missing(applier_.history(), applier_.applied(), link_.plan().history) > 0;
+    const bool named = held.history == named_.history && SequencesOf(held) == named_.at;
+    must_name_ =
+        !named && ledger_->Missing(held.history, SequencesOf(held), link_.plan().history) > 0;
     named_at_plan_ = discards_;
   }
   if (std::exchange(served_swaps_, swaps) != swaps) {

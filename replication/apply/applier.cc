@@ -119,6 +119,14 @@ ReplicaPosition Applier::position() const {
   return position;
 }
 
+ReplicaPosition Applier::Held() {
+  ReplicaPosition held = position();
+  for (size_t i = 0; i < held_.size(); ++i) {
+    held.shards[i].sequence = std::max(held.shards[i].sequence, held_[i]);
+  }
+  return held;
+}
+
 bool Applier::HoldsKeys() {
   return std::any_of(keys_.begin(), keys_.end(), [](uint64_t keys) { return keys > 0; });
 }
@@ -140,6 +148,8 @@ void Applier::OnPlan(const StreamPlan& plan) {
   }
   if (!staging_) {
     synced_ = true;
+    // Refused, what is here stays of the history that it was of, and only of that.
+    if (position_void_) return;
     history_ = plan.history;  // Perhaps a descendant of what it was: all that is here is of both.
     ancestors_ = plan.ancestors;
     return;
@@ -433,6 +443,10 @@ void Applier::Finish(const StepUnderWay& step) {
           applied_[shard.value()] = position.sequence;
           applied_digests_[shard.value()] = position.stream_digest;
           applied_moved_ = true;
+        } else if (!step.to_staging) {
+          // Some of it is here, nobody knows how much.
+          held_.resize(applied_.size());
+          held_[shard.value()] = std::max(held_[shard.value()], position.sequence);
         }
       }
       break;

@@ -74,6 +74,7 @@ class Applier final : public FrameReceiver {
 
   // FrameReceiver.
   std::optional<ReplicaPosition> Position() override;
+  ReplicaPosition Held() override;
   bool HoldsKeys() override;
   void OnPlan(const StreamPlan& plan) override;
   absl::Status OnFrame(FrameRef frame, Sequence skip_through) override;
@@ -195,8 +196,10 @@ class Applier final : public FrameReceiver {
   bool synced_ = false;
   bool applied_moved_ = false;
   std::vector<uint64_t> keys_;  // Of each own shard, as last reported.
-  Watermarks held_;             // See Begin(). Empty: nothing beyond applied_.
-  bool fail_due_ = false;       // position_void_ is new: the link is of no use.
+  // What the shards may hold some of beyond applied_: see Begin(), and steps that failed. Empty:
+  // nothing.
+  Watermarks held_;
+  bool fail_due_ = false;  // position_void_ is new: the link is of no use.
 
   // Of this connection.
   StreamPlan plan_;

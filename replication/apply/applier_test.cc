@@ -40,6 +40,7 @@ TEST(RecoveredApplierTest, GoesOnFromAFramesBorderAndSkipsWhatItHolds) {
   EXPECT_EQ(node.applier.Position()->shards[0], border);
   EXPECT_EQ(node.applier.applied()[0], Sequence(1));
   EXPECT_EQ(node.applier.Holds()[0], Sequence(2)) << "whoever promotes the best must know";
+  EXPECT_EQ(node.applier.Held().shards[0].sequence, Sequence(2)) << "a full sync would take it";
 
   node.applier.OnPlan({.history = kHistory,
                        .shards = {{.source = CatchUpSource::kBacklog, .at = border}},
@@ -67,6 +68,9 @@ TEST(RecoveredApplierTest, RecordsBeyondABorderDoNotGoOverIntoAnotherHistory) {
   node.applier.OnLinkLost();
   node.RunAll();
   EXPECT_EQ(node.applier.Position()->history, HistoryId()) << "only a snapshot helps";
+  // Of which whoever names what it throws away must know all that is here, and of which history.
+  EXPECT_EQ(node.applier.Held().history, kHistory);
+  EXPECT_EQ(node.applier.Held().shards[0].sequence, Sequence(2));
 }
 
 struct Shape {
@@ -355,6 +359,8 @@ TEST(ApplierTest, ADamagedRecordVoidsThePosition) {
   EXPECT_EQ(node.Run(*step).code(), absl::StatusCode::kDataLoss);
   node.applier.OnLinkLost();
   EXPECT_EQ(node.applier.Position()->history, HistoryId()) << "only a snapshot helps";
+  EXPECT_EQ(node.applier.Held().history, kHistory);
+  EXPECT_EQ(node.applier.Held().shards[0].sequence, Sequence(1)) << "some of the frame is here";
 }
 
 TEST(ApplierTest, ATransactionWithImpossibleParticipantsIsRefused) {

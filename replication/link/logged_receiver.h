@@ -25,12 +25,12 @@ class LoggedReceiver final : public FrameReceiver {
 
   std::optional<ReplicaPosition> Position() override {
     if (log_ != nullptr && log_->busy()) return std::nullopt;
-    position_ = to_->Position();
-    return position_;
+    return to_->Position();
   }
+  ReplicaPosition Held() override { return to_->Held(); }
   bool HoldsKeys() override { return to_->HoldsKeys(); }
   void OnPlan(const StreamPlan& plan) override {
-    if (log_ != nullptr) log_->OnPlan(plan, position_.value_or(ReplicaPosition()));
+    if (log_ != nullptr) log_->OnPlan(plan, to_->Held());
     to_->OnPlan(plan);
   }
   absl::Status OnFrame(FrameRef frame, Sequence skip_through) override {
@@ -43,7 +43,6 @@ class LoggedReceiver final : public FrameReceiver {
  private:
   FrameReceiver* const to_;
   StreamLog* log_ = nullptr;
-  std::optional<ReplicaPosition> position_;  // As last said.
 };
 
 }  // namespace tidemark::replication

@@ -37,6 +37,7 @@ class RelayBacklog final : public FrameReceiver {
 
   // FrameReceiver.
   std::optional<ReplicaPosition> Position() override { return next_->Position(); }
+  ReplicaPosition Held() override { return next_->Held(); }
   bool HoldsKeys() override { return next_->HoldsKeys(); }
   void OnPlan(const StreamPlan& plan) override;
   absl::Status OnFrame(FrameRef frame, Sequence skip_through) override;

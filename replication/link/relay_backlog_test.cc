@@ -14,6 +14,7 @@ constexpr HistoryId kHistory{7};
 class NullReceiver final : public FrameReceiver {
  public:
   std::optional<ReplicaPosition> Position() override { return std::nullopt; }
+  ReplicaPosition Held() override { return {}; }
   bool HoldsKeys() override { return false; }
   void OnPlan(const StreamPlan&) override { ++plans; }
   absl::Status OnFrame(FrameRef, Sequence) override {

@@ -301,7 +301,8 @@ ReplicaLink::MaybeFault ReplicaLink::HandleAccept(const wire::Accept& accept, in
     return Fault{wire::Goodbye::PROTOCOL, fmt::format("Accept with {}", fault)};
   }
   StreamPlan plan = PlanOf(accept);
-  if (MaybeFault fault = CheckForeignHistory(plan)) {
+  const ReplicaPosition held = receiver_->Held();
+  if (MaybeFault fault = CheckForeignHistory(plan, held)) {
     refused_ = true;
     backoff_.Lengthen();
     return fault;
@@ -329,31 +330,32 @@ ReplicaLink::MaybeFault ReplicaLink::HandleAccept(const wire::Accept& accept, in
     applied_ = stream_.received();
     state_ = State::kStreaming;
   }
-  NoteDiscarded();
+  NoteDiscarded(held);
   stream_open_ = true;
   receiver_->OnPlan(plan_);
   return std::nullopt;
 }
 
-void ReplicaLink::NoteDiscarded() {
+void ReplicaLink::NoteDiscarded(const ReplicaPosition& held) {
   discarded_.clear();
   if (!plan_.is_snapshot()) return;
   // What is beyond is in no stream of the primary's.
-  const std::optional<Watermarks> fork = plan_.ForkFrom(hello_position_.history);
-  if (!fork || fork->size() != hello_position_.shards.size()) return;
+  const std::optional<Watermarks> fork = plan_.ForkFrom(held.history);
+  if (!fork || fork->size() != held.shards.size()) return;
   for (size_t i = 0; i < fork->size(); ++i) {
-    const Sequence held = hello_position_.shards[i].sequence;
-    if (held <= (*fork)[i]) continue;
-    discarded_.push_back({ShardId(static_cast<uint16_t>(i)), Next((*fork)[i]), held});
-    counters_.discarded_records += held.value() - (*fork)[i].value();
+    const Sequence last = held.shards[i].sequence;
+    if (last <= (*fork)[i]) continue;
+    discarded_.push_back({ShardId(static_cast<uint16_t>(i)), Next((*fork)[i]), last});
+    counters_.discarded_records += last.value() - (*fork)[i].value();
   }
 }
 
-ReplicaLink::MaybeFault ReplicaLink::CheckForeignHistory(const StreamPlan& plan) {
+ReplicaLink::MaybeFault ReplicaLink::CheckForeignHistory(const StreamPlan& plan,
+                                                         const ReplicaPosition& held) {
   using enum AcceptForeignHistory;
   // A mixed plan goes on with what is here: that history is not foreign.
   if (plan.snapshots() < plan.shards.size()) return std::nullopt;
-  if (plan.history == hello_position_.history) return std::nullopt;
+  if (plan.history == held.history) return std::nullopt;
   if (options_.accept_foreign_history == kAlways || !receiver_->HoldsKeys()) return std::nullopt;
   uint64_t entries = 0;
   for (const ShardPlan& shard : plan.shards) entries += shard.entries;
@@ -363,7 +365,7 @@ ReplicaLink::MaybeFault ReplicaLink::CheckForeignHistory(const StreamPlan& plan)
       fmt::format("this replica holds data of history {:016x} and the primary offers {} keys of "
                   "history {:016x}; it keeps what it has. Restore the primary's data, or restart "
                   "this replica empty, or set accept_foreign_history=always",
-                  hello_position_.history.value(), entries, plan.history.value())};
+                  held.history.value(), entries, plan.history.value())};
 }
 
 ReplicaLink::MaybeFault ReplicaLink::HandleFrame(FrameRef frame) {

@@ -45,6 +45,11 @@ class FrameReceiver {
   // What is applied, to say hello with. Null while something of an earlier connection is still
   // being applied: the link asks again a little later.
   virtual std::optional<ReplicaPosition> Position() = 0;
+  // What is here, whether or not the link may say hello with it: what a full sync would take the
+  // place of. More than Position(), by what was recovered of a frame's records, and where no
+  // position describes what is served. Digests are right up to where Position() is only. Asked for
+  // when Position() is not null.
+  virtual ReplicaPosition Held() = 0;
   // Whether any key is held: data that a snapshot from an empty primary would wipe.
   virtual bool HoldsKeys() = 0;
   // The stream begins: from the position given, or with a snapshot.
@@ -200,10 +205,10 @@ class ReplicaLink {
   void NameDiverged();
   MaybeFault HandlePromote(const wire::Promote& promote);
   void HandleGoodbye(const wire::Goodbye& goodbye, int64_t now_ms);
-  void NoteDiscarded();
+  void NoteDiscarded(const ReplicaPosition& held);
   MaybeFault HandleHeartbeat(const wire::Heartbeat& heartbeat, int64_t now_ms);
   void HandleRefuse(const wire::Refuse& refusal, int64_t now_ms);
-  MaybeFault CheckForeignHistory(const StreamPlan& plan);
+  MaybeFault CheckForeignHistory(const StreamPlan& plan, const ReplicaPosition& held);
   // To backoff, from any state with a connection or an attempt.
   void Drop(const absl::Status& why, int64_t now_ms);
   void LoseStream();

@@ -23,6 +23,7 @@ constexpr ShardPosition kHeld{Sequence(10), 77};
 class CountingReceiver final : public FrameReceiver {
  public:
   std::optional<ReplicaPosition> Position() override { return position; }
+  ReplicaPosition Held() override { return held; }
   bool HoldsKeys() override { return true; }
   void OnPlan(const StreamPlan& p) override { plan = p; }
   absl::Status OnFrame(FrameRef, Sequence) override {
@@ -32,7 +33,8 @@ class CountingReceiver final : public FrameReceiver {
   void OnSnapshotEnd() override {}
   void OnLinkLost() override {}
 
-  ReplicaPosition position = {kParent, {kHeld}};
+  ReplicaPosition held = {kParent, {kHeld}};
+  ReplicaPosition position = held;
   StreamPlan plan;
   int frames = 0;
 };
@@ -111,6 +113,14 @@ TEST_F(ReplicaLinkPromotionTest, WhatASnapshotDiscardsIsNamed) {
   EXPECT_EQ(link_->discarded()[0].first, Sequence(8));
   EXPECT_EQ(link_->discarded()[0].last, Sequence(10));
   EXPECT_EQ(link_->counters().discarded_records, 3u);
+}
+
+TEST_F(ReplicaLinkPromotionTest, WhatASnapshotDiscardsIsNamedWhereNoPositionDescribesIt) {
+  receiver_.position = {};
+  Connect(wire::ShardPlan::SOURCE_SNAPSHOT, 7);
+  ASSERT_EQ(link_->discarded().size(), 1u);
+  EXPECT_EQ(link_->discarded()[0].first, Sequence(8));
+  EXPECT_EQ(link_->discarded()[0].last, Sequence(10));
 }
 
 TEST_F(ReplicaLinkPromotionTest, ASnapshotThatOnlyHelpsItCatchUpDiscardsNothing) {

@@ -18,6 +18,7 @@ using State = ReplicaLink::State;
 class FakeReceiver final : public FrameReceiver {
  public:
   std::optional<ReplicaPosition> Position() override { return position; }
+  ReplicaPosition Held() override { return position.value_or(ReplicaPosition()); }
   bool HoldsKeys() override { return holds_keys; }
   void OnPlan(const StreamPlan& plan) override { ++plans; }
   absl::Status OnFrame(FrameRef frame, Sequence skip_through) override {
