@@ -21,10 +21,10 @@ uint64_t MeasureNanosPerTick() {
   using std::chrono::steady_clock;
   constexpr std::chrono::milliseconds kWindow(2);
   const auto start = steady_clock::now();
-  const uint64_t first = __rdtsc();
+  const uint64_t first = __builtin_ia32_rdtsc();
   auto end = start;
   while (end - start < kWindow) end = steady_clock::now();
-  const uint64_t ticks = __rdtsc() - first;
+  const uint64_t ticks = __builtin_ia32_rdtsc() - first;
   if (ticks == 0) return 0;
   const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(end - start).count();
   return static_cast<uint64_t>((static_cast<unsigned __int128>(nanos) << 32) / ticks);
