@@ -140,10 +140,10 @@ class Cluster {
   uint64_t next_history_ = 1;
   HistoryId last_written_;  // In which the writes were made that end a scenario.
   bool unreachable_ = false;
-  size_t current_ = 0;                  // The primary's machine.
-  std::optional<Promotion> promotion_;  // While nobody is the primary.
-  Promotion taking_over_;               // Of the one that begins now.
-  std::optional<size_t> isolated_;      // Was the primary, lives, and nobody reaches it.
+  size_t current_ = 0;                    // The primary's machine.
+  std::optional<Promotion> promotion_;    // While nobody is the primary.
+  std::optional<Promotion> taking_over_;  // Of the one that begins; it may need several starts.
+  std::optional<size_t> isolated_;        // Was the primary, lives, and nobody reaches it.
 
   static constexpr size_t kMachines = kReplicas + 1;
   std::array<Machine, kMachines> machines_;

@@ -126,7 +126,7 @@ bool Cluster::StartPrimary(size_t index) {
                   machine.name, recovered.history.value(),
                   recovered.same_history ? "goes on" : "begins", recovered.records,
                   recovered.snapshot, recovered.torn_bytes));
-  if (recovered.was_follower) {
+  if (taking_over_.has_value()) {
     situations_.Note(Situation::kPromotedByRestart);
     OnPromoted(index);
   } else {

@@ -137,7 +137,7 @@ void Cluster::PromoteByRestart(size_t index) {
   NoteReplica(*machine.replica);
   machine.disk->Crash(Unsynced::kKeep);
   machine.replica = nullptr;
-  taking_over_ = *std::exchange(promotion_, std::nullopt);
+  taking_over_ = std::exchange(promotion_, std::nullopt);
   current_ = index;
   OnEnded(index);
   Start(index);
@@ -177,7 +177,7 @@ void Cluster::PromoteNow(size_t index, replication::ReplicaClient::Ending ending
   machine.primary =
       PrimaryNode::TakeOver(machine.time.get(), std::move(store), std::move(keyspaces),
                             std::move(succession), &ledger_, PrimaryOptions(machine));
-  taking_over_ = *std::exchange(promotion_, std::nullopt);
+  taking_over_ = std::exchange(promotion_, std::nullopt);
   situations_.Note(Situation::kPromoted);
   OnPromoted(index);
 }
@@ -187,7 +187,7 @@ void Cluster::OnPromoted(size_t index) {
   Say(fmt::format("{} is the primary of history {}", machine.name,
                   machine.primary->history().value()));
   consumer_->OnPromotion();
-  const Promotion how = std::exchange(taking_over_, Promotion());
+  const Promotion how = *std::exchange(taking_over_, std::nullopt);
   clients_.CheckPromoted(machine.primary->ContentsNow(), how.lost, how.best);
   for (const Machine& other : machines_) {
     if (other.replica != nullptr && other.replica->connection() != nullptr) {
