@@ -62,12 +62,14 @@ class ConsumerNode {
   struct Copy {
     wal::ExportPosition cursor;
     Contents contents;
+    bool of_snapshot = false;  // That is what it began with.
   };
 
   void Connect();
   void Disconnect();
   void OnBytes(std::string_view bytes);
   bool Take(const wal::ExportEvent& event);
+  void TakeChanges(const wal::Changes& changes);
   void Store();
   void Tick();
   void Write();

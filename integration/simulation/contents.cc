@@ -52,15 +52,16 @@ std::string ApplyFrame(const Frame& frame, Sequence from, Sequence through, Cont
   const bool all = frame.kind() == FrameKind::kSnapshotChunk;
   RecordReader reader(frame);
   Record record;
+  std::string fault;
   for (Sequence at = frame.first_sequence();; at = Next(at)) {
     const absl::StatusOr<bool> got = reader.Next(&record);
     if (!got.ok()) return got.status().ToString();
-    if (!*got) return "";
+    if (!*got) return fault;
     if (!all && (at < from || at > through)) continue;
-    if (!ApplyRecord(record, frame, contents)) {
-      return fmt::format("shard {} sequence {} ({}) changes {}, which is not there",
-                         frame.shard().value(), at.value(), static_cast<int>(record.op),
-                         record.key);
+    if (!ApplyRecord(record, frame, contents) && fault.empty()) {
+      fault =
+          fmt::format("shard {} sequence {} ({}) changes {}, which is not there",
+                      frame.shard().value(), at.value(), static_cast<int>(record.op), record.key);
     }
   }
 }

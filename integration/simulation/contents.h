@@ -16,7 +16,7 @@ namespace tidemark::simulation {
 using Contents = cache::State;  // Value and expiry, by key.
 
 // Applies the records of `frame` with these sequences, as a follower must; of a snapshot chunk,
-// all. What is wrong with the frame, or empty.
+// all. What is wrong with the frame, the first of it, or empty.
 std::string ApplyFrame(const Frame& frame, Sequence from, Sequence through, Contents* contents);
 
 // What is in `actual` and should not be, or the other way round: one difference, in words. Empty:

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/format/record.h"
 #include "fmt/format.h"
 
 namespace tidemark::simulation {
@@ -305,6 +306,20 @@ Contents Ledger::StateAt(HistoryId id, const Watermarks& applied) {
     }
   }
   return contents;
+}
+
+bool Ledger::FlushFollows(HistoryId id, ShardId shard, Sequence sequence) const {
+  const auto found = histories_.find(id);
+  if (found == histories_.end() || shard.value() >= found->second.shards.size()) return false;
+  for (const FrameRef& frame : found->second.shards[shard.value()].frames) {
+    if (frame->last_sequence() <= sequence) continue;
+    RecordReader reader(*frame);
+    Record record;
+    for (Sequence at = frame->first_sequence(); *reader.Next(&record); at = Next(at)) {
+      if (at > sequence && record.op == RecordOp::kFlush) return true;
+    }
+  }
+  return false;
 }
 
 bool Ledger::EverApplied(HistoryId id, ShardId shard, Sequence sequence) const {

@@ -70,6 +70,8 @@ class Ledger {
 
   // What a node that has applied exactly this must hold.
   Contents StateAt(HistoryId history, const Watermarks& applied);
+  // Whether a primary has sealed a flush of that shard beyond `sequence`, in that history.
+  bool FlushFollows(HistoryId history, ShardId shard, Sequence sequence) const;
   // Whether some replica has had this applied.
   bool EverApplied(HistoryId history, ShardId shard, Sequence sequence) const;
   Watermarks Emitted(HistoryId history) const;
