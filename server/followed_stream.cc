@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/format/renamed_frame.h"
+#include "base/link/wire_vectors.h"
 #include "base/log/log.h"
 #include "server/stream_positions.h"
 
@@ -288,10 +289,17 @@ FollowedStream::Outcome FollowedStream::TakeOver(const replication::StreamPlan& 
   if (!plan.is_snapshot()) {
     return keeper_.Continue(plan.continues, plan.history, PositionsOf(plan));
   }
-  return keeper_.Restart(plan.history, PositionsOf(plan), [&] {
-    const std::optional<Watermarks> after = DiscardedAfter(held, plan);
-    if (after.has_value() && on_discard_ != nullptr) on_discard_(held, *after);
-  });
+  return keeper_.Restart(plan.history, PositionsOf(plan), [&] { NameDiscarded(held, plan); });
+}
+
+void FollowedStream::NameDiscarded(const replication::ReplicaPosition& held,
+                                   const replication::StreamPlan& plan) {
+  std::optional<Watermarks> after = DiscardedAfter(held, plan);
+  if (!after.has_value() || on_discard_ == nullptr) return;
+  // Each telling saves files anew, of which only so many are kept.
+  if (named_.has_value() && named_->held == held && Covers(*after, named_->after)) return;
+  on_discard_(held, *after);
+  named_ = {.held = held, .after = *std::move(after)};
 }
 
 void FollowedStream::NoteFailure(const absl::Status& why) {

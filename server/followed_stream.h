@@ -63,7 +63,8 @@ class FollowedStream final : public replication::StreamLog {
   FollowedStream& operator=(const FollowedStream&) = delete;
 
   // A full sync throws away what `held` has beyond `after`: called on this object's thread while
-  // the log still has it. Before the first plan.
+  // the log still has it. A full sync that is begun again is told again only if it throws away
+  // more. Before the first plan.
   using OnDiscard =
       std::function<void(const replication::ReplicaPosition& held, const Watermarks& after)>;
   void set_on_discard(OnDiscard on_discard) { on_discard_ = std::move(on_discard); }
@@ -114,6 +115,13 @@ class FollowedStream final : public replication::StreamLog {
   // Waits until a plan is to be tried again; false: it is not.
   bool AwaitRetry(const absl::Status& why);
   void NoteFailure(const absl::Status& why);
+  void NameDiscarded(const replication::ReplicaPosition& held, const replication::StreamPlan& plan);
+
+  // What on_discard_ was told last. This object's thread's.
+  struct Named {
+    replication::ReplicaPosition held;
+    Watermarks after;
+  };
 
   wal::StreamKeeper& keeper_;
   const Post post_;  // Null: thread_ runs the jobs.
@@ -129,6 +137,8 @@ class FollowedStream final : public replication::StreamLog {
   bool paused_ = false;
   std::vector<FrameRef> waiting_;  // For the log of the plan.
   size_t shards_ = 0;              // Of the latest plan.
+
+  std::optional<Named> named_;
 
   std::atomic<uint64_t> delayed_plans_{0};
   std::atomic<bool> told_{false};  // on_change_ was called since the link thread looked.

@@ -204,6 +204,29 @@ TEST_F(FollowedStreamTest, AForkThatMayLieBelowWhatIsHeldChangesNothing) {
 
 // --- What is thrown away ---
 
+TEST_F(FollowedStreamTest, AFullSyncThatIsBegunAgainIsToldAgainOnlyIfItThrowsAwayMore) {
+  std::vector<Watermarks> told;  // This thread looks while no plan is under way.
+  stream->set_on_discard([&](const auto&, const Watermarks& after) { told.push_back(after); });
+  Join();
+  stream->OnServed();
+  const ReplicaPosition held{kHistory, {{Sequence(3), 0}}};
+  const auto begin = [&](const StreamPlan& plan) {
+    stream->OnPlan(plan, held);
+    ASSERT_TRUE(ServeUntil([&] { return !stream->busy(); }));
+  };
+  StreamPlan forked = Plan(CatchUpSource::kSnapshot, kChild);
+  forked.ancestors = {{kHistory, {Sequence(3)}}};
+  begin(forked);
+  EXPECT_THAT(told, testing::IsEmpty()) << "that primary has all that is here";
+  forked.ancestors = {{kHistory, {Sequence(2)}}};
+  begin(forked);
+  begin(forked);
+  EXPECT_THAT(told, testing::ElementsAre(Watermarks{Sequence(2)}));
+  begin(Plan(CatchUpSource::kSnapshot, HistoryId(99)));
+  begin(forked);
+  EXPECT_THAT(told, testing::ElementsAre(Watermarks{Sequence(2)}, Watermarks(1)));
+}
+
 ReplicaPosition Held(HistoryId history, std::vector<uint64_t> sequences) {
   ReplicaPosition held{.history = history, .shards = {}};
   for (const uint64_t sequence : sequences) held.shards.push_back({Sequence(sequence), 0});

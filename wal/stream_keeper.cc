@@ -100,7 +100,8 @@ absl::StatusOr<std::shared_ptr<Log>> StreamKeeper::Restart(HistoryId history, co
   manifest.restart = *files;
   if (absl::Status s = directory_.Save(std::move(manifest)); !s.ok()) return Broke(std::move(s));
   CrashPoint("restart.marked");
-  if (!restarted_.has_value() && replaced.has_value()) name();
+  // Also where an earlier full sync was given up: this one may lack what that one had.
+  name();
   named_ = false;
   restarted_.emplace(Restarted{});
   const std::vector<History>& known = directory_.manifest().histories;

@@ -70,8 +70,9 @@ class StreamKeeper {
   // one before, or a new one that stands at its begin().positions.
   absl::StatusOr<std::shared_ptr<Log>> Continue(HistoryId continues, HistoryId history,
                                                 const Positions& at);
-  // A stream begins at `at` that does not go on from what is kept. `before` is called once the log
-  // of what the node shows is sealed and all of it is still there, unless there is none.
+  // A stream begins at `at` that does not go on from what is kept. `before` is called in each
+  // restart, also if the one before was not served: the log of what the node shows is sealed, and
+  // all that there is of it is still there.
   absl::StatusOr<std::shared_ptr<Log>> Restart(HistoryId history, const Positions& at,
                                                const std::function<void()>& before = nullptr);
   // The restarted stream is what the node shows: Continue() means that one from here on.

@@ -200,6 +200,22 @@ TEST_F(StreamKeeperTest, WhatAServedFullSyncBroughtIsSavedBeforeTheNextOneReplac
   EXPECT_EQ((*discarded)->ListSegments()->size(), 1u);
 }
 
+TEST_F(StreamKeeperTest, EachFullSyncMaySaveWhatTheOneBeforeWouldNotHaveReplaced) {
+  HasOld();
+  // Of a primary that has all that is here; but it is lost, and another lacks some of it.
+  ASSERT_TRUE(keeper_->Restart(kNew, Positions(2), [] {}).ok());
+  absl::StatusOr<SavedDiscarded> saved = absl::UnknownError("not asked for");
+  ASSERT_TRUE(keeper_
+                  ->Restart(kChild, Positions(2),
+                            [&] {
+                              saved = SaveDiscarded(*directory_, kOld, At({0, 0}), {});
+                            })
+                  .ok());
+  ASSERT_TRUE(saved.ok()) << saved.status();
+  EXPECT_EQ(saved->path, "/data/lost/discarded-0000000000000007-1");
+  EXPECT_TRUE(saved->complete);
+}
+
 TEST_F(StreamKeeperTest, OnlyTheNewestOfWhatWasSavedIsKept) {
   HasOld();
   ASSERT_TRUE(keeper_->Close().ok());

@@ -195,13 +195,20 @@ uint64_t Ledger::Missing(HistoryId id, const Watermarks& at, HistoryId other) {
 
 void Ledger::OnDiscard(const std::string& who, const replication::ReplicaPosition& held,
                        const Watermarks& after, HistoryId taken) {
-  if (Find(held.history) == nullptr) return;
+  const std::optional<size_t> shard = Unnamed(held, after, taken);
+  if (!shard.has_value()) return;
+  Fail(fmt::format("{} throws away shard {} from {} on, and names only what is beyond {}", who,
+                   *shard, Common(held.history, taken)[*shard].value() + 1, after[*shard].value()));
+}
+
+std::optional<size_t> Ledger::Unnamed(const replication::ReplicaPosition& held,
+                                      const Watermarks& after, HistoryId taken) {
+  if (Find(held.history) == nullptr) return std::nullopt;
   const Watermarks common = Common(held.history, taken);
   for (size_t i = 0; i < held.shards.size(); ++i) {
-    if (held.shards[i].sequence <= common[i] || after[i] <= common[i]) continue;
-    Fail(fmt::format("{} throws away shard {} from {} on, and names only what is beyond {}", who, i,
-                     common[i].value() + 1, after[i].value()));
+    if (held.shards[i].sequence > common[i] && after[i] > common[i]) return i;
   }
+  return std::nullopt;
 }
 
 void Ledger::OnApplied(const std::string& who, const replication::ReplicaPosition& position) {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,10 @@ class Ledger {
   // that this one lacks is named.
   void OnDiscard(const std::string& who, const replication::ReplicaPosition& held,
                  const Watermarks& after, HistoryId taken);
+  // The shard of which history `taken` lacks some of what is `held` up to `after`; none: whoever
+  // names what is beyond names all that a full sync of `taken` throws away.
+  std::optional<size_t> Unnamed(const replication::ReplicaPosition& held, const Watermarks& after,
+                                HistoryId taken);
   // Its disk is gone: whatever it had may be lost.
   void OnWiped(const std::string& who) { kept_[who].replaced = true; }
   // It has this applied: checks that each is a point of the primary's stream, by digest.

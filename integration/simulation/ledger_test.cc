@@ -141,6 +141,20 @@ TEST_F(LedgerTest, FindsContentsThatTheLogDoesNotGive) {
   EXPECT_THAT(ledger_.fault(), HasSubstr("surprise"));
 }
 
+TEST_F(LedgerTest, FindsAFullSyncThatNamesTooLittle) {
+  Seal(2);
+  const wal::ShardPosition fork = stream_.position();
+  const FrameRef lost = Seal(2);
+  RecoverAt(fork);
+  const replication::ReplicaPosition held = At(kFirst, Sequence(4), lost->stream_digest());
+  EXPECT_EQ(ledger_.Unnamed(held, {Sequence(2)}, kSecond), std::nullopt);
+  ledger_.OnDiscard("r", held, {Sequence(2)}, kSecond);
+  EXPECT_EQ(ledger_.fault(), "");
+  EXPECT_EQ(ledger_.Unnamed(held, {Sequence(3)}, kSecond), 0);
+  ledger_.OnDiscard("r", held, {Sequence(3)}, kSecond);
+  EXPECT_THAT(ledger_.fault(), HasSubstr("throws away shard 0 from 3 on"));
+}
+
 TEST_F(LedgerTest, AReplicaBehindTheForkIsAPointOfTheChildToo) {
   const FrameRef first = Seal(2);
   Seal(2);

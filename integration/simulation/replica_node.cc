@@ -118,7 +118,7 @@ absl::Status ReplicaNode::Close() {
 // Names and saves what a full sync throws away, as NodeDurability::KeepDiscarded.
 void ReplicaNode::OnDiscard(const replication::ReplicaPosition& held, const Watermarks& after) {
   ++discards_;
-  named_ = {.history = held.history, .at = SequencesOf(held)};
+  named_ = {.held = held, .after = after};
   ledger_->OnDiscard(options_.name, held, after, link_.plan().history);
   wal::SaveDiscarded(store_->directory(), held.history, after, {}).IgnoreError();
 }
@@ -189,10 +189,10 @@ void ReplicaNode::ServeLog() {
   if (const uint64_t plans = link_.counters().plans_with_snapshot; plans != seen_plans_) {
     seen_plans_ = plans;
     const replication::ReplicaPosition held = applier_.Held();
-    // A full sync that is asked for again threw away what it does the first time.
-    const bool named = held.history == named_.history && SequencesOf(held) == named_.at;
-    must_name_ =
-        !named && ledger_->Missing(held.history, SequencesOf(held), link_.plan().history) > 0;
+    // A full sync that is begun again need not name again what it did the first time.
+    const HistoryId taken = link_.plan().history;
+    const bool named = held == named_.held && !ledger_->Unnamed(held, named_.after, taken);
+    must_name_ = !named && ledger_->Missing(held.history, SequencesOf(held), taken) > 0;
     named_at_plan_ = discards_;
   }
   if (std::exchange(served_swaps_, swaps) != swaps) {

@@ -164,8 +164,8 @@ class ReplicaNode {
   bool must_name_ = false;
   uint64_t named_at_plan_ = 0;  // discards_ then.
   struct {
-    HistoryId history;
-    Watermarks at;
+    replication::ReplicaPosition held;
+    Watermarks after;
   } named_;  // By the latest of discards_.
   ConnectionRef connection_;
   bool connecting_ = false;

@@ -32,6 +32,8 @@ struct ReplicaPosition {
   std::vector<ShardPosition> shards;  // Indexed by the primary's shard.
   // Shards of which a frame has shown that what is here is of another stream; mostly none.
   std::vector<ShardId> diverged = {};
+
+  friend bool operator==(const ReplicaPosition&, const ReplicaPosition&) = default;
 };
 
 enum class CatchUpSource : uint8_t {
