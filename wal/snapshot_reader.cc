@@ -33,7 +33,7 @@ SnapshotShardReader::SnapshotShardReader(std::unique_ptr<File> file, std::string
       shard_(shard),
       shard_count_(shard_count),
       expected_(expected),
-      block_(std::make_unique<char[]>(kBlockBytes)) {}
+      block_(std::make_unique_for_overwrite<char[]>(kBlockBytes)) {}
 
 absl::StatusOr<FrameRef> SnapshotShardReader::Next() {
   if (!failure_.ok()) return failure_;

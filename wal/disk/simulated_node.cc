@@ -38,9 +38,11 @@ void SimulatedNode::Resize(uint64_t bytes) {
 
 void SimulatedNode::CopySector(uint64_t sector) {
   const uint64_t at = sector * kSectorBytes;
-  for (uint64_t i = at; i < std::min<uint64_t>(at + kSectorBytes, platter.size()); ++i) {
-    platter[i] = i < now.size() ? now[i] : '\0';
-  }
+  const uint64_t end = std::min<uint64_t>(at + kSectorBytes, platter.size());
+  if (at >= end) return;
+  const uint64_t written = std::clamp<uint64_t>(now.size(), at, end);
+  if (written > at) std::memcpy(platter.data() + at, now.data() + at, written - at);
+  std::memset(platter.data() + written, '\0', end - written);
 }
 
 void SimulatedNode::Sync() {
