@@ -41,7 +41,9 @@ WriteResult ShardFront::Write(const WriteRequest& request) {
       .key_bytes = request.key.size(),
       .owner = request.owner,
       .value = request.value,
-      .urgent = request.urgent,
+      // A write and a sync for each value would take the disk, and the processor, from those who
+      // read. While there is room for more nobody waits for what is under way.
+      .hurried = request.urgent && UnderWayBytes() > options_.max_write_bytes / 2,
       .queued_at_ns = now_ns,
   };
   const bool copy = request.owner == nullptr;
@@ -64,7 +66,7 @@ WriteOutcome ShardFront::Decide(const WriteRequest& request, uint64_t record_byt
   if (state.stopped.load(std::memory_order_relaxed)) return WriteOutcome::kDown;
   if (state.down.load(std::memory_order_relaxed)) return WriteOutcome::kDown;
   if (state.full.load(std::memory_order_relaxed)) return WriteOutcome::kFull;
-  const auto under_way = static_cast<uint64_t>(counters_.write_bytes_under_way.value());
+  const uint64_t under_way = UnderWayBytes();
   if (under_way > 0 && under_way + record_bytes > options_.max_write_bytes) {
     return WriteOutcome::kBusy;
   }
@@ -82,8 +84,7 @@ WriteOutcome ShardFront::Decide(const WriteRequest& request, uint64_t record_byt
 
 void ShardFront::AddUnderWay(int64_t write_bytes) {
   counters_.write_bytes_under_way.Add(write_bytes);
-  const auto used = static_cast<uint64_t>(counters_.write_bytes_under_way.value());
-  write_pressure_.Update(UtilisationPercent(used, options_.max_write_bytes));
+  write_pressure_.Update(UtilisationPercent(UnderWayBytes(), options_.max_write_bytes));
 }
 
 void ShardFront::OnWritten(WrittenBatch& batch) {

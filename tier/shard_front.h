@@ -110,6 +110,9 @@ class ShardFront final : public TierFront, public FrontEvents {
 
  private:
   WriteOutcome Decide(const WriteRequest& request, uint64_t record_bytes, int64_t now_ns);
+  uint64_t UnderWayBytes() const {
+    return static_cast<uint64_t>(counters_.write_bytes_under_way.value());
+  }
   void AddUnderWay(int64_t write_bytes);
   void UpdateReadPressure();
   void CountReadError(const absl::Status& status);

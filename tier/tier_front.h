@@ -65,7 +65,8 @@ struct WriteRequest {
   std::string_view value = {};
   // The buffer that `value` is a part of, then shared until it is written; null: it is copied.
   BufferRef owner = {};
-  // Memory is short: past the admission filter and the pace, not past the bounds.
+  // Memory is short: past the admission filter and the pace, not past the bounds. It goes out with
+  // others, but at once if much is under way.
   bool urgent = false;
 };
 

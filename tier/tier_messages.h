@@ -37,7 +37,7 @@ struct PendingWrite {
   size_t key_bytes = 0;
   BufferRef owner = {};  // Keeps `value` alive if it is not in `text`.
   std::string_view value = {};
-  bool urgent = false;
+  bool hurried = false;  // It does not wait for others to go out with.
   int64_t queued_at_ns = 0;
 
   std::string_view key() const { return text->view().substr(0, key_bytes); }

@@ -76,11 +76,24 @@ TEST_F(ValueLogTest, ValuesWaitForEachOtherAndGoOutInOneWrite) {
   EXPECT_EQ(owner().cold(), 8u);
 }
 
-TEST_F(ValueLogTest, AnUrgentValueIsNotKeptWaiting) {
-  Start();
-  owner().Set("k", "value");
-  owner().Demote("k", /*urgent=*/true);
+// A shard that is short of memory sends value after value: one write and one sync for all of them.
+TEST_F(ValueLogTest, UrgentValuesWaitForEachOtherWhileThereIsRoomForMore) {
+  TierRig::Options options;
+  options.front.max_write_bytes = 400;
+  Start(options);
+  const auto demote = [&](const std::string& key) {
+    owner().Set(key, std::string(99, 'v'));
+    ASSERT_EQ(owner().Demote(key, /*urgent=*/true), WriteOutcome::kQueued);
+  };
+  demote("a");
+  demote("b");
+  EXPECT_EQ(rig_->StepWriter(), ValueWriter::kLingerNanos);
+  EXPECT_EQ(rig_->state().writes.value(), 0u);
+  demote("c");
   rig_->StepWriter();
+  EXPECT_EQ(rig_->state().writes.value(), 1u);
+  rig_->Settle();
+  EXPECT_EQ(owner().cold(), 3u);
   EXPECT_EQ(rig_->state().writes.value(), 1u);
 }
 

@@ -41,7 +41,7 @@ ValueWriter::ValueWriter(SegmentStore& store, WriterInbox& inbox, TierState& sta
 ValueWriter::Step ValueWriter::Run(int64_t now_ns) {
   for (PendingWrite& write : inbox_.Take()) {
     queue_bytes_ += BytesOf(write);
-    urgent_ |= write.urgent;
+    hurried_ |= write.hurried;
     queue_.push_back(std::move(write));
   }
   store_.DeleteEmpty();
@@ -68,7 +68,7 @@ ValueWriter::Step ValueWriter::Run(int64_t now_ns) {
 
 int64_t ValueWriter::NanosUntilWrite(int64_t now_ns) const {
   if (queue_.empty()) return -1;
-  if (urgent_ || queue_bytes_ >= options_.write_batch_bytes) return 0;
+  if (hurried_ || queue_bytes_ >= options_.write_batch_bytes) return 0;
   return std::max<int64_t>(queue_.front().queued_at_ns + kLingerNanos - now_ns, 0);
 }
 
@@ -106,7 +106,7 @@ void ValueWriter::FillBatch(int64_t now_ns) {
     queue_bytes_ -= BytesOf(write);
     AddToBatch(std::move(write), header, stored);
     queue_.pop_front();
-    if (queue_.empty()) urgent_ = false;
+    if (queue_.empty()) hurried_ = false;
   }
 }
 
@@ -165,7 +165,7 @@ void ValueWriter::RefuseAll(const absl::Status& why) {
   for (PendingWrite& write : queue_) items.push_back({.write = std::move(write), .location = {}});
   queue_.clear();
   queue_bytes_ = 0;
-  urgent_ = false;
+  hurried_ = false;
   Tell(std::move(items), why);
 }
 

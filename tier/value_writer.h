@@ -4,7 +4,7 @@
 //   while (inbox.Wait(step.wait_ns)) step = writer.Run(clock.MonotonicNanos());
 //
 // Batches. Values wait until write_batch_bytes have come or the oldest has waited kLingerNanos,
-// unless one is urgent; then they go out in one write (and one sync), and only when it has
+// unless one is hurried; then they go out in one write (and one sync), and only when it has
 // succeeded are their shards told. So what is not known to be on disk is still in RAM, and a write
 // that fails costs nothing but itself.
 //
@@ -78,7 +78,7 @@ class ValueWriter {
 
   std::deque<PendingWrite> queue_;
   size_t queue_bytes_ = 0;
-  bool urgent_ = false;  // One in the queue is.
+  bool hurried_ = false;  // One in the queue is.
   int64_t retry_at_ns_ = 0;
 
   // The batch that is being made.
