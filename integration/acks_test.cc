@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "integration/harness/info.h"
 #include "integration/harness/node.h"
 #include "integration/harness/scratch.h"
 #include "integration/harness/tide_reports.h"
@@ -33,14 +34,6 @@ Node ReadyReplica(const Node& primary, const Node::Flags& flags = {"--shards=2"}
   return replica;
 }
 
-std::string InfoField(RedisClient& client, const std::string& section, const std::string& field) {
-  const std::string info = client.Do({"INFO", section}).text;
-  const size_t at = info.find("\n" + field + ":");
-  if (at == std::string::npos) return "";
-  const size_t begin = at + field.size() + 2;
-  return info.substr(begin, info.find('\r', begin) - begin);
-}
-
 // Whether SET succeeds by and by: replicas need a moment to be there.
 bool AwaitSet(RedisClient& client) {
   return Eventually(kPatience, [&] { return client.Do({"SET", "awaited", "1"}) == kOk; });
@@ -58,8 +51,8 @@ TEST(AcksTest, AWriteThatWasAnsweredIsOnItsReplica) {
     ASSERT_EQ(writer.Do({"SET", key, std::to_string(i)}), kOk);
     ASSERT_EQ(reader.Do({"GET", key}), Reply::String(std::to_string(i)));
   }
-  EXPECT_NE(InfoField(writer, "replication", "ack_held_total"), "0");
-  EXPECT_EQ(InfoField(writer, "replication", "ack_held_clients"), "0");
+  EXPECT_NE(InfoField(writer, "ack_held_total"), "0");
+  EXPECT_EQ(InfoField(writer, "ack_held_clients"), "0");
 }
 
 TEST(AcksTest, AStoppedReplicaMeansErrorsInTheirPlaceAndThenRecovery) {
@@ -87,7 +80,7 @@ TEST(AcksTest, AStoppedReplicaMeansErrorsInTheirPlaceAndThenRecovery) {
   EXPECT_EQ(replies[2], Reply::Status("PONG"));
   EXPECT_EQ(replies[4], Reply::String("2"));
   EXPECT_THAT(replies[5].text, StartsWith("ERR unknown command"));
-  EXPECT_NE(InfoField(client, "replication", "ack_timeouts"), "0");
+  EXPECT_NE(InfoField(client, "ack_timeouts"), "0");
 
   replica.process().Signal(SIGCONT);
   EXPECT_TRUE(AwaitSet(client));
@@ -209,7 +202,7 @@ TEST(MinReplicasTest, WritesAreRefusedWithoutAndReadsGoOn) {
   const Reply refused = Reply::Error("NOREPLICAS Not enough good replicas to write.");
   EXPECT_EQ(client.Do({"SET", "k", "1"}), refused);
   EXPECT_EQ(client.Do({"GET", "k"}), Reply::Nil());
-  EXPECT_EQ(InfoField(client, "replication", "min_slaves_good_slaves"), "0");
+  EXPECT_EQ(InfoField(client, "min_slaves_good_slaves"), "0");
   EXPECT_EQ(client.Do({"CONFIG", "SET", "min-replicas-to-write", "0"}), kOk);
   EXPECT_EQ(client.Do({"SET", "k", "2"}), kOk);
   EXPECT_EQ(client.Do({"CONFIG", "SET", "min-replicas-to-write", "1"}), kOk);
@@ -217,13 +210,13 @@ TEST(MinReplicasTest, WritesAreRefusedWithoutAndReadsGoOn) {
 
   Node replica = ReadyReplica(primary);
   EXPECT_TRUE(AwaitSet(client));
-  EXPECT_EQ(InfoField(client, "replication", "min_slaves_good_slaves"), "1");
+  EXPECT_EQ(InfoField(client, "min_slaves_good_slaves"), "1");
   replica.process().Signal(SIGSTOP);
   EXPECT_TRUE(Eventually(kPatience, [&] { return client.Do({"SET", "k", "4"}) == refused; }));
   EXPECT_FALSE(client.Do({"GET", "k"}).is_error());
   replica.process().Signal(SIGCONT);
   EXPECT_TRUE(AwaitSet(client));
-  EXPECT_NE(InfoField(client, "replication", "writes_refused_for_replicas"), "0");
+  EXPECT_NE(InfoField(client, "writes_refused_for_replicas"), "0");
 }
 
 TEST(WaitTest, AnIdleShardAndNothingWrittenAreNoObstacle) {
@@ -249,8 +242,7 @@ TEST(WaitTest, AStopUnblocksThoseThatWait) {
   EXPECT_EQ(waits.Do({"SET", "k", "1"}), kOk);
   Reply reply;
   std::thread waiter([&] { reply = waits.Do({"WAIT", "1", "0"}); });
-  EXPECT_TRUE(
-      Eventually(kPatience, [&] { return InfoField(looks, "clients", "blocked_clients") == "1"; }));
+  EXPECT_TRUE(Eventually(kPatience, [&] { return InfoField(looks, "blocked_clients") == "1"; }));
   primary.Stop();
   waiter.join();
   EXPECT_TRUE(reply.is_error());
@@ -317,9 +309,8 @@ TEST(DurableReplicasTest, AReplyWaitsForTheReplicasOwnDisk) {
   Node replica = ReadyReplica(
       primary, {"--shards=2", scratch.data_dir(), "--fsync=interval", "--fsync_interval_ms=60000"});
   RedisClient at_replica = replica.Connect();
-  ASSERT_TRUE(Eventually(kPatience, [&] {
-    return InfoField(at_replica, "persistence", "wal_stream_restarting") == "0";
-  }));
+  ASSERT_TRUE(
+      Eventually(kPatience, [&] { return InfoField(at_replica, "wal_stream_restarting") == "0"; }));
   EXPECT_THAT(client.Do({"SET", "k", "1"}).text, StartsWith("TIMEOUT The write was made"))
       << "it is received and applied there, and not on its disk";
   EXPECT_EQ(at_replica.Do({"GET", "k"}), Reply::String("1"));

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "integration/harness/convergence.h"
+#include "integration/harness/info.h"
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
 #include "integration/harness/scratch.h"
@@ -23,15 +24,6 @@ const Reply kOk = Reply::Status("OK");
 
 Reply ReplicaOf(Node& node, int port) {
   return node.Connect().Do({"REPLICAOF", "127.0.0.1", std::to_string(port)});
-}
-
-// A field of INFO; empty if it is not there.
-std::string InfoField(Node& node, const std::string& name) {
-  const std::string info = node.Connect().Do({"INFO", "everything"}).text;
-  const size_t at = info.find("\n" + name + ":");
-  if (at == std::string::npos) return "";
-  const size_t begin = at + name.size() + 2;
-  return info.substr(begin, info.find('\r', begin) - begin);
 }
 
 bool AwaitField(Node& node, const std::string& name, const std::string& value) {

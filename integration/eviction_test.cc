@@ -5,31 +5,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 
+#include "base/sanitizers.h"
 #include "integration/harness/convergence.h"
 #include "integration/harness/eventually.h"
+#include "integration/harness/info.h"
 #include "integration/harness/node.h"
-#include "base/sanitizers.h"
 
 namespace tidemark::integration {
 namespace {
 
 constexpr int64_t kMb = 1 << 20;
 const std::string kOom = "OOM command not allowed when used memory > 'maxmemory'.";
-
-std::string Info(RedisClient& client, const std::string& name) {
-  const std::string text = client.Do({"INFO"}).text;
-  const size_t at = text.find("\n" + name + ":");
-  if (at == std::string::npos) return "";
-  const size_t begin = at + name.size() + 2;
-  return text.substr(begin, text.find('\r', begin) - begin);
-}
-int64_t Number(RedisClient& client, const std::string& name) {
-  const std::string text = Info(client, name);
-  return text.empty() ? -1 : std::strtoll(text.c_str(), nullptr, 10);
-}
 
 // Writes new keys in pipelines; counts the answers that are OK and those that are not.
 class Filler {
@@ -53,7 +41,7 @@ class Filler {
         }
       }
       if (++pipelines_ % 8 == 0) {
-        most_rss = std::max(most_rss, Number(client_, "used_memory_rss"));
+        most_rss = std::max(most_rss, InfoNumber(client_, "used_memory_rss"));
       }
     }
   }
@@ -84,14 +72,14 @@ TEST(EvictionTest, ResidentMemoryStaysWithinItsBoundHoweverMuchIsWritten) {
   filler.Fill(130 * kMb, 1024);
   filler.Fill(20 * kMb, 200);
   EXPECT_EQ(filler.refused, 0);
-  EXPECT_GT(Number(client, "evicted_keys"), 60'000);
-  EXPECT_GT(Number(client, "used_memory_dataset"), 30 * kMb);
+  EXPECT_GT(InfoNumber(client, "evicted_keys"), 60'000);
+  EXPECT_GT(InfoNumber(client, "used_memory_dataset"), 30 * kMb);
   ExpectWithinLimit(64 * kMb, filler.most_rss);
   // Pages that a few small values hold are of no use for large ones: it may take a moment.
   filler.Fill(80 * kMb, 20'000);
   EXPECT_EQ(filler.refused, 0);
   EXPECT_TRUE(kSanitized || Eventually(kPatience, [&] {
-                return Number(client, "used_memory_rss") <= BoundOf(64 * kMb);
+                return InfoNumber(client, "used_memory_rss") <= BoundOf(64 * kMb);
               }));
   EXPECT_EQ(Info(client, "maxmemory"), std::to_string(64 * kMb));
   EXPECT_EQ(Info(client, "maxmemory_policy"), "allkeys-tinylfu");
@@ -108,8 +96,8 @@ TEST(EvictionTest, NoEvictionRefusesWritesThatNeedMemoryAndNothingElse) {
   Filler filler(client);
   filler.Fill(80 * kMb, 1024);
   EXPECT_GT(filler.refused, 10'000);
-  EXPECT_EQ(Number(client, "evicted_keys"), 0);
-  EXPECT_EQ(Number(client, "writes_refused_oom"), filler.refused);
+  EXPECT_EQ(InfoNumber(client, "evicted_keys"), 0);
+  EXPECT_EQ(InfoNumber(client, "writes_refused_oom"), filler.refused);
   ExpectWithinLimit(40 * kMb, filler.most_rss);
 
   EXPECT_EQ(client.Do({"APPEND", "fill:1", "x"}), Reply::Error(kOom));
@@ -123,7 +111,7 @@ TEST(EvictionTest, NoEvictionRefusesWritesThatNeedMemoryAndNothingElse) {
   const int64_t refused = filler.refused;
   filler.Fill(10 * kMb, 1024);
   EXPECT_EQ(filler.refused, refused);
-  EXPECT_GT(Number(client, "evicted_keys"), 1'000);
+  EXPECT_GT(InfoNumber(client, "evicted_keys"), 1'000);
 }
 
 TEST(EvictionTest, AReplicaHoldsWhatItsPrimaryDoesWhateverItsOwnLimit) {
@@ -138,8 +126,8 @@ TEST(EvictionTest, AReplicaHoldsWhatItsPrimaryDoesWhateverItsOwnLimit) {
   filler.Fill(80 * kMb, 1024);
   EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
   RedisClient reader = replica.Connect();
-  EXPECT_GT(Number(client, "evicted_keys"), 30'000);
-  EXPECT_EQ(Number(reader, "evicted_keys"), 0);
+  EXPECT_GT(InfoNumber(client, "evicted_keys"), 30'000);
+  EXPECT_EQ(InfoNumber(reader, "evicted_keys"), 0);
   // Between its turns the primary may still make room as buffers come and go.
   EXPECT_TRUE(
       Eventually(kPatience, [&] { return client.Do({"DBSIZE"}) == reader.Do({"DBSIZE"}); }));
@@ -151,15 +139,16 @@ TEST(EvictionTest, ALimitSetWhileRunningIsReached) {
   RedisClient client = node.Connect();
   Filler filler(client);
   filler.Fill(60 * kMb, 1024);
-  ASSERT_EQ(Number(client, "evicted_keys"), 0);
+  ASSERT_EQ(InfoNumber(client, "evicted_keys"), 0);
   ASSERT_EQ(client.Do({"CONFIG", "SET", "maxmemory", "40mb"}), Reply::Status("OK"));
   EXPECT_TRUE(Eventually(kPatience, [&] {
-    return Number(client, "used_memory_dataset") <= 40 * kMb && Number(client, "evicted_keys") > 0;
+    return InfoNumber(client, "used_memory_dataset") <= 40 * kMb &&
+           InfoNumber(client, "evicted_keys") > 0;
   }));
   ASSERT_EQ(client.Do({"CONFIG", "SET", "maxmemory", "0"}), Reply::Status("OK"));
-  const int64_t evicted = Number(client, "evicted_keys");
+  const int64_t evicted = InfoNumber(client, "evicted_keys");
   filler.Fill(20 * kMb, 1024);
-  EXPECT_EQ(Number(client, "evicted_keys"), evicted);
+  EXPECT_EQ(InfoNumber(client, "evicted_keys"), evicted);
 }
 
 }  // namespace

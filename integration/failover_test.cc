@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "integration/harness/convergence.h"
+#include "integration/harness/info.h"
 #include "integration/harness/node.h"
 #include "integration/harness/redis_client.h"
 #include "integration/harness/roving_writers.h"
@@ -20,14 +21,6 @@ namespace {
 using testing::HasSubstr;
 
 const Reply kOk = Reply::Status("OK");
-
-std::string InfoField(Node& node, const std::string& name) {
-  const std::string info = node.Connect().Do({"INFO", "everything"}).text;
-  const size_t at = info.find("\n" + name + ":");
-  if (at == std::string::npos) return "";
-  const size_t begin = at + name.size() + 2;
-  return info.substr(begin, info.find('\r', begin) - begin);
-}
 
 // The target has taken the role on itself a moment before it answers as a primary.
 bool AwaitMaster(const Node& node) {

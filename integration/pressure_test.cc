@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "integration/harness/convergence.h"
+#include "integration/harness/info.h"
 #include "integration/harness/node.h"
 #include "integration/harness/scratch.h"
 
@@ -20,10 +21,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-bool Shows(RedisClient& client, const std::string& line) {
-  return client.Do({"INFO", "tidemark"}).text.find(line + "\r\n") != std::string::npos;
-}
 
 // Writes as fast as it is let, and counts what it is answered.
 class Writer {
@@ -75,15 +72,16 @@ TEST(PressureTest, ADiskThatStandsStillDelaysThenRefusesWritesAndMendsItself) {
   ASSERT_TRUE(primary.AwaitReady());
   RedisClient client = primary.Connect();
   ASSERT_EQ(client.Do({"SET", "kept", "1"}), Reply::Status("OK"));
-  ASSERT_TRUE(Shows(client, "pressure_state:normal"));
+  ASSERT_EQ(InfoField(client, "pressure_state"), "normal");
 
   std::ofstream(faults / "stalled").close();
   Writer writer(primary.port(), 16 << 10);
   ASSERT_TRUE(Eventually(kPatience, [&] {
-    return Shows(client, "pressure_state:suspended") && Shows(client, "pressure_cause:log_bytes");
+    return InfoField(client, "pressure_state") == "suspended" &&
+           InfoField(client, "pressure_cause") == "log_bytes";
   }));
   EXPECT_EQ(client.Do({"GET", "kept"}), Reply::String("1")) << "reads go on";
-  ASSERT_TRUE(Eventually(kPatience, [&] { return Shows(client, "pressure_stalled:1"); }));
+  ASSERT_TRUE(Eventually(kPatience, [&] { return InfoField(client, "pressure_stalled") == "1"; }));
   EXPECT_THAT(client.Do({"SET", "more", "1"}).text,
               HasSubstr("BUSYTIDE writes are refused: log_bytes is suspended"));
   EXPECT_EQ(client.Do({"GET", "kept"}), Reply::String("1"));
@@ -99,7 +97,8 @@ TEST(PressureTest, ADiskThatStandsStillDelaysThenRefusesWritesAndMendsItself) {
   const int64_t taken = writer.taken();
   EXPECT_TRUE(Eventually(kPatience, [&] { return writer.taken() > taken; }));
   EXPECT_TRUE(writer.Stop());
-  EXPECT_TRUE(Eventually(kPatience, [&] { return Shows(client, "pressure_state:normal"); }));
+  EXPECT_TRUE(
+      Eventually(kPatience, [&] { return InfoField(client, "pressure_state") == "normal"; }));
   EXPECT_THAT(client.Do({"INFO", "tidemark"}).text, Not(HasSubstr("writes_refused_busy:0\r")));
   EXPECT_THAT(primary.process().Errors(), HasSubstr("pressure: log_bytes is"));
 }
@@ -118,7 +117,8 @@ TEST(PressureTest, ARequiredReplicaThatLagsSlowsWritesUntilItIsBack) {
   replica.process().Signal(SIGSTOP);
   Writer writer(primary.port(), 10);
   EXPECT_TRUE(Eventually(kPatience, [&] {
-    return Shows(client, "pressure_state:suspended") && Shows(client, "pressure_cause:replica_lag");
+    return InfoField(client, "pressure_state") == "suspended" &&
+           InfoField(client, "pressure_cause") == "replica_lag";
   }));
   EXPECT_EQ(client.Do({"GET", "kept"}), Reply::String("1")) << "reads go on";
   EXPECT_EQ(client.Do({"DEL", "gone"}), Reply::Integer(1)) << "and deletes";
@@ -129,7 +129,8 @@ TEST(PressureTest, ARequiredReplicaThatLagsSlowsWritesUntilItIsBack) {
   EXPECT_TRUE(writer.Stop());
   EXPECT_EQ(writer.refused(), 0) << "a replica delays writes, and refuses none";
   EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
-  EXPECT_TRUE(Eventually(kPatience, [&] { return Shows(client, "pressure_state:normal"); }));
+  EXPECT_TRUE(
+      Eventually(kPatience, [&] { return InfoField(client, "pressure_state") == "normal"; }));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "integration/harness/convergence.h"
+#include "integration/harness/info.h"
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
 #include "integration/harness/redis_server.h"
@@ -27,15 +28,6 @@ Reply ReplicaOf(Node& node, int port) {
   return node.Connect().Do({"REPLICAOF", "127.0.0.1", std::to_string(port)});
 }
 Reply Promote(Node& node) { return node.Connect().Do({"REPLICAOF", "NO", "ONE"}); }
-
-// A field of INFO; empty if it is not there.
-std::string InfoField(Node& node, const std::string& name) {
-  const std::string info = node.Connect().Do({"INFO", "everything"}).text;
-  const size_t at = info.find("\n" + name + ":");
-  if (at == std::string::npos) return "";
-  const size_t begin = at + name.size() + 2;
-  return info.substr(begin, info.find('\r', begin) - begin);
-}
 
 class PromotionTest : public testing::Test {
  protected:

@@ -5,17 +5,17 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/sanitizers.h"
 #include "integration/harness/convergence.h"
+#include "integration/harness/info.h"
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
-#include "base/sanitizers.h"
 #include "integration/harness/scratch.h"
 #include "integration/harness/tide_reports.h"
 
@@ -28,17 +28,6 @@ using testing::Optional;
 // Memory enough for what a test writes: whether a replica goes on is then its own doing.
 constexpr char kBacklog[] = "--backlog_bytes=256mb";
 constexpr char kQuickRetry[] = "--reconnect_backoff_max_ms=200";
-
-int64_t InfoNumber(const Node& node, const std::string& name) {
-  RedisClient client = node.Connect();
-  const std::string info = client.Do({"INFO", "everything"}).text;
-  const size_t at = info.find("\n" + name + ":");
-  int64_t number = -1;
-  if (at == std::string::npos) return number;
-  const char* const begin = info.data() + at + name.size() + 2;
-  std::from_chars(begin, info.data() + info.size(), number);
-  return number;
-}
 
 int64_t FullSyncs(const Node& primary) { return InfoNumber(primary, "sync_full"); }
 

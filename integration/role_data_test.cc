@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "integration/harness/convergence.h"
+#include "integration/harness/info.h"
 #include "integration/harness/node.h"
 #include "integration/harness/redis_client.h"
 #include "integration/harness/roving_writers.h"
@@ -24,15 +25,6 @@ using testing::HasSubstr;
 
 const Reply kOk = Reply::Status("OK");
 constexpr char kQuickRetry[] = "--reconnect_backoff_max_ms=200";
-
-std::string InfoField(const Node& node, const std::string& name) {
-  RedisClient client = node.Connect();
-  const std::string info = client.Do({"INFO", "everything"}).text;
-  const size_t at = info.find("\n" + name + ":");
-  if (at == std::string::npos) return "";
-  const size_t begin = at + name.size() + 2;
-  return info.substr(begin, info.find('\r', begin) - begin);
-}
 
 std::string RoleOf(Node& node) { return node.Connect().Do({"ROLE"}).elements[0].text; }
 Reply Promote(Node& node) { return node.Connect().Do({"REPLICAOF", "NO", "ONE"}); }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "integration/harness/info.h"
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
 #include "integration/harness/scratch.h"
@@ -30,13 +31,6 @@ class SnapshotTest : public testing::Test {
     std::sort(names.begin(), names.end());
     return names;
   }
-  static std::string Info(RedisClient& client, const std::string& field) {
-    const std::string text = client.Do({"INFO", "persistence"}).text;
-    const size_t at = text.find("\n" + field + ":");
-    if (at == std::string::npos) return "no " + field;
-    const size_t begin = at + field.size() + 2;
-    return text.substr(begin, text.find('\r', begin) - begin);
-  }
 
  private:
   const Scratch scratch_;
@@ -49,12 +43,13 @@ TEST_F(SnapshotTest, CommandsAnswerAsRedisDoes) {
   EXPECT_EQ(client.Do({"SET", "a", "1"}), Reply::Status("OK"));
   EXPECT_EQ(client.Do({"SAVE"}), Reply::Status("OK"));
   EXPECT_EQ(Names("snapshot-").size(), 1u);
-  EXPECT_EQ(Info(client, "rdb_changes_since_last_save"), "0");
-  EXPECT_EQ(Info(client, "rdb_last_bgsave_status"), "ok");
+  EXPECT_EQ(InfoField(client, "rdb_changes_since_last_save"), "0");
+  EXPECT_EQ(InfoField(client, "rdb_last_bgsave_status"), "ok");
   EXPECT_EQ(client.Do({"BGSAVE", "SOON"}).text, "ERR syntax error");
   EXPECT_EQ(client.Do({"BGSAVE"}), Reply::Status("Background saving started"));
   ASSERT_TRUE(Eventually(kPatience, [&] { return Names("snapshot-").back().ends_with("2"); }));
-  ASSERT_TRUE(Eventually(kPatience, [&] { return Info(client, "rdb_bgsave_in_progress") == "0"; }));
+  ASSERT_TRUE(
+      Eventually(kPatience, [&] { return InfoField(client, "rdb_bgsave_in_progress") == "0"; }));
   EXPECT_EQ(client.Do({"BGREWRITEAOF"}),
             Reply::Status("Background append only file rewriting started"));
   EXPECT_GT(client.Do({"LASTSAVE"}).integer, 1'600'000'000);
@@ -79,8 +74,8 @@ TEST_F(SnapshotTest, AKilledNodeComesBackFromSnapshotsTakenUnderLoad) {
                 "");
     }
     ASSERT_TRUE(
-        Eventually(kPatience, [&] { return Info(client, "rdb_bgsave_in_progress") == "0"; }));
-    EXPECT_EQ(Info(client, "rdb_last_bgsave_status"), "ok");
+        Eventually(kPatience, [&] { return InfoField(client, "rdb_bgsave_in_progress") == "0"; }));
+    EXPECT_EQ(InfoField(client, "rdb_last_bgsave_status"), "ok");
     // Keys that expire meanwhile would make two digests differ for no fault of the log.
     for (int i = 0; i < 300; ++i) {
       for (const char* kind : {"string:", "counter:"}) {

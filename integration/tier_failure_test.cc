@@ -10,10 +10,11 @@
 #include <thread>
 #include <vector>
 
+#include "base/sanitizers.h"
 #include "integration/harness/convergence.h"
+#include "integration/harness/info.h"
 #include "integration/harness/known_values.h"
 #include "integration/harness/node.h"
-#include "base/sanitizers.h"
 #include "integration/harness/scratch.h"
 
 namespace tidemark::integration {
@@ -32,16 +33,6 @@ const KnownValues kValues("k", 1024);
 constexpr int64_t kMany = Scaled<int64_t>(100'000, 60'000);
 // A little more than memory holds.
 constexpr int64_t kSome = 50'000;
-
-int64_t Number(RedisClient& client, const std::string& name) {
-  const std::string text = client.Do({"INFO"}).text;
-  const size_t at = text.find("\n" + name + ":");
-  return at == std::string::npos ? -1
-                                 : std::strtoll(text.c_str() + at + name.size() + 2, nullptr, 10);
-}
-bool Shows(RedisClient& client, const std::string& line) {
-  return client.Do({"INFO"}).text.find(line + "\r\n") != std::string::npos;
-}
 
 // A node of 40 MB that deletes nothing, on a disk whose faults are switched by files.
 class TierFailureTest : public testing::Test {
@@ -79,8 +70,8 @@ TEST_F(TierFailureTest, WritesWaitForASlowDiskAndNoneIsRefused) {
   std::vector<RedisClient> others;
   for (int i = 0; i < 4; ++i) others.push_back(node.Connect());
   ASSERT_TRUE(Eventually(kPatience, [&] {
-    return Shows(client, "pressure_cause:tier_writes") &&
-           Number(client, "writes_delayed_by_tier") > 0;
+    return InfoField(client, "pressure_cause") == "tier_writes" &&
+           InfoNumber(client, "writes_delayed_by_tier") > 0;
   }));
   const int64_t keys = client.Do({"DBSIZE"}).integer;
   EXPECT_LT(keys, kMany);
@@ -94,10 +85,11 @@ TEST_F(TierFailureTest, WritesWaitForASlowDiskAndNoneIsRefused) {
   writer.join();
   EXPECT_EQ(answers, KnownValues::Answers{kMany - 100});
   EXPECT_EQ(client.Do({"DBSIZE"}), Reply::Integer(kMany - 3));
-  EXPECT_EQ(Number(client, "writes_refused_oom"), 0);
-  EXPECT_EQ(Number(client, "evicted_keys"), 0);
+  EXPECT_EQ(InfoNumber(client, "writes_refused_oom"), 0);
+  EXPECT_EQ(InfoNumber(client, "evicted_keys"), 0);
   EXPECT_THAT(kValues.Wrong(client, 3, kMany, 17), IsEmpty());
-  EXPECT_TRUE(Eventually(kPatience, [&] { return Shows(client, "pressure_state:normal"); }));
+  EXPECT_TRUE(
+      Eventually(kPatience, [&] { return InfoField(client, "pressure_state") == "normal"; }));
 }
 
 TEST_F(TierFailureTest, ADiskThatStandsStillIsNotWaitedForForEver) {
@@ -124,8 +116,8 @@ TEST_F(TierFailureTest, AFullTierRefusesWritesThatNeedMemoryAndNothingElse) {
   const KnownValues::Answers answers = kValues.Write(client, 0, kMany);
   EXPECT_GT(answers.refused(), 10'000);
   EXPECT_THAT(answers.errors, ElementsAre(Pair(kOom, answers.refused())));
-  EXPECT_GT(Number(client, "tier_cold_keys"), 5'000);
-  EXPECT_EQ(Number(client, "evicted_keys"), 0);
+  EXPECT_GT(InfoNumber(client, "tier_cold_keys"), 5'000);
+  EXPECT_EQ(InfoNumber(client, "evicted_keys"), 0);
 
   // It does not grow, however often it is asked.
   const int64_t keys = client.Do({"DBSIZE"}).integer;
@@ -134,7 +126,7 @@ TEST_F(TierFailureTest, AFullTierRefusesWritesThatNeedMemoryAndNothingElse) {
   EXPECT_LE(client.Do({"DBSIZE"}).integer, keys + keys / 20);
   if (!kSanitized) {
     // docs/memory.md, "The limit"; what is on its way to disk comes on top.
-    EXPECT_LE(Number(client, "used_memory_peak"), 40 * kMb * 11 / 10 + 64 * kMb);
+    EXPECT_LE(InfoNumber(client, "used_memory_peak"), 40 * kMb * 11 / 10 + 64 * kMb);
   }
   EXPECT_THAT(kValues.Wrong(client, 0, 1'000), IsEmpty());
   EXPECT_TRUE(AwaitConvergence(node, {&replica}));
@@ -152,12 +144,12 @@ TEST_F(TierFailureTest, ADiskThatFailsKeepsValuesInMemoryUntilItWorksAgain) {
   ASSERT_TRUE(node.AwaitReady());
   RedisClient client = node.Connect();
   ASSERT_EQ(kValues.Write(client, 0, kSome), KnownValues::Answers{kSome});
-  ASSERT_GT(Number(client, "tier_cold_keys"), 0);
+  ASSERT_GT(InfoNumber(client, "tier_cold_keys"), 0);
   Switch("eio", true);
   const KnownValues::Answers answers = kValues.Write(client, kSome, 2 * kMany);
   EXPECT_GT(answers.refused(), 0);
   EXPECT_THAT(answers.errors, ElementsAre(Pair(kOom, answers.refused())));
-  EXPECT_GT(Number(client, "tier_write_errors"), 0);
+  EXPECT_GT(InfoNumber(client, "tier_write_errors"), 0);
   EXPECT_THAT(kValues.Wrong(client, 0, kSome, 7), IsEmpty()) << "what was written is there";
   Switch("eio", false);
   EXPECT_TRUE(Eventually(kPatience, [&] {
@@ -189,7 +181,7 @@ TEST_F(TierFailureTest, ADamagedValueIsAnErrorOfItsKeyAlone) {
   EXPECT_THAT(wrong[0].reply.text,
               StartsWith("TIER the value of this key cannot be read from disk"));
   const int64_t damaged = wrong[0].number;
-  EXPECT_GT(Number(client, "tier_damaged"), 0);
+  EXPECT_GT(InfoNumber(client, "tier_damaged"), 0);
   // What does not need the value works, and to overwrite it mends it.
   EXPECT_EQ(client.Do({"STRLEN", kValues.Key(damaged)}), Reply::Integer(1024));
   ASSERT_EQ(kValues.Write(client, damaged, damaged + 1).refused(), 0);

@@ -5,15 +5,15 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <thread>
 
+#include "base/sanitizers.h"
 #include "integration/harness/convergence.h"
+#include "integration/harness/info.h"
 #include "integration/harness/known_values.h"
 #include "integration/harness/node.h"
-#include "base/sanitizers.h"
 #include "integration/harness/scratch.h"
 
 namespace tidemark::integration {
@@ -27,13 +27,6 @@ constexpr int64_t kMaxmemory = 40 * kMb;
 // Almost three times that, or just above it.
 constexpr int64_t kKeys = Scaled<int64_t>(110'000, 50'000);
 
-int64_t Number(RedisClient& client, const std::string& name) {
-  const std::string text = client.Do({"INFO"}).text;
-  const size_t at = text.find("\n" + name + ":");
-  return at == std::string::npos ? -1
-                                 : std::strtoll(text.c_str() + at + name.size() + 2, nullptr, 10);
-}
-
 // docs/memory.md, "The limit": with a tier, what is on its way to its disk comes on top.
 int64_t BoundOf(int64_t maxmemory) { return maxmemory * 11 / 10 + 32 * kMb + 2 * 16 * kMb; }
 
@@ -44,7 +37,7 @@ class MemoryWatch {
     thread_ = std::thread([this, port] {
       RedisClient client(port);
       while (!stop_.load()) {
-        most_rss_ = std::max(most_rss_.load(), Number(client, "used_memory_rss"));
+        most_rss_ = std::max(most_rss_.load(), InfoNumber(client, "used_memory_rss"));
         std::this_thread::yield();
       }
     });
@@ -112,13 +105,13 @@ TEST(TierTest, DataOfSeveralTimesMemoryAreAllThereUnderLoad) {
 
   EXPECT_THAT(kValues.Wrong(client, 0, kKeys, 3), IsEmpty());
   EXPECT_EQ(client.Do({"DBSIZE"}), Reply::Integer(kKeys));
-  EXPECT_EQ(Number(client, "evicted_keys"), 0);
-  EXPECT_GT(Number(client, "tier_cold_keys"), kKeys / 10);
-  EXPECT_GT(Number(client, "tier_hits_disk"), 0);
+  EXPECT_EQ(InfoNumber(client, "evicted_keys"), 0);
+  EXPECT_GT(InfoNumber(client, "tier_cold_keys"), kKeys / 10);
+  EXPECT_GT(InfoNumber(client, "tier_hits_disk"), 0);
   watch.StopAndExpectWithin(kMaxmemory);
   EXPECT_TRUE(AwaitConvergence(node, {&replica}));
   RedisClient in_memory = replica.Connect();
-  EXPECT_EQ(Number(in_memory, "tier_enabled"), 0);
+  EXPECT_EQ(InfoNumber(in_memory, "tier_enabled"), 0);
 }
 
 TEST(TierTest, AReplicaWithLittleMemoryHoldsAllOfItsPrimarysDataOnItsOwnDisk) {
@@ -139,8 +132,8 @@ TEST(TierTest, AReplicaWithLittleMemoryHoldsAllOfItsPrimarysDataOnItsOwnDisk) {
   watch.StopAndExpectWithin(kMaxmemory);
 
   RedisClient reader = replica.Connect();
-  EXPECT_EQ(Number(reader, "evicted_keys"), 0);
-  EXPECT_GT(Number(reader, "tier_cold_keys"), kKeys / 10);
+  EXPECT_EQ(InfoNumber(reader, "evicted_keys"), 0);
+  EXPECT_GT(InfoNumber(reader, "tier_cold_keys"), kKeys / 10);
   EXPECT_THAT(kValues.Wrong(reader, 9, kKeys, 13), IsEmpty());
   EXPECT_EQ(reader.Do({"SET", "a", "b"}).text.substr(0, 8), "READONLY");
 }
@@ -155,9 +148,9 @@ TEST(TierTest, AFullSyncLargerThanMemoryIsTakenWithinIt) {
   ASSERT_TRUE(replica.AwaitReady());
   RedisClient reader = replica.Connect();
   if (!kSanitized) {
-    EXPECT_LE(Number(reader, "used_memory_peak"), BoundOf(kMaxmemory));
+    EXPECT_LE(InfoNumber(reader, "used_memory_peak"), BoundOf(kMaxmemory));
   }
-  EXPECT_GT(Number(reader, "tier_cold_keys"), kKeys / 10);
+  EXPECT_GT(InfoNumber(reader, "tier_cold_keys"), kKeys / 10);
   EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
   EXPECT_THAT(kValues.Wrong(reader, 0, kKeys, 13), IsEmpty());
 }
@@ -184,11 +177,11 @@ TEST(TierTest, AKilledNodeHasAllOfItAgainThoughItsTierIsGone) {
   ASSERT_TRUE(node.AwaitReady());
   RedisClient client = node.Connect();
   // Before a client reads: loading kept to the limit, but for what was on its way.
-  EXPECT_LE(Number(client, "memory_entries_bytes"), kWithLog * 3 / 2);
-  EXPECT_GT(Number(client, "tier_cold_keys"), kKeys / 20);
+  EXPECT_LE(InfoNumber(client, "memory_entries_bytes"), kWithLog * 3 / 2);
+  EXPECT_GT(InfoNumber(client, "tier_cold_keys"), kKeys / 20);
   EXPECT_EQ(client.Do({"DBSIZE"}), Reply::Integer(kKeys - 1));
   EXPECT_THAT(kValues.Wrong(client, 4, kKeys, 3), IsEmpty());
-  EXPECT_EQ(Number(client, "evicted_keys"), 0);
+  EXPECT_EQ(InfoNumber(client, "evicted_keys"), 0);
 }
 
 }  // namespace
