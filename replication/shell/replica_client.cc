@@ -1,26 +1,20 @@
 #include "replication/shell/replica_client.h"
 
 #include <algorithm>
-#include <asio/connect.hpp>
-#include <asio/ip/tcp.hpp>
-#include <atomic>
 #include <chrono>
-#include <deque>
 #include <future>
 #include <mutex>
 #include <optional>
 #include <utility>
 
-#include "base/clock.h"
 #include "base/link/deadline_timer.h"
 #include "base/link/link_loop.h"
-#include "base/link/link_socket.h"
 #include "base/log/log.h"
 #include "fmt/format.h"
-#include "replication/apply/shard_applier.h"
 #include "replication/link/logged_receiver.h"
-#include "replication/link/relay_gate.h"
-#include "replication/shell/primary_locator.h"
+#include "replication/shell/primary_connection.h"
+#include "replication/shell/relay_feeder.h"
+#include "replication/shell/step_runner.h"
 
 namespace tidemark::replication {
 namespace {
@@ -50,52 +44,40 @@ Applier::Options WithShards(Applier::Options options, size_t shards) {
   return options;
 }
 
-// Of a shard's part of a step, as it came; about what it adds to memory, at most.
-size_t BytesOf(const Slice& slice) {
-  size_t bytes = 0;
-  for (const SlicePart& part : slice.parts) {
-    if (part.frame != nullptr) bytes += part.frame->memory_bytes();
-  }
-  return bytes;
-}
-
-// A step on its way over the shards, and what they report.
-struct StepRound {
-  ApplyStep step;
-  std::vector<const Slice*> slices;  // Of each shard; null: none.
-  std::vector<ShardId> shards;       // That take part.
-  std::vector<StepResult> results;   // Each shard writes its own, as below; read when `left` is 0.
-  std::vector<int64_t> nanos;
-  std::atomic<size_t> left{0};
-};
-
 }  // namespace
 
 // Everything but the public functions runs on the link thread.
-class ReplicaClient::Core final : public LinkSocketOwner {
+class ReplicaClient::Core final {
  public:
   Core(const Options& options, std::vector<cache::Keyspace*> keyspaces, ShardCalls calls)
       : options_(options),
-        calls_(std::move(calls)),
         applier_(WithShards(options.applier, keyspaces.size())),
         relay_(&applier_, options.relay_bytes),
         logged_receiver_(&relay_),
         link_(options.link, &logged_receiver_, LinkLoop::NowMs()),
-        gate_(static_cast<int>(keyspaces.size())),
-        relay_tail_(options.relay_tail),
-        locator_(loop_.context()),
-        resolver_(loop_.context()),
+        connection_(loop_.context(),
+                    {.host = options.primary_host,
+                     .port = options.primary_port,
+                     .locate = options.locate_primary,
+                     .node_id = options.link.node_id},
+                    &link_, [this] { Serve(); }),
+        steps_(&loop_, &applier_, keyspaces, options.shard_relays, std::move(calls),
+               {.before_visible = [this] { ShowServed(); },
+                .on_done = [this](const absl::Status& status) { OnStepDone(status); }}),
         tick_(loop_.context(), [this] {
           link_.Tick(LinkLoop::NowMs());
           Serve();
           return NextDeadlineMs();
         }) {
-    for (size_t i = 0; i < keyspaces.size(); ++i) {
-      shards_.push_back(std::make_unique<ShardApplier>(
-          keyspaces[i], options_.shard_relays.empty() ? nullptr : options_.shard_relays[i]));
-    }
+    if (options_.relay == nullptr) return;
+    feeder_.emplace(RelayFeeder::Links{.relay = options_.relay,
+                                       .shard_relays = options_.shard_relays,
+                                       .link = &link_,
+                                       .applier = &applier_,
+                                       .steps = &steps_},
+                    options_.relay_tail);
   }
-  ~Core() override { Stop(); }
+  ~Core() { Stop(); }
 
   void Start(absl::AnyInvocable<void()> on_synced) {
     on_synced_ = std::move(on_synced);
@@ -125,13 +107,11 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   void SetToken(std::string token) {
     loop_.Post([this, token = std::move(token)] { link_.set_token(token); });
   }
-  bool FreeSome(ShardId shard, size_t max_entries) {
-    return shards_[shard.value()]->FreeSome(max_entries);
-  }
-  void LeaveShard(ShardId shard) { shards_[shard.value()]->Leave(); }
+  bool FreeSome(ShardId shard, size_t max_entries) { return steps_.FreeSome(shard, max_entries); }
+  void LeaveShard(ShardId shard) { steps_.LeaveShard(shard); }
   void ObserveAtCut(std::function<void(ShardId)> each, Observed done) {
     loop_.Post([this, each = std::move(each), done = std::move(done)]() mutable {
-      observers_.push_back({nullptr, std::move(each), std::move(done)});
+      steps_.Observe({.before = nullptr, .each = std::move(each), .done = std::move(done)});
       Serve();
     });
   }
@@ -146,36 +126,10 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   }
 
  private:
-  // LinkSocketOwner.
-  void OnBytes(std::string_view bytes) override {
-    link_.OnBytes(bytes, LinkLoop::NowMs());
-    Serve();
-  }
-  void Gather(size_t max_pieces, std::vector<std::string_view>* pieces) override {
-    link_.Gather(max_pieces, pieces);
-  }
-  void OnWritten(size_t bytes) override {
-    link_.OnWritten(bytes, LinkLoop::NowMs());
-    Serve();
-  }
-  void OnClosed(const absl::Status& why) override {
-    link_.OnDisconnected(why, LinkLoop::NowMs());
-    Serve();
-  }
-
   void Serve();
-  void ServeConnection(int64_t now_ms);
-  void Connect();
-  void ConnectTo(uint16_t port);
   void TellOwner();
   void FinishIfDone();
-  void OnConnect(const asio::error_code& error);
-  void HandOutSteps(int64_t now_ms);
-  void HandOut(ApplyStep step);
-  void OnStepDone(const StepRound& round);
-  void Observe();
-  void ServeRelay();
-  void BeginRelay();
+  void OnStepDone(const absl::Status& status);
   void ShowServed();
   void ShowAge();
   uint64_t LagRecords() const;
@@ -190,19 +144,16 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   void RefreshStatus(int64_t now_ms);
 
   const Options options_;
-  const ShardCalls calls_;
   LinkLoop loop_;
-  std::vector<std::unique_ptr<ShardApplier>> shards_;  // Each used on its shard's thread.
   Applier applier_;
   RelayBacklog relay_;
   LoggedReceiver logged_receiver_;
   ReplicaLink link_;
-  RelayGate gate_;
-  std::vector<StreamTail> relay_tail_;  // For the first stream that is handed on.
-  int64_t upstream_told_ms_ = 0;        // The emitted_as_of_ms() that the relay knows.
-  uint64_t swapped_in_ = 0;             // Snapshots, as far as the log knows.
-  bool has_recovered_ = false;          // Begin() gave something to show.
-  uint64_t apply_ns_ = 0;
+  PrimaryConnection connection_;
+  StepRunner steps_;
+  std::optional<RelayFeeder> feeder_;     // If this node serves replicas.
+  uint64_t swapped_in_ = 0;               // Snapshots, as far as the log knows.
+  bool has_recovered_ = false;            // Begin() gave something to show.
   std::vector<Ancestor> ancestors_;       // Of what is served.
   HistoryId shown_history_;               // As the board knows it.
   absl::AnyInvocable<void()> on_synced_;  // Null once called.
@@ -210,22 +161,6 @@ class ReplicaClient::Core final : public LinkSocketOwner {
   std::shared_ptr<std::promise<void>> stopped_;  // Set while stopping.
 
   std::shared_ptr<std::promise<Ending>> finishing_;  // Set while Finish() waits.
-
-  PrimaryLocator locator_;
-  // An attempt to connect: its number makes handlers of an earlier one know that they are late.
-  asio::ip::tcp::resolver resolver_;
-  std::optional<asio::ip::tcp::socket> connecting_;
-  uint64_t attempt_ = 0;
-  std::unique_ptr<LinkSocket> socket_;
-  bool reading_ = true;
-
-  struct Observer {
-    std::function<void()> before;  // On the link thread, when no step is under way; may be null.
-    std::function<void(ShardId)> each;
-    Observed done;
-  };
-  std::deque<Observer> observers_;  // While there are any, no step is handed out.
-  bool observing_ = false;          // The first one's cut is under way.
 
   DeadlineTimer tick_;
   std::string
@@ -242,14 +177,16 @@ class ReplicaClient::Core final : public LinkSocketOwner {
 // Does whatever the link and the applier want by now. Called after every event.
 void ReplicaClient::Core::Serve() {
   const int64_t now_ms = LinkLoop::NowMs();
-  if (options_.relay != nullptr) ServeRelay();  // Before a step of another stream.
-  HandOutSteps(now_ms);
+  if (feeder_) feeder_->Serve();  // Before a step of another stream.
+  if (absl::Status status = steps_.HandOut(); !status.ok()) {
+    link_.Fail(wire::Goodbye::PROTOCOL, status, now_ms);
+  }
   const bool applied_moved = applier_.TakeAppliedMoved();
   if (applied_moved) link_.OnApplied(applier_.AckableApplied(), now_ms);
   if (applied_moved || applier_.history() != shown_history_) ShowServed();
   ShowAge();
   if (logged_receiver_.log() != nullptr) ServeLog(now_ms);
-  ServeConnection(now_ms);
+  connection_.Serve(WantsInput(), now_ms);
   TellOwner();
   FinishIfDone();
   NoteChanges(now_ms);
@@ -265,7 +202,7 @@ void ReplicaClient::Core::TellOwner() {
 
 void ReplicaClient::Core::FinishIfDone() {
   if (finishing_ == nullptr || link_.state() != ReplicaLink::State::kStopped) return;
-  if (!observers_.empty()) return;  // They are owed an answer, too.
+  if (steps_.observed()) return;  // They are owed an answer, too.
   const std::optional<ReplicaPosition> position = applier_.Position();
   if (!position) return;
   Ending ending;
@@ -287,224 +224,9 @@ void ReplicaClient::Core::ServeLog(int64_t now_ms) {
   if (const Watermarks durable = log.Durable(); !durable.empty()) link_.OnDurable(durable, now_ms);
 }
 
-// --- The connection ---
-
-void ReplicaClient::Core::ServeConnection(int64_t now_ms) {
-  const bool attempting = link_.state() == ReplicaLink::State::kConnecting;
-  if (socket_ != nullptr) socket_->WantWrite();
-  if (!link_.wants_connection() || attempting) {
-    // What was there belongs to an earlier attempt.
-    if (socket_ != nullptr) socket_.reset();
-  }
-  if (!attempting && connecting_) {
-    ++attempt_;
-    connecting_.reset();
-    locator_.Cancel();
-    resolver_.cancel();
-  }
-  if (attempting && !connecting_) Connect();
-  if (socket_ != nullptr && reading_ != WantsInput()) {
-    reading_ = !reading_;
-    reading_ ? link_.OnReadingResumed(now_ms) : link_.OnReadingPaused(now_ms);
-    socket_->SetReading(reading_);
-  }
-}
-
-void ReplicaClient::Core::Connect() {
-  connecting_.emplace(loop_.context());
-  const uint64_t attempt = ++attempt_;
-  if (!options_.locate_primary) return ConnectTo(options_.primary_port);
-  locator_.Locate(options_.primary_host, options_.primary_port, options_.link.node_id,
-                  [this, attempt](absl::StatusOr<LocatedPrimary> found) {
-                    if (attempt != attempt_) return;
-                    if (found.ok()) return ConnectTo(found->port);
-                    connecting_.reset();
-                    link_.OnConnectFailed(found.status(), LinkLoop::NowMs());
-                    Serve();
-                  });
-}
-
-void ReplicaClient::Core::ConnectTo(uint16_t port) {
-  const uint64_t attempt = attempt_;
-  resolver_.async_resolve(options_.primary_host, fmt::format("{}", port),
-                          [this, attempt](const asio::error_code& error,
-                                          const asio::ip::tcp::resolver::results_type& endpoints) {
-                            if (attempt != attempt_) return;
-                            if (error) return OnConnect(error);
-                            asio::async_connect(*connecting_, endpoints,
-                                                [this, attempt](const asio::error_code& failed,
-                                                                const asio::ip::tcp::endpoint&) {
-                                                  if (attempt == attempt_) OnConnect(failed);
-                                                });
-                          });
-}
-
-void ReplicaClient::Core::OnConnect(const asio::error_code& error) {
-  const int64_t now_ms = LinkLoop::NowMs();
-  asio::ip::tcp::socket socket = std::move(*connecting_);
-  connecting_.reset();
-  if (error) {
-    link_.OnConnectFailed(absl::UnavailableError(
-                              fmt::format("cannot connect to {} port {}: {}", options_.primary_host,
-                                          options_.primary_port, error.message())),
-                          now_ms);
-  } else {
-    socket_ = std::make_unique<LinkSocket>(std::move(socket), this);
-    reading_ = true;
-    link_.OnConnected(now_ms);
-  }
+void ReplicaClient::Core::OnStepDone(const absl::Status& status) {
+  if (!status.ok()) link_.Fail(wire::Goodbye::PROTOCOL, status, LinkLoop::NowMs());
   Serve();
-}
-
-// --- Steps ---
-
-void ReplicaClient::Core::HandOutSteps(int64_t now_ms) {
-  if (!observers_.empty()) return Observe();
-  while (true) {
-    absl::StatusOr<std::optional<ApplyStep>> step = applier_.NextStep();
-    if (!step.ok()) return link_.Fail(wire::Goodbye::PROTOCOL, step.status(), now_ms);
-    if (!step->has_value()) return;
-    HandOut(**std::move(step));
-  }
-}
-
-void ReplicaClient::Core::HandOut(ApplyStep step) {
-  const auto round = std::make_shared<StepRound>();
-  round->step = std::move(step);
-  // Before a reader can see any of it.
-  if (!round->step.to_staging) ShowServed();
-  round->slices.resize(shards_.size());
-  round->results.resize(shards_.size());
-  round->nanos.resize(shards_.size());
-  for (const Slice& slice : round->step.slices) round->slices[slice.shard.value()] = &slice;
-  const bool all = round->step.at_cut || round->step.kind != ApplyStep::Kind::kApply;
-  for (size_t i = 0; i < shards_.size(); ++i) {
-    if (all || round->slices[i] != nullptr) {
-      round->shards.push_back(ShardId(static_cast<uint16_t>(i)));
-    }
-  }
-  round->left = round->shards.size();
-  const auto run = [this, round](ShardId shard) {
-    const size_t i = shard.value();
-    const int64_t began_ns = Clock::System().MonotonicNanos();
-    round->results[i] = shards_[i]->Run(round->step, round->slices[i]);
-    round->nanos[i] = Clock::System().MonotonicNanos() - began_ns;
-  };
-  if (round->step.at_cut) {
-    calls_.at_cut(run, [this, round, loop = loop_.poster()] {
-      loop.Post([this, round] { OnStepDone(*round); });
-    });
-    return;
-  }
-  for (const ShardId shard : round->shards) {
-    calls_.post(shard, [this, run, shard, round, loop = loop_.poster()] {
-      run(shard);
-      const auto done = [this, round, loop] {
-        // The last one sees what all the others did.
-        if (round->left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-        loop.Post([this, round] { OnStepDone(*round); });
-      };
-      if (calls_.pace == nullptr || round->step.kind != ApplyStep::Kind::kApply) return done();
-      calls_.pace(shard, BytesOf(*round->slices[shard.value()]), done);
-    });
-  }
-}
-
-void ReplicaClient::Core::OnStepDone(const StepRound& round) {
-  for (const ShardId shard : round.shards) {
-    apply_ns_ += static_cast<uint64_t>(round.nanos[shard.value()]);
-    const absl::Status status =
-        applier_.OnShardDone(round.step.id, shard, round.results[shard.value()]);
-    if (!status.ok()) link_.Fail(wire::Goodbye::PROTOCOL, status, LinkLoop::NowMs());
-  }
-  Serve();
-}
-
-void ReplicaClient::Core::Observe() {
-  if (observing_ || !applier_.idle()) return;
-  observing_ = true;
-  if (observers_.front().before) observers_.front().before();
-  calls_.at_cut(observers_.front().each, [this, loop = loop_.poster()] {
-    loop.Post([this] {
-      Observer observer = std::move(observers_.front());
-      observers_.pop_front();
-      observing_ = false;
-      observer.done(applier_.position());
-      Serve();
-    });
-  });
-}
-
-// --- Those who follow this node ---
-
-void ReplicaClient::Core::ServeRelay() {
-  while (true) {
-    const RelayGate::Seen seen = {
-        .plans = link_.counters().connections,
-        .plan = &link_.plan(),
-        .streaming = link_.state() == ReplicaLink::State::kStreaming,
-        .exact = applier_.exact(),
-    };
-    switch (gate_.Ask(seen)) {
-      case RelayGate::Next::kNothing: {
-        const int64_t as_of_ms = link_.emitted_as_of_ms();
-        if (as_of_ms != 0 && std::exchange(upstream_told_ms_, as_of_ms) != as_of_ms) {
-          options_.relay->OnUpstream(link_.emitted(), as_of_ms);
-        }
-        return;
-      }
-      case RelayGate::Next::kClose:
-        options_.relay->Close(gate_.why());
-        upstream_told_ms_ = 0;
-        break;
-      case RelayGate::Next::kHold:
-        options_.relay->Hold(gate_.why());
-        break;
-      case RelayGate::Next::kBegin:
-        BeginRelay();
-        break;
-      case RelayGate::Next::kAdmit:
-        options_.relay->Open({.history = link_.plan().history,
-                              .ancestors = link_.plan().ancestors,
-                              .path = link_.plan().path});
-        break;
-    }
-  }
-}
-
-void ReplicaClient::Core::BeginRelay() {
-  // Filled in before the cut; then each shard takes its own.
-  const auto beginnings = std::make_shared<std::vector<ShardPublisher::Beginning>>();
-  observers_.push_back({
-      .before =
-          [this, beginnings] {
-            const ReplicaPosition position = applier_.position();
-            const std::vector<StreamTail> tail = std::exchange(relay_tail_, {});
-            for (size_t i = 0; i < position.shards.size(); ++i) {
-              ShardPublisher::Beginning& beginning = beginnings->emplace_back();
-              beginning.history = position.history;
-              beginning.end = {.last = position.shards[i].sequence,
-                               .digest = position.shards[i].stream_digest};
-              for (const Ancestor& ancestor : applier_.ancestors()) {
-                // Of a primary that had another number of shards: its sequences say nothing here.
-                if (ancestor.fork.size() != position.shards.size()) continue;
-                beginning.ancestors.push_back(
-                    {.history = ancestor.history, .fork = ancestor.fork[i]});
-              }
-              if (i < tail.size() && EndsAt(tail[i], position.shards[i])) {
-                beginning.tail = tail[i];
-              }
-            }
-          },
-      .each =
-          [this, beginnings](ShardId shard) {
-            const size_t i = shard.value();
-            // A plan of another number of shards may have come meanwhile.
-            if (beginnings->size() != options_.shard_relays.size()) return;
-            options_.shard_relays[i]->Begin(std::move((*beginnings)[i]));
-          },
-      .done = [this](const ReplicaPosition&) { gate_.OnBegun(); },
-  });
 }
 
 // --- Time and what others see ---
@@ -590,7 +312,7 @@ void ReplicaClient::Core::RefreshStatus(int64_t now_ms) {
   if (link_.last_heard_ms() > 0) status.silent_ms = now_ms - link_.last_heard_ms();
   if (link_.current_as_of_ms() > 0) status.stale_ms = now_ms - link_.current_as_of_ms();
   status.last_failure = Text(link_.last_failure());
-  status.apply_ns = apply_ns_;
+  status.apply_ns = steps_.apply_ns();
   status.link = link_.counters();
   status.applier = applier_.counters();
   std::lock_guard lock(status_mutex_);
@@ -609,7 +331,7 @@ void ReplicaClient::Core::Stop() {
   });
   done.wait_for(kStopTimeout);
   loop_.Stop();
-  socket_.reset();
+  connection_.Close();
 }
 
 ReplicaClient::Ending ReplicaClient::Core::Finish(wire::Goodbye::Code code) {
