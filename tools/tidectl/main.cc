@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tools/tidectl/arguments.h"
@@ -19,6 +20,7 @@
 #include "tools/tidectl/offline_arguments.h"
 #include "tools/tidectl/offline_commands.h"
 #include "tools/tidectl/status_table.h"
+#include "tools/tidectl/tier_table.h"
 #include "tools/tidectl/top_table.h"
 #include "tools/tidectl/verdict.h"
 #include "wal/disk/posix_disk.h"
@@ -61,13 +63,21 @@ int Status(const Arguments& arguments, Links& links) {
 }
 
 int Top(const Arguments& arguments, Links& links) {
+  using Time = std::chrono::steady_clock;
+  std::vector<NodeLoad> nodes;
+  for (const NodeLink& link : links) {
+    nodes.push_back({.name = link.name(), .info = absl::UnknownError("not asked yet")});
+  }
+  Time::time_point looked = Time::now();
   return Show(arguments, [&](bool& failed) {
-    std::vector<NodeLoad> nodes;
-    for (NodeLink& link : links) {
-      nodes.push_back({.name = link.name(), .info = link.Info()});
-      failed |= !nodes.back().info.ok();
+    const std::chrono::duration<double> between = Time::now() - std::exchange(looked, Time::now());
+    for (size_t i = 0; i < links.size(); ++i) {
+      nodes[i].info_before = nodes[i].info.value_or("");
+      nodes[i].seconds_between = between.count();
+      nodes[i].info = links[i].Info();
+      failed |= !nodes[i].info.ok();
     }
-    return TopTable(nodes);
+    return TopTable(nodes) + TierTable(nodes);
   });
 }
 

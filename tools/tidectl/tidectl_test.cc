@@ -1,5 +1,6 @@
 // The parts of tidectl that decide and draw, on replies written by hand.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@
 #include "tools/tidectl/arguments.h"
 #include "tools/tidectl/status_table.h"
 #include "tools/tidectl/tide_reply.h"
+#include "tools/tidectl/tier_table.h"
 #include "tools/tidectl/top_table.h"
 #include "tools/tidectl/verdict.h"
 
@@ -191,6 +193,32 @@ TEST(TopTableTest, FieldsOfInfoAreFoundByTheirWholeName) {
   EXPECT_EQ(InfoField(info, "connected"), std::nullopt);
   const std::string table = TopTable(std::vector{NodeLoad{.name = "a:1", .info = info}});
   EXPECT_THAT(table, testing::ContainsRegex("a:1 +primary +- +7 +- +- +12 +-\n"));
+}
+
+TEST(TierTableTest, OnlyNodesThatHaveATierAreInIt) {
+  const std::string none = "tier_enabled:0\r\n";
+  EXPECT_EQ(TierTable(std::vector{NodeLoad{.name = "a:1", .info = none},
+                                  NodeLoad{.name = "b:2", .info = absl::UnknownError("gone")}}),
+            "");
+}
+
+TEST(TierTableTest, RatesAreOfTheTimeBetweenTwoLooks) {
+  const auto info = [](int promoted, int demoted) {
+    return fmt::format(
+        "tier_enabled:1\r\ntier_cold_keys:500\r\ntier_hit_ratio_memory:0.8650\r\n"
+        "tier_hit_ratio_disk:0.1350\r\ntier_promoted:{}\r\ntier_demoted:{}\r\n"
+        "tier_queued_reads:3\r\ntier_read_p50_usec:3.5\r\ntier_read_p99_usec:184.3\r\n",
+        promoted, demoted);
+  };
+  NodeLoad node = {.name = "a:1", .info = info(10, 500)};
+  EXPECT_THAT(TierTable(std::vector{node}),
+              testing::ContainsRegex("a:1 +500 +86.5% +13.5% +- +- +3 +3.5 +184.3\n"));
+  node.info_before = info(4, 100);
+  node.seconds_between = 2;
+  EXPECT_THAT(TierTable(std::vector{node}), testing::ContainsRegex("13.5% +3 +200 +3 "));
+  node.info_before = info(11, 100);
+  EXPECT_THAT(TierTable(std::vector{node}), testing::ContainsRegex("13.5% +- +200 +3 "))
+      << "it was started again meanwhile";
 }
 
 }  // namespace

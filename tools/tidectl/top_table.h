@@ -15,6 +15,9 @@ namespace tidemark::tidectl {
 struct NodeLoad {
   std::string name;  // HOST:PORT.
   absl::StatusOr<std::string> info;
+  // Of an earlier look, and how long ago that was; empty: there was none.
+  std::string info_before = {};
+  double seconds_between = 0;
 };
 
 // The value of a field of INFO. None if there is no such line.
