@@ -168,8 +168,8 @@ TEST_F(BackupTest, AReplicasDirectoryIsBackedUpLikeAPrimarys) {
     return durable != nullptr && applied != nullptr && *durable == *applied;
   };
   // The last key that was written says nothing of the other shard.
-  ASSERT_TRUE(Eventually(
-      kPatience, [&] { return DigestOf(replica).digest == DigestOf(primary).digest; }));
+  ASSERT_TRUE(
+      Eventually(kPatience, [&] { return DigestOf(replica).digest == DigestOf(primary).digest; }));
   ASSERT_TRUE(Eventually(kPatience, all_is_durable));
   Tidectl({"backup", "127.0.0.1:" + std::to_string(replica.port()), DataDir("data"),
            "--into=" + Path("copy")});

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/crc32c.h"
-#include "integration/harness/node.h"
 #include "base/sanitizers.h"
+#include "integration/harness/node.h"
 
 namespace tidemark::integration {
 namespace {

@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "base/sanitizers.h"
 #include "integration/harness/node.h"
 #include "integration/harness/owned_load.h"
-#include "base/sanitizers.h"
 #include "integration/harness/scratch.h"
 #include "integration/harness/tide_reports.h"
 
@@ -113,8 +113,8 @@ constexpr int kMostLives = 12;
 // warning.
 TEST_P(CrashPointTest, NothingThatWasPromisedIsLost) {
   const auto& [point, policy] = GetParam();
-  const auto crash_at = [&](int passing) -> std::vector<std::string> {
-    return {fmt::format("CRASH_AT={}:{}", point, passing)};
+  const auto crash_at = [&at = point](int passing) -> std::vector<std::string> {
+    return {fmt::format("CRASH_AT={}:{}", at, passing)};
   };
   Victim victim(policy, 1, crash_at(1));
   int died = 0;

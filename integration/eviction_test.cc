@@ -81,9 +81,9 @@ TEST(EvictionTest, ResidentMemoryStaysWithinItsBoundHoweverMuchIsWritten) {
   EXPECT_TRUE(kSanitized || Eventually(kPatience, [&] {
                 return InfoNumber(client, "used_memory_rss") <= BoundOf(64 * kMb);
               }));
-  EXPECT_EQ(Info(client, "maxmemory"), std::to_string(64 * kMb));
-  EXPECT_EQ(Info(client, "maxmemory_policy"), "allkeys-tinylfu");
-  EXPECT_EQ(Info(client, "maxmemory_human"), "64.00M");
+  EXPECT_EQ(InfoField(client, "maxmemory"), std::to_string(64 * kMb));
+  EXPECT_EQ(InfoField(client, "maxmemory_policy"), "allkeys-tinylfu");
+  EXPECT_EQ(InfoField(client, "maxmemory_human"), "64.00M");
 }
 
 TEST(EvictionTest, NoEvictionRefusesWritesThatNeedMemoryAndNothingElse) {

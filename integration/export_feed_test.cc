@@ -22,11 +22,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/sanitizers.h"
 #include "integration/harness/feed_log.h"
 #include "integration/harness/free_port.h"
 #include "integration/harness/node.h"
 #include "integration/harness/owned_load.h"
-#include "base/sanitizers.h"
 #include "integration/harness/scratch.h"
 
 namespace tidemark::integration {

@@ -3,10 +3,10 @@
 
 #include <string>
 
+#include "base/sanitizers.h"
 #include "integration/harness/convergence.h"
 #include "integration/harness/mixed_load.h"
 #include "integration/harness/node.h"
-#include "base/sanitizers.h"
 
 namespace tidemark::integration {
 namespace {

@@ -190,9 +190,8 @@ std::string OwnedKeys::Settle(const std::vector<State>& found) {
               : std::find(middle, p.end(), true) == p.end();
   };
   for (const auto& [command, shards] : spanning_) {
-    const auto is = [&, c = command](bool in) {
-      return std::any_of(shards.begin(), shards.end(),
-                         [&](int shard) { return certainly(shard, c, in); });
+    const auto is = [&, c = command, &on = shards](bool in) {
+      return std::any_of(on.begin(), on.end(), [&](int shard) { return certainly(shard, c, in); });
     };
     if (is(true) && is(false)) {
       return fmt::format("{}: command {} of {} came back on some of its shards and not on all",

@@ -32,7 +32,7 @@ def _precompiled_header_impl(ctx):
         preprocessor_defines = context.defines,
         user_compile_flags = ctx.fragments.cpp.copts + ctx.fragments.cpp.cxxopts + ctx.attr.copts + [
             "-xc++-header",
-            # The result is shared by all clones of the tree, whose files have other times.
+            # Only bytes are to matter, as they do to Bazel.
             "-Xclang",
             "-fno-pch-timestamp",
         ],
@@ -54,6 +54,8 @@ def _precompiled_header_impl(ctx):
         ),
         inputs = depset([header], transitive = [toolchain.all_files]),
         outputs = [parsed],
+        # clang writes down where the header lies, so that another clone's is of no use.
+        execution_requirements = {"no-cache": "1"},
         mnemonic = "PrecompileHeader",
         progress_message = "Parsing %s" % header.short_path,
     )
