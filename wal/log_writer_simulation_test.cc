@@ -186,9 +186,9 @@ class Simulation {
       const uint64_t first = streams_[shard].position().sequence.value() + before + 1;
       transactions_[transaction].parts.push_back(
           {shard, {Sequence(first), Sequence(first + records)}});
-      Take(shard, [&](TestStream& stream) {
-        return stream.MakeTransaction(transaction + 1, transactions_[transaction].participants,
-                                      records, before, Below(3));
+      Take(shard, [&, number = transaction](TestStream& stream) {
+        return stream.MakeTransaction(number + 1, transactions_[number].participants, records,
+                                      before, Below(3));
       });
     }
   }
