@@ -42,7 +42,7 @@ class PrimaryConnectionTest : public testing::Test {
     link_.Tick(LinkLoop::NowMs());
     Serve();
   }
-  void Serve() { connection_->Serve(wants_input_, LinkLoop::NowMs()); }
+  void Serve() { connection_->Serve(/*wants_input=*/true, LinkLoop::NowMs()); }
   template <typename Done>
   void RunUntil(Done done) {
     context_.restart();
@@ -74,7 +74,6 @@ class PrimaryConnectionTest : public testing::Test {
   std::string read_ = std::string(4096, '\0');
   bool heard_ = false;
   int events_ = 0;
-  bool wants_input_ = true;
   NoData data_;
   ReplicaLink link_{OneAttempt(), &data_, LinkLoop::NowMs()};
   std::optional<PrimaryConnection> connection_;

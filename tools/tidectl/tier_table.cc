@@ -33,10 +33,6 @@ std::string Rate(const NodeLoad& node, std::string_view field) {
   return fmt::format("{:.0f}", (*now - *before) / node.seconds_between);
 }
 
-std::string_view Text(std::string_view info, std::string_view field) {
-  return InfoField(info, field).value_or("-");
-}
-
 }  // namespace
 
 std::string TierTable(std::span<const NodeLoad> nodes) {
@@ -44,11 +40,11 @@ std::string TierTable(std::span<const NodeLoad> nodes) {
   for (const NodeLoad& node : nodes) {
     if (!node.info.ok() || InfoField(*node.info, "tier_enabled") != "1") continue;
     const std::string_view info = *node.info;
-    rows += fmt::format(kRow, node.name, Text(info, "tier_cold_keys"),
-                        Share(info, "tier_hit_ratio_memory"), Share(info, "tier_hit_ratio_disk"),
-                        Rate(node, "tier_promoted"), Rate(node, "tier_demoted"),
-                        Text(info, "tier_queued_reads"), Text(info, "tier_read_p50_usec"),
-                        Text(info, "tier_read_p99_usec"));
+    rows += fmt::format(
+        kRow, node.name, FieldOrDash(info, "tier_cold_keys"), Share(info, "tier_hit_ratio_memory"),
+        Share(info, "tier_hit_ratio_disk"), Rate(node, "tier_promoted"), Rate(node, "tier_demoted"),
+        FieldOrDash(info, "tier_queued_reads"), FieldOrDash(info, "tier_read_p50_usec"),
+        FieldOrDash(info, "tier_read_p99_usec"));
   }
   if (rows.empty()) return rows;
   return fmt::format(kRow, "disk tier", "keys there", "in RAM", "on disk", "promoted/s",

@@ -7,10 +7,6 @@ namespace {
 
 constexpr std::string_view kRow = "{:<22} {:<8} {:>9} {:>8} {:>11} {:>11} {:>11} {:>14}\n";
 
-std::string_view FieldOrDash(std::string_view info, std::string_view field) {
-  return InfoField(info, field).value_or("-");
-}
-
 // The number of keys, from "db0:keys=12,expires=0,avg_ttl=0"; INFO has no such line for no keys.
 std::string_view Keys(std::string_view info) {
   std::string_view line = InfoField(info, "db0").value_or("keys=0");
@@ -29,6 +25,10 @@ std::optional<std::string_view> InfoField(std::string_view info, std::string_vie
     info.remove_prefix(std::min(line.size() + 2, info.size()));
   }
   return std::nullopt;
+}
+
+std::string_view FieldOrDash(std::string_view info, std::string_view field) {
+  return InfoField(info, field).value_or("-");
 }
 
 std::string TopTable(std::span<const NodeLoad> nodes) {

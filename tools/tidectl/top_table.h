@@ -23,6 +23,9 @@ struct NodeLoad {
 // The value of a field of INFO. None if there is no such line.
 std::optional<std::string_view> InfoField(std::string_view info, std::string_view field);
 
+// The same, or a dash.
+std::string_view FieldOrDash(std::string_view info, std::string_view field);
+
 std::string TopTable(std::span<const NodeLoad> nodes);
 
 }  // namespace tidemark::tidectl
