@@ -78,7 +78,7 @@ void SnapshotTask::BeginAtCut(int own_shards,
 absl::Status SnapshotTask::OnCut(const replication::ReplicaPosition& at, int own_shards) {
   // As NodeDurability::CutFor.
   log_ = store_.log();
-  if (log_->history() != at.history || log_->shard_count() != at.shards.size()) {
+  if (log_ == nullptr || log_->history() != at.history || log_->shard_count() != at.shards.size()) {
     return absl::UnavailableError("the log is of another stream than what is served");
   }
   Watermarks applied;
