@@ -48,8 +48,9 @@ absl::Status SnapshotTask::Create(HistoryId history, int shards, uint64_t first_
 
 void SnapshotTask::Begin(
     const std::function<void(ShardId, replication::ChunkTargetRef)>& request_chunks) {
+  if (running_) return;
   log_ = store_.log();
-  if (running_ || log_->state() != wal::LogState::kWriting) return;
+  if (log_->state() != wal::LogState::kWriting) return;
   const int shards = static_cast<int>(log_->shard_count());
   Open(shards);
   // The segment first: what a shard writes after its watermark is there or later.
@@ -64,8 +65,9 @@ void SnapshotTask::Begin(
 
 void SnapshotTask::BeginAtCut(int own_shards,
                               const std::function<void(QueueRef, CutKnown)>& request_cut) {
+  if (running_) return;
   log_ = store_.log();
-  if (running_ || log_ == nullptr || log_->state() != wal::LogState::kWriting) return;
+  if (log_ == nullptr || log_->state() != wal::LogState::kWriting) return;
   Open(own_shards);
   request_cut(queue_, [this, alive = events_.alive(), number = number_,
                        own_shards](absl::StatusOr<replication::ReplicaPosition> at) {
