@@ -44,29 +44,29 @@ PLAIN_LINKOPTS = select({
     "//conditions:default": [],
 })
 
-# What the sanitizers are to look at is the code under test. Their checks make the tests' own files the most
-# expensive to compile; without optimisation, and without the coverage that only fuzzing asks for, that takes two
-# thirds of the time.
-SANITIZED_TEST_COPTS = [
-    "-O0",
-    "-fno-sanitize=fuzzer-no-link",
-]
+# The code under test is what is to be fast, and what the sanitizers are to look at. Without optimisation, and
+# without the coverage that only fuzzing asks for, the tests' own files take two thirds of the time to compile.
+TEST_COPTS = select({
+    "//third_party:sanitized": [
+        "-O0",
+        "-fno-sanitize=fuzzer-no-link",
+    ],
+    "//tools/build:optimised": ["-O0"],
+    "//conditions:default": [],
+})
 
-# Headers that are parsed once for all files (precompiled.bzl).
-def _precompiled(name, copts = []):
-    return struct(
-        copts = select({
-            "//third_party:sanitized": ["-include", "$(GENDIR)/tools/build/%s.h" % name] + copts,
-            "//conditions:default": [],
-        }),
-        deps = select({
-            "//third_party:sanitized": ["//tools/build:" + name],
-            "//conditions:default": [],
-        }),
-    )
+# Headers that are parsed once for all files (precompiled.bzl). Not with --config=dbg, which shows what a file
+# forgot to include.
+def _precompiled(name):
+    copts = {"//conditions:default": []}
+    deps = {"//conditions:default": []}
+    for build in ["//third_party:sanitized", "//tools/build:optimised"]:
+        copts[build] = ["-include", "$(GENDIR)/tools/build/%s.h" % name]
+        deps[build] = ["//tools/build:" + name]
+    return struct(copts = select(copts), deps = select(deps))
 
 COMMON = _precompiled("common_headers")
-COMMON_TEST = _precompiled("common_test_headers", SANITIZED_TEST_COPTS)
+COMMON_TEST = _precompiled("common_test_headers")
 
 # Benchmarks are linked as the servers are where somebody looks at their numbers, not where they only have to build.
 BENCHMARK_LINKOPTS = select({
@@ -100,7 +100,7 @@ def cc_test(name, copts = [], deps = [], tags = [], size = "small", **kwargs):
     """A GoogleTest test. Tag it "threads" where it crosses threads: thread sanitizer then runs it."""
     native.cc_test(
         name = name,
-        copts = COPTS + COMMON_TEST.copts + copts,
+        copts = COPTS + COMMON_TEST.copts + TEST_COPTS + copts,
         linkopts = PLAIN_LINKOPTS,
         deps = deps + ["//third_party:googletest", "//tools/build:test_main"] + COMMON_TEST.deps,
         tags = tags,
