@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sanitizers.h"
 #include "cache/fake_tier.h"
 #include "cache/keyspace.h"
 #include "replication/test_follower.h"
@@ -185,7 +186,7 @@ TEST(SnapshotProducerTest, QuietShardArrivesWholeInChunksOfTheSizeAskedFor) {
 
 // The heart of it: any mix of writes, at any moment of any number of walks.
 TEST(SnapshotProducerTest, ReplicaHoldsTheExactStateAtEveryMomentAfterTheLastChunk) {
-  for (uint64_t seed = 1; seed <= 60; ++seed) {
+  for (uint64_t seed = 1; seed <= Scaled(60u, 20u); ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937_64 random(seed);
     Primary primary({.chunk_bytes = 4096, .slice_bytes = 1 + random() % 3000});

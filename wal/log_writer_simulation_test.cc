@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/sanitizers.h"
 #include "wal/data_directory.h"
 #include "wal/disk/simulated_disk.h"
 #include "wal/log_writer.h"
@@ -279,7 +280,7 @@ class Simulation {
 };
 
 TEST(LogWriterSimulationTest, WhatWasDurableIsReadBackWhateverHappens) {
-  for (uint64_t seed = 1; seed <= 4000; ++seed) {
+  for (uint64_t seed = 1; seed <= Scaled(4'000u, 1'500u); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Simulation(seed).Run();
     if (testing::Test::HasFailure()) break;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/key_hash.h"
+#include "base/sanitizers.h"
 #include "fmt/format.h"
 #include "replication/apply/applier.h"
 #include "replication/apply/applier_test_util.h"
@@ -267,7 +268,7 @@ void RunMixed(int own, int shards, unsigned snapshots, uint64_t seed) {
 TEST_P(MixedPlanTest, EveryChoiceOfShardsEndsWithWhatThePrimaryHas) {
   const auto [own, primary] = GetParam();
   for (unsigned snapshots = 1; snapshots < (1u << primary); ++snapshots) {
-    for (uint64_t seed = 1; seed <= 60; ++seed) {
+    for (uint64_t seed = 1; seed <= Scaled(60u, 20u); ++seed) {
       RunMixed(own, primary, snapshots, seed);
       if (HasFailure()) return;
     }

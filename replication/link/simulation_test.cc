@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/sanitizers.h"
 #include "fmt/format.h"
 #include "replication/link/simulated_network.h"
 #include "replication/link/simulated_primary.h"
@@ -370,7 +371,7 @@ int64_t FromEnvironment(const char* name, int64_t otherwise) {
 
 TEST(SimulationTest, EveryReplicaConvergesAndNoReaderSeesHalfATransaction) {
   const int64_t only = FromEnvironment("TIDEMARK_SIMULATION_SEED", 0);
-  const int64_t runs = FromEnvironment("TIDEMARK_SIMULATION_RUNS", 1'000);
+  const int64_t runs = FromEnvironment("TIDEMARK_SIMULATION_RUNS", Scaled(1'000, 300));
   Coverage coverage;
   for (int64_t seed = only != 0 ? only : 1; seed <= (only != 0 ? only : runs); ++seed) {
     World world(static_cast<uint64_t>(seed), &coverage);
