@@ -3,12 +3,12 @@
 // nothing of sockets, threads or keyspaces: checked frames go to a FrameReceiver, and the owner
 // moves the bytes.
 //
-//   if (link.wants_connection() != have_connection) ...   // Connect or disconnect; after every
-//   call. link.OnConnected(now), OnConnectFailed(why, now), OnDisconnected(why, now)
+//   link.OnConnected(now), OnConnectFailed(why, now), OnDisconnected(why, now);
 //   link.OnBytes(read, now);
-//   link.Gather(...), link.OnWritten(n);                  // Around a write.
-//   link.Tick(now);                                       // At NextDeadlineMs(), or a little
-//   later.
+//   link.Gather(...), link.OnWritten(n);   // Around a write.
+//   link.Tick(now);                        // At NextDeadlineMs(), or a little later.
+//
+// After each of these the owner connects or disconnects, as link.wants_connection() says.
 //
 // Times are milliseconds of one monotonic clock.
 //
