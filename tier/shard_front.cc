@@ -17,10 +17,6 @@ absl::Status Gone() {
   return absl::NotFoundError("what stood there was freed, and its segment deleted");
 }
 
-int64_t BytesOf(const PendingWrite& write) {
-  return static_cast<int64_t>(write.key_bytes + write.value.size());
-}
-
 }  // namespace
 
 ShardFront::ShardFront(ShardId shard, const Links& links, const Options& options)
@@ -89,7 +85,7 @@ void ShardFront::AddUnderWay(int64_t write_bytes) {
 
 void ShardFront::OnWritten(WrittenBatch& batch) {
   for (const WrittenBatch::Item& item : batch.items) {
-    AddUnderWay(-BytesOf(item.write));
+    AddUnderWay(-static_cast<int64_t>(item.write.bytes()));
     if (!batch.status.ok()) {
       counters_.failed.Add();
       owner_->NotWritten(item.write.key(), item.write.ticket, batch.status);

@@ -41,6 +41,7 @@ struct PendingWrite {
   int64_t queued_at_ns = 0;
 
   std::string_view key() const { return text->view().substr(0, key_bytes); }
+  size_t bytes() const { return key_bytes + value.size(); }
 };
 
 // What became of writes of one shard, all of them the same.

@@ -87,7 +87,9 @@ class ThreadedTier final : public ValueTier {
   void Write() {
     NameThread("tier-writer");
     ValueWriter::Step step = {.wait_ns = -1};
-    while (inbox_.Wait(step.wait_ns)) step = writer_.Run(options_.clock->MonotonicNanos());
+    while (inbox_.Wait(step.wait_ns, step.enough_bytes)) {
+      step = writer_.Run(options_.clock->MonotonicNanos());
+    }
   }
 
   void Read(LatencyHistogram& latency) {

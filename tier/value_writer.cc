@@ -19,8 +19,6 @@ namespace {
 // What a large value made of the batch's memory is given back behind it.
 constexpr size_t kKeptBatchBytes = size_t{2} << 20;
 
-size_t BytesOf(const PendingWrite& write) { return write.key_bytes + write.value.size(); }
-
 // The sooner of two waits, of which a negative one is none.
 int64_t Sooner(int64_t a, int64_t b) {
   if (a < 0) return b;
@@ -40,7 +38,7 @@ ValueWriter::ValueWriter(SegmentStore& store, WriterInbox& inbox, TierState& sta
 
 ValueWriter::Step ValueWriter::Run(int64_t now_ns) {
   for (PendingWrite& write : inbox_.Take()) {
-    queue_bytes_ += BytesOf(write);
+    queue_bytes_ += write.bytes();
     hurried_ |= write.hurried;
     queue_.push_back(std::move(write));
   }
@@ -63,7 +61,10 @@ ValueWriter::Step ValueWriter::Run(int64_t now_ns) {
     wait_ns = Sooner(wait_ns, std::max<int64_t>(retry_at_ns_ - now_ns, 0));
   }
   if (store_.HasHeldFiles()) wait_ns = Sooner(wait_ns, kHeldNanos);
-  return {.wait_ns = wait_ns};
+  const size_t enough_bytes = queue_.empty() || queue_bytes_ >= options_.write_batch_bytes
+                                  ? 1
+                                  : options_.write_batch_bytes - queue_bytes_;
+  return {.wait_ns = wait_ns, .enough_bytes = enough_bytes};
 }
 
 int64_t ValueWriter::NanosUntilWrite(int64_t now_ns) const {
@@ -103,7 +104,7 @@ void ValueWriter::FillBatch(int64_t now_ns) {
       if (!items_.empty()) return;
       if (!MakeRoom(header.record_bytes(), now_ns)) return;
     }
-    queue_bytes_ -= BytesOf(write);
+    queue_bytes_ -= write.bytes();
     AddToBatch(std::move(write), header, stored);
     queue_.pop_front();
     if (queue_.empty()) hurried_ = false;

@@ -1,7 +1,7 @@
 // ValueWriter decides what the tier's writing thread does next: a batch of demoted values, a step
 // of reclaim, files to delete. It is the core of that thread, which only runs it and waits.
 //
-//   while (inbox.Wait(step.wait_ns)) step = writer.Run(clock.MonotonicNanos());
+//   while (inbox.Wait(step.wait_ns, step.enough_bytes)) step = writer.Run(clock.MonotonicNanos());
 //
 // Batches. Values wait until write_batch_bytes have come or the oldest has waited kLingerNanos,
 // unless one is hurried; then they go out in one write (and one sync), and only when it has
@@ -47,6 +47,9 @@ class ValueWriter {
 
   struct Step {
     int64_t wait_ns = 0;  // Until the next is due, if nothing comes; negative: none is.
+    // Of values to write that must come for it to be due sooner: those that wait already have set
+    // the time at which they go out.
+    size_t enough_bytes = 1;
   };
   Step Run(int64_t now_ns);
 
