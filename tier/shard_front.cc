@@ -146,20 +146,12 @@ std::optional<absl::StatusOr<ReadValue>> ShardFront::ReadIfCached(std::string_vi
   cached_latency_.Record(links_.clock->MonotonicNanos() - begun_at_ns);
   counters_.reads.Add();
   counters_.reads_cached.Add();
-  if (value->ok()) {
-    counters_.read_bytes.Add(location.bytes);
-  } else {
-    CountReadError(value->status());
-  }
+  CountRead(location, value->status());
   return value;
 }
 
 void ShardFront::OnRead(SharedRead& read, const absl::StatusOr<ReadValue>& value) {
-  if (value.ok()) {
-    counters_.read_bytes.Add(read.asked.bytes);
-  } else {
-    CountReadError(value.status());
-  }
+  CountRead(read.asked, value.status());
   // First out of the map: a waiter may ask again at once.
   reads_.erase(read.now);
   UpdateReadPressure();
@@ -171,8 +163,10 @@ void ShardFront::UpdateReadPressure() {
   read_pressure_.Update(UtilisationPercent(reads_.size(), options_.max_reads));
 }
 
-void ShardFront::CountReadError(const absl::Status& status) {
-  if (absl::IsDataLoss(status)) {
+void ShardFront::CountRead(ValueLocation location, const absl::Status& status) {
+  if (status.ok()) {
+    counters_.read_bytes.Add(location.bytes);
+  } else if (absl::IsDataLoss(status)) {
     counters_.damaged.Add();
   } else if (!absl::IsCancelled(status)) {
     counters_.read_errors.Add();

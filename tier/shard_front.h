@@ -115,7 +115,8 @@ class ShardFront final : public TierFront, public FrontEvents {
   }
   void AddUnderWay(int64_t write_bytes);
   void UpdateReadPressure();
-  void CountReadError(const absl::Status& status);
+  // The bytes that a read of `location` took from the disk, or why there are none.
+  void CountRead(ValueLocation location, const absl::Status& status);
 
   const ShardId shard_;
   const Links links_;
