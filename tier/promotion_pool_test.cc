@@ -170,20 +170,24 @@ TEST(PromotionPoolTest, WithoutAnExecutorItCompletesWithoutDoingAnything) {
 void OutcomesAgreeWithCounters(bool shut_down_midway) {
   constexpr int kProducers = 8;
   constexpr int kEach = 200;
+  constexpr size_t kMaxCarriedBytes = 1'000;
+  const BufferRef bytes = Buffer::Copy(std::string(100, 'v'));
   std::atomic<uint64_t> executed = 0;
   std::atomic<uint64_t> told_queued = 0;
   std::atomic<uint64_t> told_evicted = 0;
   std::atomic<uint64_t> told_refused = 0;
-  PromotionPool pool({.queue_capacity = 64, .worker_count = 2}, [&](const PromotionRequest&) {
-    executed.fetch_add(1);
-    return absl::OkStatus();
-  });
+  PromotionPool pool(
+      {.queue_capacity = 64, .worker_count = 2, .max_carried_bytes = kMaxCarriedBytes},
+      [&](const PromotionRequest&) {
+        executed.fetch_add(1);
+        return absl::OkStatus();
+      });
   std::vector<std::thread> producers;
   for (int p = 0; p < kProducers; ++p) {
     producers.emplace_back([&, p] {
       for (int i = 0; i < kEach; ++i) {
         if (shut_down_midway && p == 0 && i == kEach / 2) pool.Shutdown();
-        switch (pool.Schedule(Named("k"))) {
+        switch (pool.Schedule({.key = "k", .bytes = bytes})) {
           case PromotionOutcome::kQueuedEvictedOldest:
             told_evicted.fetch_add(1);
             [[fallthrough]];
@@ -193,6 +197,7 @@ void OutcomesAgreeWithCounters(bool shut_down_midway) {
           case PromotionOutcome::kRefused:
             told_refused.fetch_add(1);
         }
+        EXPECT_LE(pool.counts().carried_bytes, kMaxCarriedBytes);
       }
     });
   }
@@ -204,6 +209,7 @@ void OutcomesAgreeWithCounters(bool shut_down_midway) {
   EXPECT_EQ(counts.queued + counts.refused, uint64_t{kProducers * kEach});
   EXPECT_EQ(counts.completed + counts.dropped(), counts.queued + counts.refused);
   EXPECT_EQ(counts.depth, 0u);
+  EXPECT_EQ(counts.carried_bytes, 0u);
   EXPECT_EQ(counts.queued, told_queued.load());
   EXPECT_EQ(counts.evicted, told_evicted.load());
   EXPECT_EQ(counts.refused, told_refused.load());
