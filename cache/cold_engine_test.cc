@@ -30,7 +30,14 @@ class ColdSessionTest : public testing::Test {
   }
 
   ColdSessionTest() : engine_(Engine::Options()) {
-    engine_.shard(ShardId(0)).AttachTier({}, &tier_);
+    ColdValues::Options options;
+    options.promote = [this](std::string_view key, const tier::ValueLocation& at,
+                             const tier::ReadValue& value) {
+      ColdValues& cold = *engine_.shard(ShardId(0)).cold_values();
+      if (!promotes_) return;
+      EXPECT_TRUE(cold.landings().Add(key, at, value));
+    };
+    engine_.shard(ShardId(0)).AttachTier(options, &tier_);
     engine_.Start();
     On([&](Shard& shard) { session_ = std::make_unique<TestSession>(shard); });
   }
@@ -89,6 +96,7 @@ class ColdSessionTest : public testing::Test {
   FakeTier tier_;
   Engine engine_;
   std::unique_ptr<TestSession> session_;
+  bool promotes_ = false;  // What was read, at the end of the turn.
 };
 
 TEST_F(ColdSessionTest, CommandsThatNeedNoValueNeverTouchTheDisk) {
@@ -236,6 +244,61 @@ TEST_F(ColdSessionTest, WhatWasReadAtOnceIsForgottenAtOnce) {
   Send({"GET k"});
   EXPECT_EQ(Reads(), 1u);
   FinishRead();
+  EXPECT_THAT(Answers(), ElementsAre(Text('a'), Text('a')));
+}
+
+// --- What a turn has read it takes back when it has answered. ---
+
+TEST_F(ColdSessionTest, APromotionLandsAtTheEndOfItsTurn) {
+  Chill("k", Long('a'));
+  On([&](Shard& shard) {
+    promotes_ = true;
+    tier_.set_cached([](std::string_view) { return true; });
+    session_->Send("GET k");
+    EXPECT_TRUE(shard.keyspace().Look(KeyRef::Of("k"))->cold());
+  });
+  EXPECT_FALSE(IsCold("k"));
+  Send({"GET k"});
+  EXPECT_THAT(Answers(), ElementsAre(Text('a'), Text('a')));
+  EXPECT_EQ(tier_.cached_asked(), 1u);
+  On([](Shard& shard) { EXPECT_EQ(shard.cold_values()->counters().promoted, 1u); });
+}
+
+TEST_F(ColdSessionTest, APutInTheSameTurnWinsOverAPromotion) {
+  Chill("k", Long('a'));
+  Chill("gone", Long('g'));
+  On([&](Shard&) {
+    promotes_ = true;
+    tier_.set_cached([](std::string_view) { return true; });
+  });
+  Send({"GET k", "SET k b", "GET gone", "DEL gone"});
+  Send({"GET k", "EXISTS gone"});
+  EXPECT_THAT(Answers(),
+              ElementsAre(Text('a'), "OK", Text('g'), "(integer) 1", "\"b\"", "(integer) 0"));
+  On([](Shard& shard) {
+    EXPECT_EQ(shard.cold_values()->counters().promotions_stale, 2u);
+    EXPECT_EQ(shard.cold_values()->counters().promoted, 0u);
+  });
+}
+
+// With a tier that takes nothing, reads would take all that is on disk into memory.
+TEST_F(ColdSessionTest, APromotionNeverTakesMemoryBeyondItsLimit) {
+  Chill("k", Long('a'));
+  On([&](Shard&) {
+    promotes_ = true;
+    tier_.set_cached([](std::string_view) { return true; });
+    tier_.set_refuse_writes(tier::WriteOutcome::kFull);
+  });
+  EvictionOptions options;
+  options.policy = EvictionPolicy::kNoEviction;
+  engine_.LimitMemory(1, options);
+  On([](Shard&) {});  // It is in force.
+  Send({"GET k"});
+  EXPECT_TRUE(IsCold("k"));
+  On([](Shard& shard) { EXPECT_EQ(shard.cold_values()->counters().promotions_held_back, 1u); });
+  engine_.LimitMemory(MemoryBudget::kUnlimited, options);
+  Send({"GET k"});
+  EXPECT_FALSE(IsCold("k"));
   EXPECT_THAT(Answers(), ElementsAre(Text('a'), Text('a')));
 }
 

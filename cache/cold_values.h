@@ -4,7 +4,8 @@
 //   memory is short:   Take(entry)  ...written...  the entry turns cold
 //   a command needs:   StageCached(keys, staged)   what the page cache has; it need not wait
 //   a command waits:   Fetch(keys, staged, done)   ...read...  done(): it runs with what is staged
-//   a read may pay off: the promoter is told, re-checks in its own time, and calls Land()
+//   a read may pay off: the promoter is told, and has it landed: by the shard itself at the end of
+//                      the turn (landings()), or in its own time (Shard::Promote())
 //
 // Races, and who wins: a value that is overwritten, deleted or flushed while it is written down
 // stays what it is (the value is compared when the write is done); a promotion or a read that comes
@@ -40,6 +41,7 @@
 #include "base/buffer.h"
 #include "cache/cold_access.h"
 #include "cache/keyspace.h"
+#include "cache/turn_landings.h"
 #include "tier/tier_front.h"
 
 namespace tidemark::cache {
@@ -73,12 +75,13 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
     uint64_t demotions_stale = 0;  // Written, but the value had changed.
     uint64_t demotions_failed = 0;
     uint64_t promoted = 0;
-    uint64_t promotions_stale = 0;  // The entry had changed or moved.
-    uint64_t hits_on_disk = 0;      // Values that commands got from there.
-    uint64_t unreadable = 0;        // Values that commands could not get.
-    uint64_t commands_waited = 0;   // Times that a command waited for the disk.
-    uint64_t cached_put_off = 0;    // Values not looked for in the page cache: the turn's bytes
-                                    // were used up.
+    uint64_t promotions_stale = 0;      // The entry had changed or moved.
+    uint64_t promotions_held_back = 0;  // There was no room for them.
+    uint64_t hits_on_disk = 0;          // Values that commands got from there.
+    uint64_t unreadable = 0;            // Values that commands could not get.
+    uint64_t commands_waited = 0;       // Times that a command waited for the disk.
+    uint64_t cached_put_off = 0;        // Values not looked for in the page cache: the turn's bytes
+                                        // were used up.
   };
 
   // Makes the front the keyspace's, and itself the taker of its victims.
@@ -121,8 +124,12 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
 
   // --- Promotion. ---
 
-  // A promotion: takes the value back into memory if it is still at `at`.
+  // A promotion: takes the value back into memory if it is still at `at`. Whether there is room is
+  // for the shard to say.
   bool Land(KeyRef key, const tier::ValueLocation& at, std::string_view value);
+  void CountHeldBack() { ++counters_.promotions_held_back; }
+  // What the shard lands at the end of this turn.
+  TurnLandings& landings() { return landings_; }
 
   const Counters& counters() const { return counters_; }
 
@@ -173,6 +180,7 @@ class ColdValues final : public tier::TierOwner, public VictimTaker {
   std::deque<WaitingRead> waiting_reads_;
   size_t fetches_under_way_ = 0;
   size_t cached_bytes_left_ = kCachedBytesInTurn;
+  TurnLandings landings_;
   Counters counters_;
 };
 

@@ -174,6 +174,17 @@ void Shard::LetAppliersGoOn() {
   for (absl::AnyInvocable<void()>& done : std::exchange(paced_appliers_, {})) done();
 }
 
+void Shard::Promote(KeyRef key, const tier::ValueLocation& at, std::string_view value) {
+  if (memory_.excess_bytes() > 0) return cold_values_->CountHeldBack();
+  cold_values_->Land(key, at, value);
+}
+
+void Shard::LandPromotions() {
+  for (const TurnLandings::Landing& landing : cold_values_->landings().Take()) {
+    Promote(KeyRef::Of(landing.key), landing.at, landing.value.bytes);
+  }
+}
+
 uint64_t Shard::Run(const CommandSpec& command, Args args, uint64_t key_hash, bool no_touch,
                     ReplyBuilder& reply) {
   return RunInline(command, args, key_hash, no_touch, reply);
@@ -477,6 +488,7 @@ void Shard::Turn() {
   CloseBatches();
   mesh_.FlushSpills();
   for (ShardHook* hook : hooks_) hook->OnTurnEnd();
+  if (cold_values_ != nullptr && !cold_values_->landings().empty()) LandPromotions();
   if (limits_memory_) memory_.Publish();
   WakePeers();
   found_work_ = work > 0 || mesh_.has_spills();

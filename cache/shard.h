@@ -3,8 +3,8 @@
 //
 // A turn of the loop: reactor (readiness, parse, execute) -> mesh inbound -> posted tasks -> mesh
 // outbound
-// -> hooks' OnTurnEnd (seal frames, flush replies) -> wake peers -> housekeeping on a budget ->
-// tick.
+// -> hooks' OnTurnEnd (seal frames, flush replies) -> promotions -> wake peers -> housekeeping on a
+// budget -> tick.
 //
 // Threading: everything here is for the shard's own thread, except where it says "any thread".
 
@@ -159,6 +159,10 @@ class Shard {
     cold_values_ = std::make_unique<ColdValues>(options, &keyspace_, front);
   }
   ColdValues* cold_values() { return cold_values_.get(); }  // Null: there is no tier.
+  // Takes a value back into memory if it is still at `at`, and if there is room without anything
+  // having to go first: a promotion must not take memory beyond its limit where the tier has all
+  // that it can take, or takes nothing. Requires: there is a tier.
+  void Promote(KeyRef key, const tier::ValueLocation& at, std::string_view value);
 
   // Keys past their time stay until they are asked for: deleting them makes work for the log.
   void set_expiry_paused(bool paused) { expiry_paused_ = paused; }
@@ -281,6 +285,8 @@ class Shard {
   bool RunSlices();
   // Those whom PaceApply() has kept.
   void LetAppliersGoOn();
+  // Those that this turn's reads asked for.
+  void LandPromotions();
   // Slices of background work that are due after a turn that began at `since_ticks`.
   int SlicesEarned(uint64_t since_ticks) const;
   bool TickIfDue(Parked parked);

@@ -367,6 +367,7 @@ void Tiering(const NodeReport& r, Out& out) {
   Field(out, "tier_promotion", tier.promotion_policy);
   Field(out, "tier_promoted", t.tier_promoted);
   Field(out, "tier_promotions_stale", t.tier_promotions_stale);
+  Field(out, "tier_promotions_held_back", t.tier_promotions_held_back);
   Field(out, "tier_promotions_queued", tier.promotions.queued);
   Field(out, "tier_promotions_dropped", tier.promotions.dropped());
   Field(out, "tier_promotions_failed", tier.promotions.failed);

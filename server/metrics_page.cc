@@ -70,6 +70,8 @@ constexpr ShardMetric kShardMetrics[] = {
      &ShardReport::tier_promoted},
     {"tier_promotions_stale_total", "Values that had changed before they could be.", kCounter,
      &ShardReport::tier_promotions_stale},
+    {"tier_promotions_held_back_total", "Values that stayed on disk for want of memory.", kCounter,
+     &ShardReport::tier_promotions_held_back},
     {"tier_lost_total", "Values that could not be read when a part of them was to be changed.",
      kCounter, &ShardReport::tier_lost},
     {"clients", "Client connections.", kGauge, &ShardReport::clients},

@@ -31,6 +31,7 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::tier_demotions_failed,
     &ShardReport::tier_promoted,
     &ShardReport::tier_promotions_stale,
+    &ShardReport::tier_promotions_held_back,
     &ShardReport::tier_lost,
     &ShardReport::clients,
     &ShardReport::blocked_clients,

@@ -53,6 +53,7 @@ struct ShardReport {
   uint64_t tier_demotions_failed = 0;
   uint64_t tier_promoted = 0;
   uint64_t tier_promotions_stale = 0;
+  uint64_t tier_promotions_held_back = 0;
   uint64_t tier_lost = 0;
   uint64_t evicted_keys = 0;
   uint64_t clients = 0;

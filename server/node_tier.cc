@@ -52,6 +52,8 @@ void NodeTier::OnDiskHit(ShardId shard, std::string_view key, const tier::ValueL
   const tier::PromotionPolicy now = policy();
   if (now == tier::PromotionPolicy::kNever) return;
   if (now == tier::PromotionPolicy::kOnSecondHit && !marks_[shard.value()].Hit(at)) return;
+  // The shard has the bytes in hand, and nobody waits for it once this turn's replies are gone.
+  if (engine_->shard(shard).cold_values()->landings().Add(key, at, value)) return;
   pool_->Schedule({.shard = shard,
                    .key = std::string(key),
                    .location = at,
@@ -75,7 +77,7 @@ absl::Status NodeTier::Promote(const tier::PromotionRequest& request) {
   }
   engine_->Post(request.shard, [key = request.key, at = request.location,
                                 value = std::move(value)](cache::Shard& shard) {
-    shard.cold_values()->Land(cache::KeyRef::Of(key), at, value.bytes);
+    shard.Promote(cache::KeyRef::Of(key), at, value.bytes);
   });
   return absl::OkStatus();
 }

@@ -332,6 +332,7 @@ ShardReport ShardNode::ReportSinceStart() {
     report.tier_demotions_failed = counters.demotions_failed;
     report.tier_promoted = counters.promoted;
     report.tier_promotions_stale = counters.promotions_stale;
+    report.tier_promotions_held_back = counters.promotions_held_back;
   }
   report.clients = clients_.size();
   for (const auto& [id, client] : clients_) {
