@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -12,6 +13,10 @@
 
 namespace tidemark::server {
 namespace {
+
+// The latest frames of the log that stay in memory for its readers take no more than this part of
+// `maxmemory`.
+constexpr uint64_t kLeastMemoryPerTail = 16;
 
 wal::FsyncPolicy PolicyFrom(const Settings& settings) {
   switch (settings.Choice<Fsync>(Setting::kFsync)) {
@@ -130,6 +135,12 @@ wal::Log::Options NodeDurability::LogOptions(cache::Engine& engine) {
     if (shard.value() < shards_) engine.Post(shard, [](cache::Shard&) {});
   };
   options.clock = &clock_;
+  // It counts, but gives no room when writes wait for some: it always has the latest. Under a small
+  // limit it would leave the keyspaces less than their keys take, and writes would be refused.
+  const auto maxmemory = static_cast<uint64_t>(settings_.Int(Setting::kMaxmemory));
+  if (maxmemory != 0) {
+    options.tail_bytes = std::min<size_t>(options.tail_bytes, maxmemory / kLeastMemoryPerTail);
+  }
   return options;
 }
 
