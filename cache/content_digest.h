@@ -6,8 +6,13 @@
 //
 //   type: uint8   key_bytes: fixed64   expire_at_ms: fixed64 (0 if none)   key   value
 //
-// integers little-endian. A sum, and not an exclusive or, so that an entry seen twice does not
-// vanish. It finds faults; it does not withstand someone who constructs collisions.
+// and of an entry whose expiry has extras (docs/expiry.md)
+//
+//   type + 128: uint8   key_bytes   expire_at_ms   idle_ms   stale_ms   hard_at_ms   key   value
+//
+// integers little-endian, fixed64 but for the type. A sum, and not an exclusive or, so that an
+// entry seen twice does not vanish. It finds faults; it does not withstand someone who constructs
+// collisions.
 
 #ifndef TIDEMARK_CACHE_CONTENT_DIGEST_H_
 #define TIDEMARK_CACHE_CONTENT_DIGEST_H_

@@ -13,13 +13,13 @@ namespace {
 
 struct Item {
   std::string key, value;
-  int64_t expire_at_ms = kNoExpiry;
+  Expiry expiry = kNoExpiry;
 };
 
 ContentDigest DigestOfAll(const std::vector<Item>& items) {
   Keyspace keyspace({});
   for (const Item& item : items) {
-    keyspace.ApplySet(KeyRef::Of(item.key), item.value, item.expire_at_ms);
+    keyspace.ApplySet(KeyRef::Of(item.key), item.value, item.expiry);
   }
   ContentDigester digester;
   keyspace.BeginWalk(&digester);
@@ -47,6 +47,20 @@ TEST(ContentDigestTest, IsTheHashOfTheDocumentedEncoding) {
   const XXH128_hash_t hash = XXH3_128bits(encoding.data(), encoding.size());
   const ContentDigest digest = DigestOfAll({{"key", "value", 0x102}});
   EXPECT_EQ(digest, (ContentDigest{.high = hash.high64, .low = hash.low64, .keys = 1}));
+}
+
+TEST(ContentDigestTest, ExtrasAreInTheEncodingOfThoseThatHaveThem) {
+  const std::string header(
+      "\x80\3\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0"
+      "\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\5\0\0\0\0\0\0\0",
+      41);
+  const Expiry expiry(7, {.idle_ms = 1, .stale_ms = 2, .hard_at_ms = 5});
+  for (const size_t size : {5u, 980u, 981u, 5'000u}) {
+    const std::string value(size, 'v');
+    const std::string encoding = header + "key" + value;
+    const XXH128_hash_t hash = XXH3_128bits(encoding.data(), encoding.size());
+    EXPECT_EQ(DigestOfAll({{"key", value, expiry}}).low, hash.low64) << size;
+  }
 }
 
 // Other nodes, perhaps of other versions, compare with it: it must never change.

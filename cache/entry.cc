@@ -6,28 +6,37 @@
 
 namespace tidemark::cache {
 
-constexpr size_t Entry::InlineBytes(size_t key_bytes, size_t payload_bytes, bool has_expiry) {
-  return sizeof(Entry) + (has_expiry ? sizeof(int64_t) : 0) + key_bytes + payload_bytes;
-}
-
-Entry* Entry::Allocate(std::string_view key, size_t payload_bytes, int64_t expire_at_ms) {
+Entry* Entry::Allocate(std::string_view key, size_t payload_bytes, const Expiry& expiry) {
   CHECK(key.size() <= kMaxKeyBytes);
-  const bool has_expiry = expire_at_ms != kNoExpiry;
-  const size_t bytes = AllocatedBytes(InlineBytes(key.size(), payload_bytes, has_expiry));
+  const bool has_expiry = expiry.at_ms != kNoExpiry;
+  const bool has_extras = expiry.extras.any();
+  const size_t bytes =
+      AllocatedBytes(InlineBytes(key.size(), payload_bytes, has_expiry, has_extras));
   Entry* entry = new (::operator new(bytes)) Entry();
   entry->key_size_ = static_cast<uint32_t>(key.size());
   if (has_expiry) {
     entry->has_expiry_ = 1;
-    entry->ChangeExpiry(expire_at_ms);
+    entry->ChangeMoment(expiry.at_ms);
+  }
+  if (has_extras) {
+    entry->has_extras_ = 1;
+    const StoredExtras extras = {.extras = expiry.extras};
+    std::memcpy(entry->payload() + payload_bytes, &extras, sizeof(extras));
   }
   if (!key.empty()) std::memcpy(entry->payload() - key.size(), key.data(), key.size());
   return entry;
 }
 
-Entry* Entry::Create(std::string_view key, std::string_view value, int64_t expire_at_ms) {
+void Entry::ChangeExpiry(const Expiry& expiry) {
+  DCHECK(HasRoomFor(expiry));
+  if (has_expiry_) ChangeMoment(expiry.at_ms);
+  if (has_extras_) set_stored_extras({.extras = expiry.extras});
+}
+
+Entry* Entry::Create(std::string_view key, std::string_view value, const Expiry& expiry) {
   CHECK(value.size() <= kMaxValueBytes);
   const bool outside = value.size() >= kLargeValueBytes;
-  Entry* entry = Allocate(key, outside ? sizeof(const Buffer*) : value.size(), expire_at_ms);
+  Entry* entry = Allocate(key, outside ? sizeof(const Buffer*) : value.size(), expiry);
   entry->value_size_ = static_cast<uint32_t>(value.size());
   if (outside) {
     entry->outside_ = 1;
@@ -38,17 +47,17 @@ Entry* Entry::Create(std::string_view key, std::string_view value, int64_t expir
   return entry;
 }
 
-Entry* Entry::CreateAppended(std::string_view key, size_t value_bytes, int64_t expire_at_ms) {
+Entry* Entry::CreateAppended(std::string_view key, size_t value_bytes, const Expiry& expiry) {
   CHECK(value_bytes <= kMaxValueBytes);
-  Entry* entry = Allocate(key, value_bytes, expire_at_ms);
+  Entry* entry = Allocate(key, value_bytes, expiry);
   entry->value_size_ = static_cast<uint32_t>(value_bytes);
   entry->appended_ = 1;
   return entry;
 }
 
-Entry* Entry::CloneWithExpiry(const Entry& other, int64_t expire_at_ms) {
+Entry* Entry::CloneWithExpiry(const Entry& other, const Expiry& expiry) {
   const size_t payload_bytes = other.payload_bytes();
-  Entry* entry = Allocate(other.key(), payload_bytes, expire_at_ms);
+  Entry* entry = Allocate(other.key(), payload_bytes, expiry);
   entry->value_size_ = other.value_size_;
   entry->type_ = other.type_;
   entry->appended_ = other.appended_;
@@ -60,20 +69,20 @@ Entry* Entry::CloneWithExpiry(const Entry& other, int64_t expire_at_ms) {
 }
 
 Entry* Entry::CloneCold(const Entry& other, const tier::ValueLocation& at) {
-  Entry* entry = Allocate(other.key(), sizeof(at), other.expire_at_ms());
-  entry->CopyTraits(other);
+  Entry* entry = Allocate(other.key(), sizeof(at), other.expiry());
   entry->value_size_ = other.value_size_;
   entry->outside_ = 1;
   entry->cold_ = 1;
   entry->Relocate(at);
+  entry->CopyTraits(other);
   return entry;
 }
 
 Entry* Entry::CloneWarm(const Entry& other, std::string_view value) {
   CHECK(value.size() == other.value_bytes());
   // What APPEND built stays inline, as it was.
-  Entry* entry = other.appended_ ? CreateAppended(other.key(), value.size(), other.expire_at_ms())
-                                 : Create(other.key(), value, other.expire_at_ms());
+  Entry* entry = other.appended_ ? CreateAppended(other.key(), value.size(), other.expiry())
+                                 : Create(other.key(), value, other.expiry());
   if (other.appended_) std::memcpy(entry->payload(), value.data(), value.size());
   entry->CopyTraits(other);
   return entry;
@@ -84,6 +93,7 @@ void Entry::CopyTraits(const Entry& other) {
   mark_ = other.mark_;
   type_ = other.type_;
   appended_ = other.appended_;
+  if (has_extras_) set_stored_extras(other.stored_extras());
 }
 
 void Entry::Destroy(Entry* entry) {
@@ -94,8 +104,8 @@ void Entry::Destroy(Entry* entry) {
   ::operator delete(entry, bytes);
 }
 
-bool Entry::TryAssign(std::string_view value, int64_t expire_at_ms) {
-  if (has_expiry_ != (expire_at_ms != kNoExpiry)) return false;
+bool Entry::TryAssign(std::string_view value, const Expiry& expiry) {
+  if (!HasRoomFor(expiry)) return false;
   // A value moves between inline, Buffer and disk only with a new allocation.
   if (outside_ != (value.size() >= kLargeValueBytes)) return false;
   if (outside_) {
@@ -106,21 +116,22 @@ bool Entry::TryAssign(std::string_view value, int64_t expire_at_ms) {
     set_buffer(Buffer::Copy(value).Detach());
     previous->Release();
   } else {
-    const size_t bytes = InlineBytes(key_size_, value.size(), has_expiry_);
-    if (AllocatedBytes(bytes) != AllocatedBytes(inline_bytes())) return false;
+    if (AllocatedBytes(InlineBytesWith(value.size())) != AllocatedBytes(inline_bytes()))
+      return false;
     if (!value.empty()) std::memmove(payload(), value.data(), value.size());
   }
   value_size_ = static_cast<uint32_t>(value.size());
   appended_ = 0;
-  if (has_expiry_) ChangeExpiry(expire_at_ms);
+  ChangeExpiry(expiry);
   return true;
 }
 
 bool Entry::TryResize(size_t value_bytes) {
   if (outside_) return false;
-  const size_t bytes = InlineBytes(key_size_, value_bytes, has_expiry_);
-  if (AllocatedBytes(bytes) != AllocatedBytes(inline_bytes())) return false;
+  if (AllocatedBytes(InlineBytesWith(value_bytes)) != AllocatedBytes(inline_bytes())) return false;
+  const StoredExtras extras = has_extras_ ? stored_extras() : StoredExtras();
   value_size_ = static_cast<uint32_t>(value_bytes);
+  if (has_extras_) set_stored_extras(extras);
   appended_ = 1;
   return true;
 }

@@ -18,6 +18,7 @@
 
 #include "base/buffer.h"
 #include "base/check.h"
+#include "base/expiry.h"
 #include "cache/mutation_sink.h"
 #include "cache/size_class.h"
 #include "tier/value_location.h"
@@ -62,7 +63,7 @@ class Entry {
   bool ColdAt(const tier::ValueLocation& at) const { return cold_ && location() == at; }
   ValueType type() const { return static_cast<ValueType>(type_); }
   bool has_expiry() const { return has_expiry_; }
-  // kNoExpiry if there is none.
+  // When the key goes; kNoExpiry if it does not.
   int64_t expire_at_ms() const {
     if (!has_expiry_) return kNoExpiry;
     int64_t result;
@@ -70,6 +71,12 @@ class Entry {
     return result;
   }
   bool ExpiredAt(int64_t now_ms) const { return has_expiry_ && expire_at_ms() <= now_ms; }
+  // Whether use, or a stale time, counts for its expiry. Few entries have extras, and those alone
+  // have room for them.
+  bool has_extras() const { return has_extras_; }
+  Expiry expiry() const {
+    return has_extras_ ? Expiry(expire_at_ms(), stored_extras().extras) : Expiry(expire_at_ms());
+  }
   // Whether the value was built by APPEND or SETRANGE (OBJECT ENCODING then says "raw").
   bool appended() const { return appended_; }
   // When, or how often, the entry was used: 24 bits that UseTracker gives their meaning.
@@ -89,12 +96,12 @@ class Entry {
   static constexpr unsigned kMarks = 8;
 
   // A new entry, accessed at 0 and with mark 0. Requires: sizes within the limits above.
-  static Entry* Create(std::string_view key, std::string_view value, int64_t expire_at_ms);
+  static Entry* Create(std::string_view key, std::string_view value, const Expiry& expiry);
   // The same with `value_bytes` bytes of inline value for the caller to fill; appended() holds.
-  static Entry* CreateAppended(std::string_view key, size_t value_bytes, int64_t expire_at_ms);
+  static Entry* CreateAppended(std::string_view key, size_t value_bytes, const Expiry& expiry);
   // The same key and value with another expiry; shares the buffer of a large value, or the location
   // of a cold one.
-  static Entry* CloneWithExpiry(const Entry& other, int64_t expire_at_ms);
+  static Entry* CloneWithExpiry(const Entry& other, const Expiry& expiry);
   // The same entry in all but where its value is: on disk, or, being `value`, in memory.
   static Entry* CloneCold(const Entry& other, const tier::ValueLocation& at);
   static Entry* CloneWarm(const Entry& other, std::string_view value);
@@ -103,7 +110,7 @@ class Entry {
   // Replaces value and expiry without moving the entry. False, with nothing changed, if what is to
   // be stored is not of the present allocation's size class, or if the entry is cold. `value` may
   // be a part of this entry.
-  bool TryAssign(std::string_view value, int64_t expire_at_ms);
+  bool TryAssign(std::string_view value, const Expiry& expiry);
   // Makes the value `value_bytes` long, keeping what fits of it; the caller fills what is new.
   // False, with nothing changed, if the value is not inline or the allocation is not of the right
   // size class.
@@ -112,8 +119,14 @@ class Entry {
   char* mutable_value() { return payload(); }
   // Requires: cold().
   void Relocate(const tier::ValueLocation& at) { std::memcpy(payload(), &at, sizeof(at)); }
-  // Requires: has_expiry(), expire_at_ms != kNoExpiry.
-  void ChangeExpiry(int64_t expire_at_ms) {
+  // Whether an expiry takes the room that the present one has.
+  bool HasRoomFor(const Expiry& expiry) const {
+    return has_expiry_ == (expiry.at_ms != kNoExpiry) && has_extras_ == expiry.extras.any();
+  }
+  // Requires: HasRoomFor(expiry).
+  void ChangeExpiry(const Expiry& expiry);
+  // Leaves the extras as they are. Requires: has_expiry(), expire_at_ms != kNoExpiry.
+  void ChangeMoment(int64_t expire_at_ms) {
     std::memcpy(bytes(), &expire_at_ms, sizeof(expire_at_ms));
   }
 
@@ -131,10 +144,24 @@ class Entry {
   Entry() = default;
   ~Entry() = default;
 
-  static Entry* Allocate(std::string_view key, size_t payload_bytes, int64_t expire_at_ms);
+  // What an entry with extras has after its payload: there it is in nobody's way, and the places of
+  // key and value do not depend on it.
+  struct StoredExtras {
+    TtlExtras extras;
+  };
+
+  static Entry* Allocate(std::string_view key, size_t payload_bytes, const Expiry& expiry);
   // What an entry keeps, wherever its value goes.
   void CopyTraits(const Entry& other);
-  static constexpr size_t InlineBytes(size_t key_bytes, size_t payload_bytes, bool has_expiry);
+  static constexpr size_t InlineBytes(size_t key_bytes, size_t payload_bytes, bool has_expiry,
+                                      bool has_extras) {
+    return sizeof(Entry) + (has_expiry ? sizeof(int64_t) : 0) + key_bytes + payload_bytes +
+           (has_extras ? sizeof(StoredExtras) : 0);
+  }
+  // With a payload of this length, all else being as it is.
+  size_t InlineBytesWith(size_t payload_bytes) const {
+    return InlineBytes(key_size_, payload_bytes, has_expiry_, has_extras_);
+  }
 
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
   const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
@@ -147,8 +174,15 @@ class Entry {
   size_t pointer_bytes() const {
     return cold_ ? sizeof(tier::ValueLocation) : sizeof(const Buffer*);
   }
-  size_t inline_bytes() const {
-    return sizeof(Entry) + expiry_bytes() + key_size_ + payload_bytes();
+  size_t inline_bytes() const { return InlineBytesWith(payload_bytes()); }
+  // Requires: has_extras_.
+  StoredExtras stored_extras() const {
+    StoredExtras result;
+    std::memcpy(&result, payload() + payload_bytes(), sizeof(result));
+    return result;
+  }
+  void set_stored_extras(const StoredExtras& extras) {
+    std::memcpy(payload() + payload_bytes(), &extras, sizeof(extras));
   }
   // Requires: outside_.
   const Buffer* buffer() const {
@@ -168,7 +202,8 @@ class Entry {
   uint32_t use_ : 24 = 0;
   uint32_t mark_ : 3 = 0;
   uint32_t cold_ : 1 = 0;  // Only with outside_, so that a look at a value in memory costs no more.
-  uint32_t type_ : 3 = 0;
+  uint32_t type_ : 2 = 0;
+  uint32_t has_extras_ : 1 = 0;  // Only with has_expiry_.
   uint32_t appended_ : 1 = 0;
 };
 

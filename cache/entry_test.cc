@@ -14,8 +14,8 @@ struct DestroyEntry {
 };
 using EntryPtr = std::unique_ptr<Entry, DestroyEntry>;
 
-EntryPtr Make(std::string_view key, std::string_view value, int64_t expire_at_ms = kNoExpiry) {
-  return EntryPtr(Entry::Create(key, value, expire_at_ms));
+EntryPtr Make(std::string_view key, std::string_view value, const Expiry& expiry = kNoExpiry) {
+  return EntryPtr(Entry::Create(key, value, expiry));
 }
 
 TEST(SizeClassTest, FollowsJemallocsClasses) {
@@ -112,6 +112,70 @@ TEST(EntryTest, AClonesLargeValueIsShared) {
   EXPECT_EQ(clone->value_buffer(), entry->value_buffer());
   EXPECT_EQ(clone->key(), "key");
   EXPECT_EQ(clone->expire_at_ms(), 5);
+}
+
+const Expiry kIdle(1'000, {.idle_ms = 10, .stale_ms = 0, .hard_at_ms = 0});
+const Expiry kStale(1'000, {.idle_ms = 0, .stale_ms = 400, .hard_at_ms = 600});
+
+TEST(EntryTest, HoldsExtrasBesideValuesOfAnySize) {
+  for (const size_t value_bytes : {0, 1, 64, 16 * 1024 - 1, 16 * 1024, 100'000}) {
+    const std::string value(value_bytes, 'v');
+    const EntryPtr entry = Make("key", value, kStale);
+    EXPECT_TRUE(entry->has_extras());
+    EXPECT_EQ(entry->expiry(), kStale);
+    EXPECT_EQ(entry->expire_at_ms(), 1'000);
+    EXPECT_EQ(entry->key(), "key");
+    EXPECT_EQ(entry->value(), value);
+  }
+}
+
+TEST(EntryTest, ExtrasCostOnlyTheEntriesThatHaveThem) {
+  const size_t without = Make("key", std::string(45, 'v'), 1'000)->memory_bytes();
+  EXPECT_EQ(without, 80u);  // 12 + 8 + 3 + 45 = 68.
+  EXPECT_EQ(Make("key", std::string(45, 'v'), kIdle)->memory_bytes(), 96u);  // 24 more.
+}
+
+TEST(EntryTest, AssignsInPlaceOnlyToTheSameKindOfExpiry) {
+  const EntryPtr entry = Make("key", "value", kIdle);
+  EXPECT_FALSE(entry->TryAssign("other", kNoExpiry));
+  EXPECT_FALSE(entry->TryAssign("other", 2'000));
+  EXPECT_EQ(entry->value(), "value");
+  EXPECT_TRUE(entry->TryAssign("longer", kStale));
+  EXPECT_EQ(entry->value(), "longer");
+  EXPECT_EQ(entry->expiry(), kStale);
+  EXPECT_FALSE(Make("key", "value", 1'000)->TryAssign("value", kIdle));
+}
+
+TEST(EntryTest, ExtrasStayWhenTheValueGrowsOrShrinks) {
+  const EntryPtr entry(Entry::CreateAppended("key", 20, kStale));
+  std::memset(entry->mutable_value(), 'a', 20);
+  for (const size_t value_bytes : {21, 24, 18}) {
+    ASSERT_TRUE(entry->TryResize(value_bytes)) << value_bytes;
+    EXPECT_EQ(entry->value().substr(0, 15), std::string(15, 'a'));
+    EXPECT_EQ(entry->expiry(), kStale);
+  }
+}
+
+TEST(EntryTest, AMomentMovesWithoutItsExtras) {
+  const EntryPtr entry = Make("key", "value", kIdle);
+  entry->ChangeMoment(5'000);
+  EXPECT_EQ(entry->expiry(), Expiry(5'000, kIdle.extras));
+  entry->ChangeExpiry(kStale);
+  EXPECT_EQ(entry->expiry(), kStale);
+}
+
+TEST(EntryTest, ExtrasGoToDiskAndBack) {
+  for (const size_t value_bytes : {5, 20'000}) {
+    const std::string value(value_bytes, 'v');
+    const EntryPtr entry = Make("key", value, kStale);
+    const EntryPtr cold(Entry::CloneCold(*entry, tier::ValueLocation()));
+    EXPECT_EQ(cold->expiry(), kStale);
+    const EntryPtr other(Entry::CloneWithExpiry(*cold, kIdle));
+    EXPECT_EQ(other->expiry(), kIdle);
+    const EntryPtr warm(Entry::CloneWarm(*other, value));
+    EXPECT_EQ(warm->expiry(), kIdle);
+    EXPECT_EQ(warm->value(), value);
+  }
 }
 
 TEST(EntryTest, AccessClockCountsSecondsAcrossItsWrap) {

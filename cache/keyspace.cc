@@ -171,24 +171,24 @@ size_t Keyspace::mapped_bytes() const {
 
 // --- Writing ---
 
-void Keyspace::Set(KeyRef key, std::string_view value, int64_t expire_at_ms) {
+void Keyspace::Set(KeyRef key, std::string_view value, const Expiry& expiry) {
   Entry* present = Present(key);
   const bool own = IsViewOf(present, key.key) || IsViewOf(present, value);
-  const Entry* entry = Store(key, present, value, expire_at_ms);
+  const Entry* entry = Store(key, present, value, expiry);
   if (sink_ == nullptr) return;
   // What was a view of the entry that was replaced is gone with it. Anything else is told as it
   // came: to read back what was just written would wait for its cache line to arrive, for most keys
   // from memory.
-  if (own) return sink_->Set(entry->key(), entry->value(), expire_at_ms);
-  sink_->Set(key.key, value, expire_at_ms);
+  if (own) return sink_->Set(entry->key(), entry->value(), expiry);
+  sink_->Set(key.key, value, expiry);
 }
 
 void Keyspace::SetKeepExpiry(KeyRef key, std::string_view value) {
   Entry* present = Present(key);
   // The expiry that has passed is gone with its value: this is a new key.
   const bool keep = present != nullptr && !present->ExpiredAt(now_ms_);
-  const Entry* entry = Store(key, present, value, keep ? present->expire_at_ms() : kNoExpiry);
-  if (sink_ != nullptr) sink_->Set(entry->key(), entry->value(), entry->expire_at_ms());
+  const Entry* entry = Store(key, present, value, keep ? present->expiry() : Expiry());
+  if (sink_ != nullptr) sink_->Set(entry->key(), entry->value(), entry->expiry());
 }
 
 size_t Keyspace::SetRange(KeyRef key, size_t offset, std::string_view bytes) {
@@ -207,11 +207,11 @@ bool Keyspace::Delete(KeyRef key, DeleteCause cause) {
   return true;
 }
 
-bool Keyspace::SetExpiry(KeyRef key, int64_t expire_at_ms) {
+bool Keyspace::SetExpiry(KeyRef key, const Expiry& expiry) {
   Entry* present = EntryForWrite(key);
   if (present == nullptr) return false;
-  const Entry* entry = StoreExpiry(key.hash, present, expire_at_ms);
-  if (sink_ != nullptr) sink_->Expire(entry->key(), expire_at_ms);
+  const Entry* entry = StoreExpiry(key.hash, present, expiry);
+  if (sink_ != nullptr) sink_->Expire(entry->key(), expiry);
   return true;
 }
 
@@ -222,8 +222,8 @@ void Keyspace::Flush() {
 
 // --- Applying ---
 
-void Keyspace::ApplySet(KeyRef key, std::string_view value, int64_t expire_at_ms) {
-  Store(key, Present(key), value, expire_at_ms);
+void Keyspace::ApplySet(KeyRef key, std::string_view value, const Expiry& expiry) {
+  Store(key, Present(key), value, expiry);
 }
 
 void Keyspace::ApplyDelete(KeyRef key) {
@@ -233,8 +233,8 @@ void Keyspace::ApplyDelete(KeyRef key) {
   Entry::Destroy(entry);
 }
 
-void Keyspace::ApplyExpiry(KeyRef key, int64_t expire_at_ms) {
-  if (Entry* entry = Present(key)) StoreExpiry(key.hash, entry, expire_at_ms);
+void Keyspace::ApplyExpiry(KeyRef key, const Expiry& expiry) {
+  if (Entry* entry = Present(key)) StoreExpiry(key.hash, entry, expiry);
 }
 
 void Keyspace::ApplySetRange(KeyRef key, size_t offset, std::string_view bytes) {
@@ -250,17 +250,17 @@ void Keyspace::ApplyFlush() { DetachContents(); }
 
 // --- The changes themselves ---
 
-Entry* Keyspace::Store(KeyRef key, Entry* present, std::string_view value, int64_t expire_at_ms) {
+Entry* Keyspace::Store(KeyRef key, Entry* present, std::string_view value, const Expiry& expiry) {
   if (present != nullptr) {
     ShowPreImage(present);
     const size_t bytes_before = present->memory_bytes();
-    if (present->TryAssign(value, expire_at_ms)) {
+    if (present->TryAssign(value, expiry)) {
       contents_.entry_bytes += present->memory_bytes() - bytes_before;
       Touch(key.hash, present);
       return present;
     }
   }
-  return Install(key.hash, present, Entry::Create(key.key, value, expire_at_ms));
+  return Install(key.hash, present, Entry::Create(key.key, value, expiry));
 }
 
 Entry* Keyspace::StoreRange(KeyRef key, Entry* present, size_t offset, std::string_view bytes) {
@@ -269,8 +269,7 @@ Entry* Keyspace::StoreRange(KeyRef key, Entry* present, size_t offset, std::stri
   Entry* entry = present;
   if (present != nullptr) ShowPreImage(present);
   if (present == nullptr || !present->TryResize(size)) {
-    entry = Entry::CreateAppended(key.key, size,
-                                  present != nullptr ? present->expire_at_ms() : kNoExpiry);
+    entry = Entry::CreateAppended(key.key, size, present != nullptr ? present->expiry() : Expiry());
     if (!before.empty()) std::memcpy(entry->mutable_value(), before.data(), before.size());
   }
   char* value = entry->mutable_value();
@@ -281,14 +280,14 @@ Entry* Keyspace::StoreRange(KeyRef key, Entry* present, size_t offset, std::stri
   return entry;
 }
 
-Entry* Keyspace::StoreExpiry(uint64_t hash, Entry* present, int64_t expire_at_ms) {
-  if (present->expire_at_ms() == expire_at_ms) return present;
+Entry* Keyspace::StoreExpiry(uint64_t hash, Entry* present, const Expiry& expiry) {
+  if (present->expiry() == expiry) return present;
   ShowPreImage(present);
-  if (present->has_expiry() && expire_at_ms != kNoExpiry) {
-    present->ChangeExpiry(expire_at_ms);
+  if (present->HasRoomFor(expiry)) {
+    present->ChangeExpiry(expiry);
     return present;
   }
-  return Install(hash, present, Entry::CloneWithExpiry(*present, expire_at_ms));
+  return Install(hash, present, Entry::CloneWithExpiry(*present, expiry));
 }
 
 Entry* Keyspace::Install(uint64_t hash, Entry* present, Entry* fresh) {

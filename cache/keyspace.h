@@ -174,7 +174,7 @@ class Keyspace {
   // none is longer than kMaxKeyBytes and kMaxValueBytes. ---
 
   // Stores a string, replacing whatever was there and its expiry.
-  void Set(KeyRef key, std::string_view value, int64_t expire_at_ms);
+  void Set(KeyRef key, std::string_view value, const Expiry& expiry);
   // As Set, keeping the present expiry (SET KEEPTTL, INCR, GETSET's siblings).
   void SetKeepExpiry(KeyRef key, std::string_view value);
   // Overwrites from `offset`, padding with zeros (APPEND, SETRANGE). Creates the key if absent.
@@ -182,16 +182,16 @@ class Keyspace {
   size_t SetRange(KeyRef key, size_t offset, std::string_view bytes);
   // False if there was no live entry.
   bool Delete(KeyRef key, DeleteCause cause = DeleteCause::kCommand);
-  // Sets or (kNoExpiry) removes the expiry of a present key. False if there was none.
-  bool SetExpiry(KeyRef key, int64_t expire_at_ms);
+  // Replaces or (kNoExpiry) removes the expiry of a present key. False if there was none.
+  bool SetExpiry(KeyRef key, const Expiry& expiry);
   // Empties the shard. Memory is given back by Housekeeping(), a slice at a time.
   void Flush();
 
   // --- Applying what another node decided: exact, whatever the clock says; no mutation is minted.
   // ---
-  void ApplySet(KeyRef key, std::string_view value, int64_t expire_at_ms);
+  void ApplySet(KeyRef key, std::string_view value, const Expiry& expiry);
   void ApplyDelete(KeyRef key);
-  void ApplyExpiry(KeyRef key, int64_t expire_at_ms);
+  void ApplyExpiry(KeyRef key, const Expiry& expiry);
   // If the entry is cold, waits for the disk. If its value is lost, it stays lost.
   void ApplySetRange(KeyRef key, size_t offset, std::string_view bytes);
   void ApplyFlush();
@@ -333,9 +333,9 @@ class Keyspace {
 
   // The changes themselves, without a mutation. `present` is the entry of the key, or null where
   // that is allowed. Each returns the entry as it then is.
-  Entry* Store(KeyRef key, Entry* present, std::string_view value, int64_t expire_at_ms);
+  Entry* Store(KeyRef key, Entry* present, std::string_view value, const Expiry& expiry);
   Entry* StoreRange(KeyRef key, Entry* present, size_t offset, std::string_view bytes);
-  Entry* StoreExpiry(uint64_t hash, Entry* present, int64_t expire_at_ms);
+  Entry* StoreExpiry(uint64_t hash, Entry* present, const Expiry& expiry);
   // Puts `fresh` in the place of `present`, which may be null, and destroys that.
   Entry* Install(uint64_t hash, Entry* present, Entry* fresh);
   // Puts `fresh` in the place of `present` in the tables, and destroys that.

@@ -88,7 +88,7 @@ void Keyspace::OnWalkRead(const Entry& entry, absl::StatusOr<tier::ReadValue> va
   // Written and moved to disk once more, or moved within the disk.
   if (!now->ColdAt(entry.location())) return walk_reads_->Begin(*now, std::move(shown));
   if (!value.ok()) return unreadable();
-  if (first && now->expire_at_ms() == shown->expire_at_ms()) return visitor_->OnEntry(*shown);
+  if (first && now->expiry() == shown->expiry()) return visitor_->OnEntry(*shown);
   const OwnedEntry warm(Entry::CloneWarm(*now, value->bytes));
   visitor_->OnLateEntry(*shown, warm.get());
 }

@@ -62,14 +62,25 @@ class KeyspaceModelTest : public testing::TestWithParam<ModelCase> {
     return value;
   }
 
-  int64_t RandomExpiry() {
-    return Below(3) == 0 ? now_ms_ - 500 + static_cast<int64_t>(Below(4'000)) : kNoExpiry;
+  int64_t RandomMoment() { return now_ms_ - 500 + static_cast<int64_t>(Below(4'000)); }
+
+  Expiry RandomExpiry() {
+    const uint64_t kind = Below(9);
+    if (kind >= 3) return kNoExpiry;
+    if (kind > 0) return RandomMoment();
+    TtlExtras extras;
+    if (Below(2) == 0) extras.idle_ms = static_cast<int64_t>(1 + Below(2'000));
+    if (extras.idle_ms == 0 || Below(2) == 0) {
+      extras.hard_at_ms = RandomMoment();
+      extras.stale_ms = static_cast<int64_t>(1 + Below(1'000));
+    }
+    return Expiry::OfUseAt(now_ms_, extras);
   }
 
   KeyRef Ref(const std::string& key) { return {key, GetParam().hash_function(key)}; }
 
   bool Expired(const StoredValue& stored) const {
-    return stored.expire_at_ms != kNoExpiry && stored.expire_at_ms <= now_ms_;
+    return stored.expiry.at_ms != kNoExpiry && stored.expiry.at_ms <= now_ms_;
   }
 
   // The reference's version of "a primary deletes what has expired when it meets it".
@@ -89,7 +100,7 @@ class KeyspaceModelTest : public testing::TestWithParam<ModelCase> {
     switch (Below(6)) {
       case 0: {
         const StoredValue stored{RandomValue(), RandomExpiry()};
-        keyspace_.Set(Ref(key), stored.value, stored.expire_at_ms);
+        keyspace_.Set(Ref(key), stored.value, stored.expiry);
         model_[key] = stored;
         break;
       }
@@ -117,12 +128,12 @@ class KeyspaceModelTest : public testing::TestWithParam<ModelCase> {
         break;
       }
       case 5: {
-        const int64_t expire_at_ms = RandomExpiry();
-        const bool present = keyspace_.SetExpiry(Ref(key), expire_at_ms);
+        const Expiry expiry = RandomExpiry();
+        const bool present = keyspace_.SetExpiry(Ref(key), expiry);
         DropExpired(key);
         const auto it = model_.find(key);
         EXPECT_EQ(present, it != model_.end());
-        if (it != model_.end()) it->second.expire_at_ms = expire_at_ms;
+        if (it != model_.end()) it->second.expiry = expiry;
         break;
       }
     }
@@ -133,7 +144,7 @@ class KeyspaceModelTest : public testing::TestWithParam<ModelCase> {
     switch (Below(5)) {
       case 0: {
         const StoredValue stored{RandomValue(), RandomExpiry()};
-        keyspace_.ApplySet(Ref(key), stored.value, stored.expire_at_ms);
+        keyspace_.ApplySet(Ref(key), stored.value, stored.expiry);
         model_[key] = stored;
         break;
       }
@@ -143,10 +154,10 @@ class KeyspaceModelTest : public testing::TestWithParam<ModelCase> {
         model_.erase(key);
         break;
       case 3: {
-        const int64_t expire_at_ms = RandomExpiry();
-        keyspace_.ApplyExpiry(Ref(key), expire_at_ms);
+        const Expiry expiry = RandomExpiry();
+        keyspace_.ApplyExpiry(Ref(key), expiry);
         const auto it = model_.find(key);
-        if (it != model_.end()) it->second.expire_at_ms = expire_at_ms;
+        if (it != model_.end()) it->second.expiry = expiry;
         break;
       }
       case 4: {
@@ -213,7 +224,7 @@ class KeyspaceModelTest : public testing::TestWithParam<ModelCase> {
     for (uint64_t n = Below(GetParam().keys); n > 0; --n) {
       const std::string key = RandomKeyName();
       const StoredValue stored{RandomValue(), RandomExpiry()};
-      staging.ApplySet(Ref(key), stored.value, stored.expire_at_ms);
+      staging.ApplySet(Ref(key), stored.value, stored.expiry);
       staged[key] = stored;
     }
     keyspace_.SwapContents(staging);

@@ -17,21 +17,31 @@
 
 namespace tidemark::cache {
 
+// "1700000000000", and with extras " idle 5 stale 7 hard 1690000000000".
+inline std::string ToText(const Expiry& expiry) {
+  std::string text = std::to_string(expiry.at_ms);
+  const TtlExtras& extras = expiry.extras;
+  if (extras.idle_ms != 0) text += " idle " + std::to_string(extras.idle_ms);
+  if (extras.stale_ms != 0) text += " stale " + std::to_string(extras.stale_ms);
+  if (extras.hard_at_ms != 0) text += " hard " + std::to_string(extras.hard_at_ms);
+  return text;
+}
+
 struct StoredValue {
   std::string value;
-  int64_t expire_at_ms = kNoExpiry;
+  Expiry expiry;
 
   friend bool operator==(const StoredValue&, const StoredValue&) = default;
   friend std::ostream& operator<<(std::ostream& os, const StoredValue& stored) {
     return os << '"' << stored.value.substr(0, 40) << "\" (" << stored.value.size() << " bytes) @"
-              << stored.expire_at_ms;
+              << ToText(stored.expiry);
   }
 };
 
 using State = std::map<std::string, StoredValue>;
 
 inline StoredValue StoredValueOf(const Entry& entry) {
-  return {std::string(entry.value()), entry.expire_at_ms()};
+  return {std::string(entry.value()), entry.expiry()};
 }
 
 // Keeps what a walk shows; counts what it shows twice.
@@ -71,18 +81,18 @@ inline State StateOf(Keyspace& keyspace) {
 // Applies every mutation to a map, as a replica would, and can tell each in words.
 class MutationRecorder final : public MutationSink {
  public:
-  void Set(std::string_view key, std::string_view value, int64_t expire_at_ms) override {
-    Log("SET", key, std::string(value) + " @" + std::to_string(expire_at_ms));
-    replica_[std::string(key)] = {std::string(value), expire_at_ms};
+  void Set(std::string_view key, std::string_view value, const Expiry& expiry) override {
+    Log("SET", key, std::string(value) + " @" + ToText(expiry));
+    replica_[std::string(key)] = {std::string(value), expiry};
   }
   void Delete(std::string_view key, DeleteCause cause) override {
     static constexpr std::string_view kCauses[] = {"command", "expired", "evicted"};
     Log("DELETE", key, kCauses[static_cast<int>(cause)]);
     replica_.erase(std::string(key));
   }
-  void Expire(std::string_view key, int64_t expire_at_ms) override {
-    Log("EXPIRE", key, "@" + std::to_string(expire_at_ms));
-    replica_.at(std::string(key)).expire_at_ms = expire_at_ms;
+  void Expire(std::string_view key, const Expiry& expiry) override {
+    Log("EXPIRE", key, "@" + ToText(expiry));
+    replica_.at(std::string(key)).expiry = expiry;
   }
   void SetRange(std::string_view key, uint64_t offset, std::string_view bytes) override {
     Log("SETRANGE", key, std::to_string(offset) + " " + std::string(bytes));

@@ -183,13 +183,13 @@ class MoveTransaction final : public CommandTransaction {
         target_exists_ = entry != nullptr;
       } else if (entry != nullptr) {
         value_ = HoldValue(shard, part, *entry);
-        expire_at_ms_ = entry->expire_at_ms();
+        expiry_ = entry->expiry();
       }
       return;
     }
     if (!moves()) return;
     if (!is_source) {
-      Mark(shard, [&] { keyspace.Set(key, value_->view(), expire_at_ms_); });
+      Mark(shard, [&] { keyspace.Set(key, value_->view(), expiry_); });
     } else if (!rules_.keeps_source) {
       Mark(shard, [&] { keyspace.Delete(key); });
     }
@@ -215,8 +215,8 @@ class MoveTransaction final : public CommandTransaction {
   }
 
   const Rules rules_;
-  BufferRef value_;  // Written by the source's shard in phase 0, then only read.
-  int64_t expire_at_ms_ = kNoExpiry;
+  BufferRef value_;             // Written by the source's shard in phase 0, then only read, as is:
+  Expiry expiry_;               // The source's.
   bool target_exists_ = false;  // Written by the target's shard in phase 0, then only read.
 };
 

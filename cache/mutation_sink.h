@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/expiry.h"
 #include "base/ids.h"
 
 namespace tidemark::cache {
@@ -31,10 +32,10 @@ class MutationSink {
  public:
   virtual ~MutationSink() = default;
 
-  virtual void Set(std::string_view key, std::string_view value, int64_t expire_at_ms) = 0;
+  virtual void Set(std::string_view key, std::string_view value, const Expiry& expiry) = 0;
   virtual void Delete(std::string_view key, DeleteCause cause) = 0;
-  // kNoExpiry removes the expiry.
-  virtual void Expire(std::string_view key, int64_t expire_at_ms) = 0;
+  // Replaces the expiry, extras included; kNoExpiry removes it.
+  virtual void Expire(std::string_view key, const Expiry& expiry) = 0;
   // Overwrites the value from `offset` on, after padding it with zero bytes up to there (APPEND,
   // SETRANGE).
   virtual void SetRange(std::string_view key, uint64_t offset, std::string_view bytes) = 0;

@@ -195,9 +195,9 @@ TEST(SessionTest, SlowCommandsAreLoggedByTheSessionsShard) {
 // Writes down the marks of transactions.
 class MarkingSink final : public MutationSink {
  public:
-  void Set(std::string_view key, std::string_view value, int64_t) override { Add("set"); }
+  void Set(std::string_view key, std::string_view value, const Expiry&) override { Add("set"); }
   void Delete(std::string_view key, DeleteCause) override { Add("del"); }
-  void Expire(std::string_view, int64_t) override { Add("expire"); }
+  void Expire(std::string_view, const Expiry&) override { Add("expire"); }
   void SetRange(std::string_view, uint64_t, std::string_view) override { Add("setrange"); }
   void Flush() override { Add("flush"); }
   void BeginTransaction(const TransactionInfo& info) override {

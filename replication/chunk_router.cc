@@ -29,7 +29,7 @@ absl::Status ChunkRouter::Add(const Frame& chunk, Sink sink) {
     if (!*more) break;
     const ShardId to = ShardOf(record.key, KeyHash(record.key), shards);
     SnapshotEncoder& encoder = encoders_[to.value()];
-    encoder.Add(record.key, record.value, record.expire_at_ms);
+    encoder.Add(record.key, record.value, record.expiry);
     if (encoder.open_bytes() < options_.chunk_bytes) continue;
     const absl::Status taken =
         sink(encoder.TakeChunk(SnapshotEncoder::Place::kMore, options_.now_ms));

@@ -44,7 +44,7 @@ bool CutWalk::DoSlice() {
 
 void CutWalk::OnEntry(const cache::Entry& entry) {
   const size_t before = encoder_->open_bytes();
-  encoder_->Add(entry.key(), entry.value(), entry.expire_at_ms());
+  encoder_->Add(entry.key(), entry.value(), entry.expiry());
   if (!in_slice_) displaced_bytes_ += encoder_->open_bytes() - before;
   if (encoder_->open_bytes() >= kChunkBytes) SendChunk(SnapshotEncoder::Place::kMore);
 }

@@ -1,7 +1,7 @@
 // EncodedBatchBuilder numbers one shard's mutations and encodes each straight into the open frame,
 // the memory that is later sent.
 //
-//   builder.Set(key, value, expire_at_ms);               // Sequence n, bytes already in place.
+//   builder.Set(key, value, expiry);                     // Sequence n, bytes already in place.
 //   if (builder.full() || turn_is_over) frame = builder.Seal(...);
 //
 // A core: it reads no clock and calls nobody. The caller decides when to look at full() and Due().
@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/expiry.h"
 #include "base/format/frame.h"
 #include "base/format/open_frame.h"
 #include "base/format/record.h"
@@ -46,18 +47,18 @@ class EncodedBatchBuilder {
 
   // --- Adding: each takes the next sequence. Lengths are within base/format/record.h's limits. ---
 
-  void Set(std::string_view key, std::string_view value, int64_t expire_at_ms) {
+  void Set(std::string_view key, std::string_view value, const Expiry& expiry) {
     char* p = Room(key, value);
-    if (p != nullptr) Added(EncodeSet(p, key, value, expire_at_ms));
+    if (p != nullptr) Added(EncodeSet(p, key, value, expiry));
   }
   // `flags` as for EncodeDelete.
   void Delete(std::string_view key, uint8_t flags) {
     char* p = Room(key, {});
     if (p != nullptr) Added(EncodeDelete(p, key, flags));
   }
-  void Expire(std::string_view key, int64_t expire_at_ms) {
+  void Expire(std::string_view key, const Expiry& expiry) {
     char* p = Room(key, {});
-    if (p != nullptr) Added(EncodeExpire(p, key, expire_at_ms));
+    if (p != nullptr) Added(EncodeExpire(p, key, expiry));
   }
   void SetRange(std::string_view key, uint64_t offset, std::string_view bytes);
   void Flush() {

@@ -113,9 +113,9 @@ void ShardPublisher::CutAll(CutCause cause) {
   live_.clear();
 }
 
-void ShardPublisher::Set(std::string_view key, std::string_view value, int64_t expire_at_ms) {
+void ShardPublisher::Set(std::string_view key, std::string_view value, const Expiry& expiry) {
   if (!streaming_) return builder_.Skip();
-  builder_.Set(key, value, expire_at_ms);
+  builder_.Set(key, value, expiry);
   PublishIfFull();
 }
 
@@ -125,9 +125,9 @@ void ShardPublisher::Delete(std::string_view key, cache::DeleteCause cause) {
   PublishIfFull();
 }
 
-void ShardPublisher::Expire(std::string_view key, int64_t expire_at_ms) {
+void ShardPublisher::Expire(std::string_view key, const Expiry& expiry) {
   if (!streaming_) return builder_.Skip();
-  builder_.Expire(key, expire_at_ms);
+  builder_.Expire(key, expiry);
   PublishIfFull();
 }
 

@@ -133,9 +133,9 @@ class ShardPublisher final : public cache::MutationSink {
   void set_snapshots(SnapshotSource* snapshots) { snapshots_ = snapshots; }
 
   // --- cache::MutationSink ---
-  void Set(std::string_view key, std::string_view value, int64_t expire_at_ms) override;
+  void Set(std::string_view key, std::string_view value, const Expiry& expiry) override;
   void Delete(std::string_view key, cache::DeleteCause cause) override;
-  void Expire(std::string_view key, int64_t expire_at_ms) override;
+  void Expire(std::string_view key, const Expiry& expiry) override;
   void SetRange(std::string_view key, uint64_t offset, std::string_view bytes) override;
   void Flush() override;
   void BeginTransaction(const cache::TransactionInfo& info) override;

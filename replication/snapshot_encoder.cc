@@ -5,10 +5,10 @@
 
 namespace tidemark::replication {
 
-void SnapshotEncoder::Add(std::string_view key, std::string_view value, int64_t expire_at_ms) {
+void SnapshotEncoder::Add(std::string_view key, std::string_view value, const Expiry& expiry) {
   char* p = open_.Reserve(RecordBytesBound(key.size(), value.size()));
   CHECK(p != nullptr);
-  char* end = EncodeSet(p, key, value, expire_at_ms);
+  char* end = EncodeSet(p, key, value, expiry);
   open_.Commit(end);
   ++open_entries_;
   ++entries_;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/expiry.h"
 #include "base/format/frame.h"
 #include "base/format/open_frame.h"
 #include "base/ids.h"
@@ -31,7 +32,7 @@ class SnapshotEncoder {
 
   // Adds one entry to the open chunk. Requires: lengths within base/format/record.h's limits, and
   // less than 128 MiB in the open chunk so far.
-  void Add(std::string_view key, std::string_view value, int64_t expire_at_ms);
+  void Add(std::string_view key, std::string_view value, const Expiry& expiry);
 
   size_t open_bytes() const { return open_.payload_bytes(); }
   uint32_t open_entries() const { return open_entries_; }

@@ -160,7 +160,7 @@ void SnapshotProducer::OnUnreadable(const cache::Entry& entry, const absl::Statu
 
 void SnapshotProducer::Add(const cache::Entry& entry) {
   const size_t before = encoder_->open_bytes();
-  encoder_->Add(entry.key(), entry.value(), entry.expire_at_ms());
+  encoder_->Add(entry.key(), entry.value(), entry.expiry());
   if (!in_slice_) displaced_bytes_ += encoder_->open_bytes() - before;
   if (encoder_->open_bytes() >= options_.chunk_bytes) SendChunk(SnapshotEncoder::Place::kMore);
 }

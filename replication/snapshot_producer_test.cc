@@ -29,6 +29,16 @@ class CountingWaker final : public LinkWaker {
 
 using Replica = TestFollower;
 
+// None, a moment, or one with extras.
+Expiry RandomExpiry(std::mt19937_64& random, int64_t now_ms) {
+  const uint64_t kind = random() % 4;
+  if (kind < 2) return static_cast<int64_t>(kind * 5'000);
+  const auto up_to = [&](uint64_t ms) { return static_cast<int64_t>(1 + random() % ms); };
+  return Expiry::OfUseAt(now_ms, {.idle_ms = kind == 2 ? up_to(3'000) : 0,
+                                  .stale_ms = up_to(500),
+                                  .hard_at_ms = up_to(9'000)});
+}
+
 // A snapshot file: keeps the chunks that it gets.
 class File final : public ChunkTarget {
  public:
@@ -114,7 +124,7 @@ class Primary {
       const std::string key(entry.key());
       const std::string value(entry.cold() ? tier_.ReadNow(key, entry.location())->bytes
                                            : entry.value());
-      map[key] = {value, entry.expire_at_ms()};
+      map[key] = {value, entry.expiry()};
     });
     return map;
   }
@@ -211,7 +221,7 @@ TEST(SnapshotProducerTest, ReplicaHoldsTheExactStateAtEveryMomentAfterTheLastChu
             keys.SetRange(key, random() % 50, value);
             break;
           case 2:
-            keys.SetExpiry(key, static_cast<int64_t>(random() % 2 * 5000));
+            keys.SetExpiry(key, RandomExpiry(random, keys.now_ms()));
             break;
           case 3:
             keys.SetKeepExpiry(key, value);
@@ -222,8 +232,11 @@ TEST(SnapshotProducerTest, ReplicaHoldsTheExactStateAtEveryMomentAfterTheLastChu
             keys.Delete(key);
             primary.publisher().EndTransaction();
             break;
+          case 5:
+            keys.Find(key);  // Which may move its moment.
+            break;
           default:
-            keys.Set(key, value, static_cast<int64_t>(random() % 2 * 3000));
+            keys.Set(key, value, RandomExpiry(random, keys.now_ms()));
         }
       }
       if (flushes && random() % 40 == 0) keys.Flush();

@@ -16,14 +16,14 @@ absl::Status ApplyRecords(const Frame& frame, KeyMap* state, std::set<std::strin
     const std::string key(record.key);
     switch (record.op) {
       case RecordOp::kSet:
-        (*state)[key] = {std::string(record.value), record.expire_at_ms};
+        (*state)[key] = {std::string(record.value), record.expiry};
         break;
       case RecordOp::kDelete:
         state->erase(key);
         break;
       case RecordOp::kExpire:
         if (const auto it = state->find(key); it != state->end()) {
-          it->second.second = record.expire_at_ms;
+          it->second.second = record.expiry;
         }
         // It may have changed nothing, and then its entry comes when the walk reaches it.
         continue;

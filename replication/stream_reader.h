@@ -11,13 +11,14 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/expiry.h"
 #include "base/format/frame.h"
 #include "base/ids.h"
 
 namespace tidemark::replication {
 
 // Key to value and expiry.
-using KeyMap = std::map<std::string, std::pair<std::string, int64_t>>;
+using KeyMap = std::map<std::string, std::pair<std::string, Expiry>>;
 
 // Applies a frame's records to `state` and adds the keys that they name to *touched.
 absl::Status ApplyRecords(const Frame& frame, KeyMap* state, std::set<std::string>* touched);

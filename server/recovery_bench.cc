@@ -169,7 +169,7 @@ class ChunkMaker final : public cache::WalkVisitor {
       : encoder_(origin), writer_(writer) {}
 
   void OnEntry(const cache::Entry& entry) override {
-    encoder_.Add(entry.key(), entry.value(), entry.expire_at_ms());
+    encoder_.Add(entry.key(), entry.value(), entry.expiry());
     if (encoder_.open_bytes() >= kChunkBytes) Take(replication::SnapshotEncoder::Place::kMore);
   }
   void OnUnreadable(const cache::Entry& entry, const absl::Status& why) override { Must(why); }

@@ -45,7 +45,7 @@ void ShardReplay::Add(const Record& record) {
   const cache::KeyRef key = cache::KeyRef::Of(record.key);
   if (!takes_all_ && ShardOf(key.key, key.hash, own_shards_) != own_) return;
   keyspace_.PrefetchBucket(key.hash);
-  group_[group_size_++] = {record.op, key, record.value, record.expire_at_ms, record.offset};
+  group_[group_size_++] = {record.op, key, record.value, record.expiry, record.offset};
 }
 
 void ShardReplay::ApplyGroup() {
@@ -59,11 +59,11 @@ void ShardReplay::ApplyGroup() {
 void ShardReplay::ApplyOne(const Pending& pending) {
   switch (pending.op) {
     case RecordOp::kSet:
-      return keyspace_.ApplySet(pending.key, pending.value, pending.expire_at_ms);
+      return keyspace_.ApplySet(pending.key, pending.value, pending.expiry);
     case RecordOp::kDelete:
       return keyspace_.ApplyDelete(pending.key);
     case RecordOp::kExpire:
-      return keyspace_.ApplyExpiry(pending.key, pending.expire_at_ms);
+      return keyspace_.ApplyExpiry(pending.key, pending.expiry);
     case RecordOp::kSetRange:
       return keyspace_.ApplySetRange(pending.key, pending.offset, pending.value);
     case RecordOp::kFlush:

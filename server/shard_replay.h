@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "base/expiry.h"
 #include "base/format/frame.h"
 #include "base/format/record.h"
 #include "base/ids.h"
@@ -37,7 +38,7 @@ class ShardReplay {
     RecordOp op;
     cache::KeyRef key;
     std::string_view value;
-    int64_t expire_at_ms;
+    Expiry expiry;
     uint64_t offset;
   };
   // Enough for the misses of one stage to be over before the next stage comes to them; more would

@@ -15,12 +15,12 @@ namespace {
 class FrameOf {
  public:
   explicit FrameOf(int shard_count = 1) : shard_count_(shard_count) {}
-  FrameOf& Set(std::string_view key, std::string_view value, int64_t expire_at_ms = 0) {
-    return Encoded(EncodeSet(Room(key, value), key, value, expire_at_ms));
+  FrameOf& Set(std::string_view key, std::string_view value, const Expiry& expiry = {}) {
+    return Encoded(EncodeSet(Room(key, value), key, value, expiry));
   }
   FrameOf& Delete(std::string_view key) { return Encoded(EncodeDelete(Room(key, ""), key, 0)); }
-  FrameOf& Expire(std::string_view key, int64_t at) {
-    return Encoded(EncodeExpire(Room(key, ""), key, at));
+  FrameOf& Expire(std::string_view key, const Expiry& expiry) {
+    return Encoded(EncodeExpire(Room(key, ""), key, expiry));
   }
   FrameOf& SetRange(std::string_view key, uint64_t offset, std::string_view bytes) {
     return Encoded(EncodeSetRange(Room(key, bytes), key, offset, bytes));
@@ -91,6 +91,21 @@ TEST_F(ShardReplayTest, ManyRecordsOfOneKeyKeepTheirOrder) {
   EXPECT_EQ(Value("a"), "absent");
   EXPECT_EQ(Value("b"), "absent");
   EXPECT_EQ(Value("c"), "99");
+}
+
+TEST_F(ShardReplayTest, ExtrasOfAnExpiryComeBack) {
+  const Expiry idle(1'000, {.idle_ms = 10, .stale_ms = 0, .hard_at_ms = 0});
+  const Expiry stale(1'000, {.idle_ms = 0, .stale_ms = 400, .hard_at_ms = 600});
+  FrameOf frame;
+  frame.Set("a", "1", idle).Set("b", "2", idle).Expire("b", stale).Set("c", "3", stale);
+  frame.Expire("c", 2'000).SetRange("a", 1, "x");
+  Apply(frame);
+  const auto expiry = [&](std::string_view key) {
+    return keyspace_.Peek(cache::KeyRef::Of(key))->expiry();
+  };
+  EXPECT_EQ(expiry("a"), idle);
+  EXPECT_EQ(expiry("b"), stale);
+  EXPECT_EQ(expiry("c"), Expiry(2'000));
 }
 
 TEST_F(ShardReplayTest, AppliesTheSequencesAskedForAlone) {

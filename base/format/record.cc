@@ -9,11 +9,26 @@ namespace {
 
 constexpr std::string_view kLengths = "a length that is cut, padded or above its limit";
 
-// A fixed64 that is an expiry. Null: none is there, or one that no writer writes.
-const char* LoadExpiry(const char* p, const char* end, int64_t* expire_at_ms) {
+// A number that is a time or a moment. Null: none is there.
+const char* LoadMs(const char* p, const char* end, int64_t* ms) {
+  uint64_t number = 0;
+  p = LoadVarint(p, end, std::numeric_limits<int64_t>::max(), &number);
+  *ms = static_cast<int64_t>(number);
+  return p;
+}
+
+// The moment and, if `flags` say so, the extras. Null: they are cut, or such as no writer writes.
+const char* LoadExpiry(const char* p, const char* end, uint8_t flags, Expiry* expiry) {
   if (end - p < 8) return nullptr;
-  *expire_at_ms = static_cast<int64_t>(LoadFixed<uint64_t>(p));
-  return *expire_at_ms > 0 ? p + 8 : nullptr;
+  expiry->at_ms = static_cast<int64_t>(LoadFixed<uint64_t>(p));
+  if (expiry->at_ms <= 0) return nullptr;
+  p += 8;
+  if ((flags & kRecordHasExtras) == 0) return p;
+  TtlExtras& extras = expiry->extras;
+  p = LoadMs(p, end, &extras.idle_ms);
+  if (p != nullptr) p = LoadMs(p, end, &extras.stale_ms);
+  if (p != nullptr) p = LoadMs(p, end, &extras.hard_at_ms);
+  return p != nullptr && extras.any() && expiry->IsSound() ? p : nullptr;
 }
 
 // Null: fewer than `size` bytes are left.
@@ -28,7 +43,7 @@ int KnownFlags(uint8_t op) {
   switch (static_cast<RecordOp>(op)) {
     case RecordOp::kSet:
     case RecordOp::kExpire:
-      return kRecordHasExpiry;
+      return kRecordHasExpiry | kRecordHasExtras;
     case RecordOp::kDelete:
       return kRecordExpired | kRecordEvicted;
     case RecordOp::kFlush:
@@ -106,7 +121,7 @@ absl::StatusOr<bool> RecordReader::Next(Record* record) {
 
 const char* RecordReader::ReadBody(const char* p, Record* record, std::string_view* problem) const {
   record->key = record->value = {};
-  record->expire_at_ms = 0;
+  record->expiry = Expiry();
   record->offset = 0;
   if (record->op == RecordOp::kFlush) return p;
   if (record->op == RecordOp::kTransaction) return ReadTransaction(p, record, problem);
@@ -126,16 +141,27 @@ const char* RecordReader::ReadBody(const char* p, Record* record, std::string_vi
     *problem = "two causes";
     return nullptr;
   }
-  if (record->op != RecordOp::kDelete && (record->flags & kRecordHasExpiry) != 0) {
-    p = LoadExpiry(p, end_, &record->expire_at_ms);
-    if (p == nullptr) {
-      *problem = "an expiry that is cut, or not after 1970";
-      return nullptr;
-    }
+  if (record->op != RecordOp::kDelete && record->flags != 0) {
+    p = ReadExpiry(p, record, problem);
+    if (p == nullptr) return nullptr;
   }
   *problem = "a key or value that is cut";
   p = TakeBytes(p, end_, key_bytes, &record->key);
   return p == nullptr ? nullptr : TakeBytes(p, end_, value_bytes, &record->value);
+}
+
+const char* RecordReader::ReadExpiry(const char* p, Record* record,
+                                     std::string_view* problem) const {
+  if ((record->flags & kRecordHasExpiry) == 0) {
+    *problem = "extras of no expiry";
+    return nullptr;
+  }
+  p = LoadExpiry(p, end_, record->flags, &record->expiry);
+  if (p != nullptr) return p;
+  const bool extras = (record->flags & kRecordHasExtras) != 0;
+  *problem = extras ? "an expiry that is cut, or whose parts contradict each other"
+                    : "an expiry that is cut, or not after 1970";
+  return nullptr;
 }
 
 const char* RecordReader::ReadTransaction(const char* p, Record* record,

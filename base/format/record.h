@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/expiry.h"
 #include "base/format/coding.h"
 #include "base/format/frame.h"
 #include "base/ids.h"
@@ -34,13 +35,17 @@ enum class RecordOp : uint8_t {
 inline constexpr uint8_t kRecordHasExpiry = 1;  // Set, Expire. Expire without it: persist.
 inline constexpr uint8_t kRecordExpired = 2;    // Delete: because the key's time was up.
 inline constexpr uint8_t kRecordEvicted = 4;    // Delete: to make room.
+inline constexpr uint8_t kRecordHasExtras = 8;  // Set, Expire; only with kRecordHasExpiry.
 
 inline constexpr size_t kMaxKeyBytes = size_t{512} << 20;
 inline constexpr size_t kMaxValueBytes = size_t{512} << 20;  // Also where a SetRange may end.
 
+inline constexpr size_t kMaxExtrasBytes = 3 * kMaxVarint64Bytes;
+
 // At least what any record with this key and value takes, a transaction marker apart.
 constexpr size_t RecordBytesBound(size_t key_bytes, size_t value_bytes) {
-  return 2 + kMaxVarint32Bytes + kMaxVarint64Bytes + kMaxVarint32Bytes + key_bytes + value_bytes;
+  return 2 + kMaxVarint32Bytes + kMaxVarint64Bytes + kMaxVarint32Bytes + kMaxExtrasBytes +
+         key_bytes + value_bytes;
 }
 constexpr size_t TransactionBytesBound(size_t participants) {
   return 2 + kMaxVarint64Bytes + 2 * kMaxVarint32Bytes + participants * 3;
@@ -59,15 +64,29 @@ inline char* StoreOp(char* p, RecordOp op, uint8_t flags) {
   return p;
 }
 
+inline uint8_t ExpiryFlags(const Expiry& expiry) {
+  if (expiry.at_ms == 0) return 0;
+  return expiry.extras.any() ? kRecordHasExpiry | kRecordHasExtras : kRecordHasExpiry;
+}
+
+inline char* StoreExpiry(char* p, const Expiry& expiry) {
+  if (expiry.at_ms == 0) return p;
+  p = StoreFixed(p, static_cast<uint64_t>(expiry.at_ms));
+  if (!expiry.extras.any()) return p;
+  p = StoreVarint(p, static_cast<uint64_t>(expiry.extras.idle_ms));
+  p = StoreVarint(p, static_cast<uint64_t>(expiry.extras.stale_ms));
+  return StoreVarint(p, static_cast<uint64_t>(expiry.extras.hard_at_ms));
+}
+
 }  // namespace internal
 
-// expire_at_ms is wall time since 1970, above 0; 0 is "none".
+// Requires, as EncodeExpire does: expiry.IsSound().
 inline char* EncodeSet(char* p, std::string_view key, std::string_view value,
-                       int64_t expire_at_ms) {
-  p = internal::StoreOp(p, RecordOp::kSet, expire_at_ms != 0 ? kRecordHasExpiry : 0);
+                       const Expiry& expiry) {
+  p = internal::StoreOp(p, RecordOp::kSet, internal::ExpiryFlags(expiry));
   p = StoreVarint(p, key.size());
   p = StoreVarint(p, value.size());
-  if (expire_at_ms != 0) p = StoreFixed(p, static_cast<uint64_t>(expire_at_ms));
+  p = internal::StoreExpiry(p, expiry);
   return internal::StoreBytes(internal::StoreBytes(p, key), value);
 }
 
@@ -77,11 +96,11 @@ inline char* EncodeDelete(char* p, std::string_view key, uint8_t flags) {
   return internal::StoreBytes(StoreVarint(p, key.size()), key);
 }
 
-// 0 removes the expiry.
-inline char* EncodeExpire(char* p, std::string_view key, int64_t expire_at_ms) {
-  p = internal::StoreOp(p, RecordOp::kExpire, expire_at_ms != 0 ? kRecordHasExpiry : 0);
+// An expiry of 0 removes the present one.
+inline char* EncodeExpire(char* p, std::string_view key, const Expiry& expiry) {
+  p = internal::StoreOp(p, RecordOp::kExpire, internal::ExpiryFlags(expiry));
   p = StoreVarint(p, key.size());
-  if (expire_at_ms != 0) p = StoreFixed(p, static_cast<uint64_t>(expire_at_ms));
+  p = internal::StoreExpiry(p, expiry);
   return internal::StoreBytes(p, key);
 }
 
@@ -105,9 +124,9 @@ struct Record {
   RecordOp op = RecordOp::kSet;
   uint8_t flags = 0;
   std::string_view key;
-  std::string_view value;    // Set: the value. SetRange: the bytes.
-  int64_t expire_at_ms = 0;  // Set, Expire; 0: none.
-  uint64_t offset = 0;       // SetRange.
+  std::string_view value;  // Set: the value. SetRange: the bytes.
+  Expiry expiry;           // Set, Expire.
+  uint64_t offset = 0;     // SetRange.
 
   // Transaction.
   uint64_t transaction_id = 0;
@@ -134,6 +153,7 @@ class RecordReader {
   absl::StatusOr<bool> Fail(const char* at, std::string_view problem);
   // The rest of a record after op and flags. Null: damaged, and *problem says how.
   const char* ReadBody(const char* p, Record* record, std::string_view* problem) const;
+  const char* ReadExpiry(const char* p, Record* record, std::string_view* problem) const;
   const char* ReadTransaction(const char* p, Record* record, std::string_view* problem) const;
 
   const FrameKind kind_;

@@ -21,13 +21,13 @@ void EncodeAgain(const Record& record, std::string* out) {
   char* count_at = nullptr;
   switch (record.op) {
     case RecordOp::kSet:
-      end = EncodeSet(p, record.key, record.value, record.expire_at_ms);
+      end = EncodeSet(p, record.key, record.value, record.expiry);
       break;
     case RecordOp::kDelete:
       end = EncodeDelete(p, record.key, record.flags);
       break;
     case RecordOp::kExpire:
-      end = EncodeExpire(p, record.key, record.expire_at_ms);
+      end = EncodeExpire(p, record.key, record.expiry);
       break;
     case RecordOp::kFlush:
       end = EncodeFlush(p);

@@ -13,9 +13,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::string SetBytes(std::string_view key, std::string_view value, int64_t expire_at_ms = 0) {
+std::string SetBytes(std::string_view key, std::string_view value, const Expiry& expiry = {}) {
   std::string out(RecordBytesBound(key.size(), value.size()), '\0');
-  out.resize(EncodeSet(out.data(), key, value, expire_at_ms) - out.data());
+  out.resize(EncodeSet(out.data(), key, value, expiry) - out.data());
   return out;
 }
 
@@ -25,9 +25,9 @@ std::string DeleteBytes(std::string_view key, uint8_t flags = 0) {
   return out;
 }
 
-std::string ExpireBytes(std::string_view key, int64_t expire_at_ms) {
+std::string ExpireBytes(std::string_view key, const Expiry& expiry) {
   std::string out(RecordBytesBound(key.size(), 0), '\0');
-  out.resize(EncodeExpire(out.data(), key, expire_at_ms) - out.data());
+  out.resize(EncodeExpire(out.data(), key, expiry) - out.data());
   return out;
 }
 
@@ -76,6 +76,11 @@ std::string Bytes(std::initializer_list<int> values) {
 TEST(RecordTest, LayoutIsThatOfTheDocument) {
   EXPECT_EQ(SetBytes("k", "vw"), Bytes({1, 0, 1, 2, 'k', 'v', 'w'}));
   EXPECT_EQ(SetBytes("k", "v", 0x0102), Bytes({1, 1, 1, 1, 2, 1, 0, 0, 0, 0, 0, 0, 'k', 'v'}));
+  const TtlExtras extras = {.idle_ms = 200, .stale_ms = 2, .hard_at_ms = 0x0100};
+  EXPECT_EQ(SetBytes("k", "v", {0x0102, extras}),
+            Bytes({1, 9, 1, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0xc8, 1, 2, 0x80, 2, 'k', 'v'}));
+  EXPECT_EQ(ExpireBytes("a", {3, {.idle_ms = 1, .stale_ms = 0, .hard_at_ms = 0}}),
+            Bytes({3, 9, 1, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 'a'}));
   EXPECT_EQ(DeleteBytes("ab", kRecordExpired), Bytes({2, 2, 2, 'a', 'b'}));
   EXPECT_EQ(DeleteBytes("ab", kRecordEvicted), Bytes({2, 4, 2, 'a', 'b'}));
   EXPECT_EQ(ExpireBytes("a", 3), Bytes({3, 1, 1, 3, 0, 0, 0, 0, 0, 0, 0, 'a'}));
@@ -96,17 +101,17 @@ TEST(RecordTest, ReaderGivesBackWhatWasEncoded) {
   EXPECT_EQ(record.op, RecordOp::kSet);
   EXPECT_EQ(record.key, "key");
   EXPECT_EQ(record.value, "value");
-  EXPECT_EQ(record.expire_at_ms, 1700000000000);
+  EXPECT_EQ(record.expiry, Expiry(1700000000000));
 
   ASSERT_TRUE(*reader.Next(&record));
   EXPECT_EQ(record.op, RecordOp::kDelete);
   EXPECT_EQ(record.key, "gone");
   EXPECT_EQ(record.value, "");
-  EXPECT_EQ(record.expire_at_ms, 0);
+  EXPECT_EQ(record.expiry, Expiry());
 
   ASSERT_TRUE(*reader.Next(&record));
   EXPECT_EQ(record.op, RecordOp::kExpire);
-  EXPECT_EQ(record.expire_at_ms, 0);
+  EXPECT_EQ(record.expiry, Expiry());
 
   ASSERT_TRUE(*reader.Next(&record));
   EXPECT_EQ(record.op, RecordOp::kTransaction);
@@ -129,9 +134,25 @@ TEST(RecordTest, ReaderGivesBackWhatWasEncoded) {
 struct Expected {
   RecordOp op;
   std::string key, value;
-  int64_t expire_at_ms = 0;
+  Expiry expiry;
   uint64_t offset = 0;
 };
+
+Expiry RandomExpiry(std::mt19937_64& random) {
+  const auto some_ms = [&random] { return static_cast<int64_t>(random() >> (2 + random() % 62)); };
+  switch (random() % 4) {
+    case 0:
+      return {};
+    case 1:
+      return {1 + some_ms()};
+    case 2:
+      return Expiry::OfUseAt(some_ms(), {.idle_ms = 1 + some_ms(), .stale_ms = 0, .hard_at_ms = 0});
+    default:
+      return Expiry::OfUseAt(
+          some_ms(),
+          {.idle_ms = some_ms(), .stale_ms = 1 + some_ms(), .hard_at_ms = 1 + some_ms()});
+  }
+}
 
 TEST(RecordTest, RandomPayloadsRoundTripAndNoPrefixIsWhole) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
@@ -144,10 +165,10 @@ TEST(RecordTest, RandomPayloadsRoundTripAndNoPrefixIsWhole) {
       Expected e;
       e.key = std::string(random() % 200, static_cast<char>(random()));
       const std::string value(random() % 400, static_cast<char>(random()));
-      const auto expiry = static_cast<int64_t>(random() % 2 * (random() >> 1));
+      const Expiry expiry = RandomExpiry(random);
       switch (random() % 5) {
         case 0:
-          e.op = RecordOp::kSet, e.value = value, e.expire_at_ms = expiry;
+          e.op = RecordOp::kSet, e.value = value, e.expiry = expiry;
           payload += SetBytes(e.key, value, expiry);
           break;
         case 1:
@@ -155,7 +176,7 @@ TEST(RecordTest, RandomPayloadsRoundTripAndNoPrefixIsWhole) {
           payload += DeleteBytes(e.key, static_cast<uint8_t>(random() % 3 * 2));
           break;
         case 2:
-          e.op = RecordOp::kExpire, e.expire_at_ms = expiry;
+          e.op = RecordOp::kExpire, e.expiry = expiry;
           payload += ExpireBytes(e.key, expiry);
           break;
         case 3:
@@ -175,7 +196,7 @@ TEST(RecordTest, RandomPayloadsRoundTripAndNoPrefixIsWhole) {
       EXPECT_EQ(record.op, e.op);
       EXPECT_EQ(record.key, e.key);
       EXPECT_EQ(record.value, e.value);
-      EXPECT_EQ(record.expire_at_ms, e.expire_at_ms);
+      EXPECT_EQ(record.expiry, e.expiry);
       EXPECT_EQ(record.offset, e.offset);
     }
     EXPECT_FALSE(*reader.Next(&record));
@@ -210,7 +231,7 @@ std::vector<DamageCase> DamageCases() {
       {"MoreBytesThanRecords", set + set, 1, "byte 6 of a payload of 12: bytes after"},
       {"UnknownOp", set + Bytes({9, 0, 0}), 2, "byte 6 of a payload of 9: unknown record op 9"},
       {"OpZero", Bytes({0, 0, 0}), 1, "unknown record op 0"},
-      {"UnknownFlag", Bytes({1, 8, 0, 0}), 1, "byte 1 of a payload of 4: unknown flags 0x8"},
+      {"UnknownFlag", Bytes({1, 16, 0, 0}), 1, "byte 1 of a payload of 4: unknown flags 0x10"},
       {"FlagOfAnotherOp", Bytes({4, 1}), 1, "unknown flags 0x1 for record op 4"},
       {"TwoCauses", Bytes({2, 6, 0}), 1, "two causes"},
       {"KeyPastTheEnd", Bytes({2, 0, 5, 'a'}), 1, "a key or value that is cut"},
@@ -223,6 +244,18 @@ std::vector<DamageCase> DamageCases() {
       {"ExpiryOfZero", Bytes({3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0}), 1, "an expiry"},
       {"ExpiryBefore1970", Bytes({3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x80}), 1, "an expiry"},
       {"ExpiryCut", Bytes({3, 1, 0, 1, 0, 0}), 1, "an expiry"},
+      {"ExtrasOfNoExpiry", Bytes({3, 8, 0, 1, 0, 0}), 1, "extras of no expiry"},
+      {"ExtrasCut", Bytes({3, 9, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0}), 1, "an expiry that is cut"},
+      {"ExtrasOfNothing", Bytes({3, 9, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9}), 1, "contradict"},
+      {"ExtrasPadded", Bytes({3, 9, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0x81, 0, 0, 0}), 1, "contradict"},
+      {"StaleAfterNoMoment", Bytes({3, 9, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0}), 1, "contradict"},
+      {"GoneAfterTheLastMoment", Bytes({3, 9, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 3, 5}), 1,
+       "contradict"},
+      {"StaleWithAnotherMoment", Bytes({3, 9, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 3, 5}), 1,
+       "contradict"},
+      {"StaleOverflows", Bytes({3, 9,    0,    9,    0,    0,    0,    0,    0,    0,    0,
+                                1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 1}),
+       1, "contradict"},
       {"TransactionCutByTheFrame", TransactionBytes(1, 2, {0}) + set, 2, "that its frame cuts"},
       {"TransactionNested", TransactionBytes(1, 1, {0}) + TransactionBytes(2, 0, {0}), 2,
        "byte 6 of a payload of 12: a transaction within a transaction"},

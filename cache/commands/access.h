@@ -122,11 +122,11 @@ inline void WarmUp(CommandContext& context, KeyRef key, const Entry* entry) {
 
 // Stores a value that expires at a moment which may be past: then the key goes, as Redis has it.
 inline void SetOrExpire(CommandContext& context, KeyRef key, std::string_view value,
-                        int64_t expire_at_ms) {
-  if (expire_at_ms <= context.keyspace.now_ms()) {
+                        const Expiry& expiry) {
+  if (expiry.at_ms <= context.keyspace.now_ms()) {
     context.keyspace.Delete(key);
   } else {
-    context.keyspace.Set(key, value, expire_at_ms);
+    context.keyspace.Set(key, value, expiry);
   }
 }
 

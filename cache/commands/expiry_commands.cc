@@ -8,8 +8,8 @@
 #include "base/text.h"
 #include "cache/commands/access.h"
 #include "cache/commands/errors.h"
-#include "cache/commands/expiry_options.h"
 #include "cache/commands/handlers.h"
+#include "cache/commands/lifetime_options.h"
 #include "cache/commands/numbers.h"
 #include "cache/commands/tide_rows.h"
 
@@ -67,13 +67,13 @@ std::optional<ExpireConditions> ParseConditions(Args args, size_t first, ReplyBu
 }
 
 void ExpireIf(CommandContext& context, KeyRef key, const ExpireConditions& conditions,
-              int64_t expire_at, ReplyBuilder& reply) {
+              const Expiry& expiry, ReplyBuilder& reply) {
   const Entry* entry = context.keyspace.Peek(key);
-  if (entry == nullptr || !conditions.Allow(*entry, expire_at)) return reply.Integer(0);
-  if (expire_at <= context.keyspace.now_ms()) {
+  if (entry == nullptr || !conditions.Allow(*entry, expiry.at_ms)) return reply.Integer(0);
+  if (expiry.at_ms <= context.keyspace.now_ms()) {
     context.keyspace.Delete(key);
   } else {
-    context.keyspace.SetExpiry(key, expire_at);
+    context.keyspace.SetExpiry(key, expiry);
   }
   reply.Integer(1);
 }
@@ -114,24 +114,27 @@ void PexpireCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   SetExpiry(context, args, context.keyspace.now_ms(), 1, reply);
 }
 
-// TIDE EXPIRE key EX|PX time [JITTER percent] [condition...]
+// TIDE EXPIRE key option... [condition...]: of the options, EX, PX, IDLE or PIDLE at least.
 void TideExpireCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
-  ExpiryUnit unit = ExpiryUnit::kNone;
-  if (EqualsIgnoreCase(args[3], "ex")) unit = ExpiryUnit::kEx;
-  if (EqualsIgnoreCase(args[3], "px")) unit = ExpiryUnit::kPx;
-  if (unit == ExpiryUnit::kNone) return reply.Error(kSyntaxError);
-  size_t next = 5;
-  std::string_view jitter;
-  if (args.size() > next && EqualsIgnoreCase(args[next], "jitter")) {
-    if (args.size() == next + 1 || args[next + 1].empty()) return reply.Error(kSyntaxError);
-    jitter = args[next + 1];
-    next += 2;
+  LifetimeOptions options;
+  size_t i = 3;
+  OptionTaken taken = OptionTaken::kYes;
+  while (i < args.size()) {
+    taken = TakeExpiryOption(args, i, options);
+    if (taken == OptionTaken::kNo) taken = TakeExtraOption(args, i, options);
+    if (taken != OptionTaken::kYes) break;
+    ++i;
   }
-  const std::optional<ExpireConditions> conditions = ParseConditions(args, next, reply);
+  const bool relative = options.unit == ExpiryUnit::kEx || options.unit == ExpiryUnit::kPx;
+  const bool idle = options.unit == ExpiryUnit::kNone && options.idle.unit_ms != 0;
+  if (taken == OptionTaken::kWrong || !(relative || idle) || !options.Agree()) {
+    return reply.Error(kSyntaxError);
+  }
+  const std::optional<ExpireConditions> conditions = ParseConditions(args, i, reply);
   if (!conditions) return;
   const KeyRef key = context.Key(args, 2);
-  const auto expire_at = ToJitteredExpiry(context, args[4], unit, jitter, key.hash, reply);
-  if (expire_at) ExpireIf(context, key, *conditions, *expire_at, reply);
+  const std::optional<Expiry> expiry = ToExpiry(context, options, key.hash, reply);
+  if (expiry) ExpireIf(context, key, *conditions, *expiry, reply);
 }
 
 void ExpireatCommand(CommandContext& context, Args args, ReplyBuilder& reply) {

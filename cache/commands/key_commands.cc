@@ -9,7 +9,7 @@ namespace {
 
 // Moves args[1] to args[2] with its expiry.
 void Move(CommandContext& context, Args args, const Entry& source) {
-  context.keyspace.Set(context.Key(args, 2), ValueOf(context, source), source.expire_at_ms());
+  context.keyspace.Set(context.Key(args, 2), ValueOf(context, source), source.expiry());
   context.keyspace.Delete(context.Key(args, 1));
 }
 
@@ -52,7 +52,7 @@ void CopyCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   if (source == nullptr) return reply.Integer(0);
   const KeyRef destination = context.Key(args, 2);
   if (!options->replace && context.keyspace.Peek(destination) != nullptr) return reply.Integer(0);
-  context.keyspace.Set(destination, ValueOf(context, *source), source->expire_at_ms());
+  context.keyspace.Set(destination, ValueOf(context, *source), source->expiry());
   reply.Integer(1);
 }
 

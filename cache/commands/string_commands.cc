@@ -2,15 +2,15 @@
 
 #include "cache/commands/access.h"
 #include "cache/commands/coordination.h"
-#include "cache/commands/expiry_options.h"
 #include "cache/commands/handlers.h"
 #include "cache/commands/tide_rows.h"
+#include "cache/commands/value_options.h"
 
 namespace tidemark::cache {
 namespace {
 
 void SetWithExpiry(CommandContext& context, Args args, ExpiryUnit unit, ReplyBuilder& reply) {
-  const std::optional<int64_t> expire_at = ToExpiry(context, args[2], unit, reply);
+  const std::optional<int64_t> expire_at = ToMoment(context, args[2], unit, reply);
   if (!expire_at) return;
   SetOrExpire(context, context.Key(args, 1), args[3], *expire_at);
   reply.Ok();
@@ -22,12 +22,11 @@ void SetWithOptions(CommandContext& context, Args args, size_t first, ValueOptio
   const auto options = ParseValueOptions(args, first + 2, allowed, reply);
   if (!options) return;
   const KeyRef key = context.Key(args, first);
-  int64_t expire_at = kNoExpiry;
-  if (options->unit != ExpiryUnit::kNone) {
-    const auto given =
-        ToJitteredExpiry(context, options->expiry, options->unit, options->jitter, key.hash, reply);
+  Expiry expiry;
+  if (options->has_lifetime()) {
+    const std::optional<Expiry> given = ToExpiry(context, options->lifetime, key.hash, reply);
     if (!given) return;
-    expire_at = *given;
+    expiry = *given;
   }
 
   const Entry* old = nullptr;
@@ -50,10 +49,10 @@ void SetWithOptions(CommandContext& context, Args args, size_t first, ValueOptio
   const std::string_view value = args[first + 1];
   if (options->keep_ttl) {
     context.keyspace.SetKeepExpiry(key, value);
-  } else if (expire_at == kNoExpiry) {
+  } else if (expiry.at_ms == kNoExpiry) {
     context.keyspace.Set(key, value, kNoExpiry);
   } else {
-    SetOrExpire(context, key, value, expire_at);
+    SetOrExpire(context, key, value, expiry);
   }
 }
 
@@ -117,8 +116,9 @@ void GetexCommand(CommandContext& context, Args args, ReplyBuilder& reply) {
   if (!CheckString(entry, reply)) return;
   if (entry == nullptr) return reply.Null();
 
-  if (options->unit != ExpiryUnit::kNone) {
-    const auto expire_at = ToExpiry(context, options->expiry, options->unit, reply);
+  if (options->has_lifetime()) {
+    const auto expire_at =
+        ToMoment(context, options->lifetime.expiry, options->lifetime.unit, reply);
     if (!expire_at) return;
     AnswerValue(context, entry, reply);
     if (*expire_at <= context.keyspace.now_ms()) {

@@ -126,6 +126,79 @@ TEST_F(TideCommandsTest, ConditionsHoldForTheJitteredMoment) {
   EXPECT_EQ(Ttl("k"), jittered);
 }
 
+TEST_F(TideCommandsTest, ExtrasAreInTheEffect) {
+  Set({"k", "v", "IDLE", "2"});
+  Set({"k", "v", "pidle", "2500", "EX", "9"});
+  Set({"k", "v", "EX", "9", "STALE", "3"});
+  Set({"k", "v", "PSTALE", "3500", "IDLE", "20", "PXAT", "1700000009000"});
+  Expire({"k", "IDLE", "2"});
+  Expire({"k", "PSTALE", "1", "PX", "5", "PIDLE", "7"});
+  EXPECT_THAT(sink_.TakeLog(),
+              ElementsAre("SET k v @1700000002000 idle 2000",
+                          "SET k v @1700000002500 idle 2500 hard 1700000009000",
+                          "SET k v @1700000012000 stale 3000 hard 1700000009000",
+                          "SET k v @1700000012500 idle 20000 stale 3500 hard 1700000009000",
+                          "EXPIRE k @1700000002000 idle 2000",
+                          "EXPIRE k @1700000000006 idle 7 stale 1 hard 1700000000005"));
+}
+
+TEST_F(TideCommandsTest, JitterIsOfTheHardMoment) {
+  const int64_t hard = kNow + JitteredTtl(10'000, 50, KeyHash("k"));
+  Set({"k", "v", "PX", "10000", "JITTER", "50", "STALE", "1"});
+  EXPECT_THAT(sink_.TakeLog(),
+              ElementsAre(fmt::format("SET k v @{} stale 1000 hard {}", hard + 1'000, hard)));
+}
+
+TEST_F(TideCommandsTest, AKeyThatIsStaleAlreadyMayBeSetAndOneThatIsGoneMayNot) {
+  Set({"k", "v", "PXAT", std::to_string(kNow - 10), "PSTALE", "11"});
+  EXPECT_EQ(Ttl("k"), 1);
+  Set({"k", "v", "PXAT", std::to_string(kNow - 10), "PSTALE", "10"});
+  EXPECT_THAT(shard_.Run({"EXISTS", "k"}), ":0");
+}
+
+TEST_F(TideCommandsTest, ConditionsHoldForTheMomentAtWhichTheKeyGoes) {
+  Set({"k", "v", "EX", "5", "STALE", "5"});
+  EXPECT_EQ(Expire({"k", "EX", "9", "GT"}), ":0");
+  EXPECT_EQ(Expire({"k", "IDLE", "11", "GT"}), ":1");
+  EXPECT_EQ(Ttl("k"), 11'000);
+}
+
+TEST_F(TideCommandsTest, WhatSetsAnExpiryAnewDropsTheExtras) {
+  const std::vector<Words> commands = {
+      {"SET", "k", "w"},         {"SET", "k", "w", "EX", "5"}, {"GETSET", "k", "w"},
+      {"MSET", "k", "w"},        {"EXPIRE", "k", "5"},         {"PERSIST", "k"},
+      {"GETEX", "k", "EX", "5"}, {"GETEX", "k", "PERSIST"},
+  };
+  for (const Words& command : commands) {
+    Set({"k", "v", "IDLE", "60", "EX", "60", "STALE", "60"});
+    ASSERT_TRUE(shard_.keyspace().Peek(KeyRef::Of("k"))->has_extras());
+    shard_.Run(command);
+    EXPECT_FALSE(shard_.keyspace().Peek(KeyRef::Of("k"))->has_extras())
+        << testing::PrintToString(command);
+  }
+}
+
+TEST_F(TideCommandsTest, WhatKeepsTheExpiryKeepsTheExtras) {
+  const std::vector<std::pair<Words, std::string>> commands = {
+      {{"SET", "k", "7", "KEEPTTL"}, "k"},
+      {{"INCR", "k"}, "k"},
+      {{"APPEND", "k", "1"}, "k"},
+      {{"SETRANGE", "k", "0", "2"}, "k"},
+      {{"COPY", "k", "other"}, "other"},
+      {{"RENAME", "k", "other"}, "other"},
+      {{"GETEX", "k"}, "k"},
+  };
+  for (const auto& [command, key] : commands) {
+    Set({"k", "1", "IDLE", "60", "EX", "60", "STALE", "60"});
+    const Expiry expiry = shard_.keyspace().Peek(KeyRef::Of("k"))->expiry();
+    shard_.Run({"DEL", "other"});
+    shard_.Run(command);
+    const Entry* entry = shard_.keyspace().Peek(KeyRef::Of(key));
+    ASSERT_NE(entry, nullptr) << testing::PrintToString(command);
+    EXPECT_EQ(entry->expiry(), expiry) << testing::PrintToString(command);
+  }
+}
+
 TEST_F(TideCommandsTest, WhatIsWrongChangesNothing) {
   for (const Words& command : {
            Words{"k", "v", "JITTER", "10"},                     // Of what?
@@ -137,6 +210,16 @@ TEST_F(TideCommandsTest, WhatIsWrongChangesNothing) {
            Words{"k", "v", "PX", "10", "JITTER", "-1"},         //
            Words{"k", "v", "PX", "10", "JITTER", "101"},        //
            Words{"k", "v", "PX", "0", "JITTER", "10"},          //
+           Words{"k", "v", "IDLE"},                             //
+           Words{"k", "v", "IDLE", "0"},                        //
+           Words{"k", "v", "IDLE", "1", "PIDLE", "1"},          //
+           Words{"k", "v", "IDLE", "9223372036854775807"},      //
+           Words{"k", "v", "IDLE", "1", "JITTER", "10"},        //
+           Words{"k", "v", "IDLE", "1", "KEEPTTL"},             //
+           Words{"k", "v", "STALE", "1"},                       // After which moment?
+           Words{"k", "v", "STALE", "1", "IDLE", "1"},          //
+           Words{"k", "v", "EX", "1", "STALE", "-1"},           //
+           Words{"k", "v", "EX", "1", "PSTALE", "9223372036854775807"},
        }) {
     EXPECT_THAT(Set(command), HasSubstr("ERR")) << testing::PrintToString(command);
   }
@@ -146,14 +229,20 @@ TEST_F(TideCommandsTest, WhatIsWrongChangesNothing) {
            Words{"k", "EX", "10", "JITTER"},
            Words{"k", "EX", "10", "JITTER", "101"},
            Words{"k", "EX", "10", "NX", "GT"},
+           Words{"k", "IDLE", "10", "EXAT", "1700000"},
+           Words{"k", "STALE", "10"},
+           Words{"k", "IDLE", "0"},
+           Words{"k", "IDLE", "10", "NX", "EX", "10"},
+           Words{"k", "NX", "IDLE", "10"},
        }) {
     EXPECT_THAT(Expire(command), HasSubstr("ERR")) << testing::PrintToString(command);
   }
   EXPECT_THAT(sink_.TakeLog(), IsEmpty());
 }
 
-TEST_F(TideCommandsTest, SetTakesNoJitter) {
+TEST_F(TideCommandsTest, SetTakesNoneOfTheseOptions) {
   EXPECT_THAT(shard_.Run({"SET", "k", "v", "EX", "10", "JITTER", "10"}), HasSubstr("syntax"));
+  EXPECT_THAT(shard_.Run({"SET", "k", "v", "IDLE", "10"}), HasSubstr("syntax"));
   EXPECT_THAT(sink_.TakeLog(), IsEmpty());
 }
 

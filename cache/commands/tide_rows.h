@@ -25,6 +25,14 @@ inline constexpr ArgumentDoc kExpirationArguments[] = {
     {.name = "unix-time-milliseconds", .type = "unix-time", .token = "PXAT"},
     {.name = "keepttl", .type = "pure-token", .token = "KEEPTTL"},
 };
+inline constexpr ArgumentDoc kIdleArguments[] = {
+    {.name = "seconds", .type = "integer", .token = "IDLE"},
+    {.name = "milliseconds", .type = "integer", .token = "PIDLE"},
+};
+inline constexpr ArgumentDoc kStaleArguments[] = {
+    {.name = "seconds", .type = "integer", .token = "STALE"},
+    {.name = "milliseconds", .type = "integer", .token = "PSTALE"},
+};
 inline constexpr ArgumentDoc kSetConditionArguments[] = {
     {.name = "nx", .type = "pure-token", .token = "NX"},
     {.name = "xx", .type = "pure-token", .token = "XX"},
@@ -37,8 +45,13 @@ inline constexpr ArgumentDoc kExpireConditionArguments[] = {
 };
 inline constexpr ArgumentDoc kExpireArguments[] = {
     {.name = "key", .type = "key"},
-    {.name = "ttl", .type = "oneof", .arguments = kTtlArguments},
+    {.name = "ttl", .type = "oneof", .flags = ArgumentDoc::kOptional, .arguments = kTtlArguments},
     {.name = "percent", .type = "integer", .token = "JITTER", .flags = ArgumentDoc::kOptional},
+    {.name = "idle", .type = "oneof", .flags = ArgumentDoc::kOptional, .arguments = kIdleArguments},
+    {.name = "stale",
+     .type = "oneof",
+     .flags = ArgumentDoc::kOptional,
+     .arguments = kStaleArguments},
     {.name = "condition",
      .type = "oneof",
      .flags = ArgumentDoc::kOptional,
@@ -57,6 +70,11 @@ inline constexpr ArgumentDoc kSetArguments[] = {
      .flags = ArgumentDoc::kOptional,
      .arguments = kExpirationArguments},
     {.name = "percent", .type = "integer", .token = "JITTER", .flags = ArgumentDoc::kOptional},
+    {.name = "idle", .type = "oneof", .flags = ArgumentDoc::kOptional, .arguments = kIdleArguments},
+    {.name = "stale",
+     .type = "oneof",
+     .flags = ArgumentDoc::kOptional,
+     .arguments = kStaleArguments},
 };
 inline constexpr KeySpec kExpireKeys[] = {{KeySpec::kRw | KeySpec::kUpdate, kSecondKey}};
 inline constexpr KeySpec kSetKeys[] = {
@@ -74,7 +92,7 @@ inline constexpr CommandSpec kTideExpireRow = {
     .since = "0.1.0",
     .group = "generic",
     .complexity = "O(1)",
-    .summary = "EXPIRE with jitter: keys set together do not expire together.",
+    .summary = "EXPIRE with jitter, an idle time or a stale time.",
     .arguments = tide_rows::kExpireArguments,
     .key_specs = tide_rows::kExpireKeys};
 
@@ -88,7 +106,7 @@ inline constexpr CommandSpec kTideSetRow = {
     .since = "0.1.0",
     .group = "string",
     .complexity = "O(1)",
-    .summary = "SET with jitter: keys set together do not expire together.",
+    .summary = "SET with jitter, an idle time or a stale time.",
     .arguments = tide_rows::kSetArguments,
     .key_specs = tide_rows::kSetKeys};
 

@@ -19,14 +19,14 @@ bool ApplyRecord(const Record& record, const Frame& frame, Contents* contents) {
   const std::string key(record.key);
   switch (record.op) {
     case RecordOp::kSet:
-      (*contents)[key] = {std::string(record.value), record.expire_at_ms};
+      (*contents)[key] = {std::string(record.value), record.expiry};
       return true;
     case RecordOp::kDelete:
       return contents->erase(key) == 1;
     case RecordOp::kExpire: {
       const auto found = contents->find(key);
       if (found == contents->end()) return false;
-      found->second.expire_at_ms = record.expire_at_ms;
+      found->second.expiry = record.expiry;
       return true;
     }
     case RecordOp::kFlush:
@@ -70,7 +70,7 @@ std::string Difference(const Contents& expected, const Contents& actual) {
   if (expected == actual) return "";
   const auto shown = [](const cache::StoredValue& stored) {
     return fmt::format("{:.24} ({} bytes, expiry {})", stored.value, stored.value.size(),
-                       stored.expire_at_ms);
+                       cache::ToText(stored.expiry));
   };
   for (const auto& [key, stored] : expected) {
     const auto found = actual.find(key);

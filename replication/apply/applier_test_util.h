@@ -38,8 +38,8 @@ class FrameWriter {
         sequence_(at.sequence.value()),
         digest_(at.stream_digest) {}
 
-  FrameWriter& Set(const std::string& key, const std::string& value, int64_t expire_at_ms = 0) {
-    return Add(EncodeSet(Room(key, value), key, value, expire_at_ms));
+  FrameWriter& Set(const std::string& key, const std::string& value, const Expiry& expiry = {}) {
+    return Add(EncodeSet(Room(key, value), key, value, expiry));
   }
   FrameWriter& Delete(const std::string& key) { return Add(EncodeDelete(Room(key, ""), key, 0)); }
   FrameWriter& Flush() { return Add(EncodeFlush(Room("", ""))); }

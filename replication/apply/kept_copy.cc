@@ -47,7 +47,7 @@ bool KeptCopy::IsKept(std::string_view key, uint64_t hash) const {
 
 void KeptCopy::OnEntry(const cache::Entry& entry) {
   const cache::KeyRef key = cache::KeyRef::Of(entry.key());
-  if (IsKept(key.key, key.hash)) staging_->ApplySet(key, entry.value(), entry.expire_at_ms());
+  if (IsKept(key.key, key.hash)) staging_->ApplySet(key, entry.value(), entry.expiry());
 }
 
 }  // namespace tidemark::replication

@@ -46,8 +46,8 @@ class KeptCopyTest : public testing::Test {
     }
   }
   void Serve(const std::string& key, const std::string& value,
-             int64_t expire_at_ms = cache::kNoExpiry) {
-    served_.ApplySet(KeyRef::Of(key), value, expire_at_ms);
+             const Expiry& expiry = cache::kNoExpiry) {
+    served_.ApplySet(KeyRef::Of(key), value, expiry);
   }
   // Many keys of all shards. Returns those that are kept.
   State ServeMany() {
@@ -55,9 +55,12 @@ class KeptCopyTest : public testing::Test {
     for (int i = 0; i < 200; ++i) {
       const std::string key = "key:" + std::to_string(i);
       const std::string value = "served:" + std::to_string(i);
-      const int64_t expire_at_ms = i % 3 == 0 ? kNow + i : cache::kNoExpiry;
-      Serve(key, value, expire_at_ms);
-      if (IsKept(key)) kept[key] = {value, expire_at_ms};
+      Expiry expiry = i % 3 == 0 ? kNow + i : cache::kNoExpiry;
+      if (i % 4 == 0) {
+        expiry = Expiry::OfUseAt(kNow, {.idle_ms = 1 + i, .stale_ms = i, .hard_at_ms = kNow + 10});
+      }
+      Serve(key, value, expiry);
+      if (IsKept(key)) kept[key] = {value, expiry};
     }
     return kept;
   }

@@ -93,14 +93,12 @@ void Router::OnFlush() {
 void Router::Route() {
   const uint64_t hash = KeyHash(record_.key);
   const ShardId shard = ShardOf(record_.key, hash, own_shards_);
-  routed_.phases.back()[shard.value()].push_back(
-      {.op = record_.op,
-       .key_hash = hash,
-       .key = record_.key,
-       .value = record_.value,
-       .expiry_or_offset = record_.op == RecordOp::kSetRange
-                               ? record_.offset
-                               : static_cast<uint64_t>(record_.expire_at_ms)});
+  routed_.phases.back()[shard.value()].push_back({.op = record_.op,
+                                                  .key_hash = hash,
+                                                  .key = record_.key,
+                                                  .value = record_.value,
+                                                  .expiry = record_.expiry,
+                                                  .offset = record_.offset});
   if (transaction_left_ == 0) return;
   if (transaction_shard_ && *transaction_shard_ != shard) routed_.needs_cut = true;
   transaction_shard_ = shard;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/expiry.h"
 #include "base/format/frame.h"
 #include "base/format/record.h"
 #include "base/ids.h"
@@ -26,7 +27,8 @@ struct RoutedRecord {
   uint64_t key_hash;
   std::string_view key;
   std::string_view value;
-  uint64_t expiry_or_offset;  // kSet, kExpire: expire_at_ms. kSetRange: the offset.
+  Expiry expiry;    // kSet, kExpire.
+  uint64_t offset;  // kSetRange.
 };
 
 // A transaction with parts on several of the primary's shards, one of them in this frame.

@@ -13,15 +13,15 @@ namespace {
 // A Set whose expiry has passed is stored all the same: it replaces the older value of its key,
 // readers do not see it, and contents stay equal to the primary's at the same watermark
 // (docs/protocol.md, "Expiry").
-void ApplyRecord(RecordOp op, cache::KeyRef key, std::string_view value, int64_t expire_at_ms,
+void ApplyRecord(RecordOp op, cache::KeyRef key, std::string_view value, const Expiry& expiry,
                  uint64_t offset, cache::Keyspace& keyspace) {
   switch (op) {
     case RecordOp::kSet:
-      return keyspace.ApplySet(key, value, expire_at_ms);
+      return keyspace.ApplySet(key, value, expiry);
     case RecordOp::kDelete:
       return keyspace.ApplyDelete(key);
     case RecordOp::kExpire:
-      return keyspace.ApplyExpiry(key, expire_at_ms);
+      return keyspace.ApplyExpiry(key, expiry);
     case RecordOp::kSetRange:
       return keyspace.ApplySetRange(key, offset, value);
     case RecordOp::kFlush:
@@ -36,10 +36,10 @@ struct Target {
   KeptCopy* copy;     // Null: nothing is being copied to it.
   ShardRelay* relay;  // Null: nobody follows this.
 
-  void Apply(RecordOp op, cache::KeyRef key, std::string_view value, int64_t expire_at_ms,
+  void Apply(RecordOp op, cache::KeyRef key, std::string_view value, const Expiry& expiry,
              uint64_t offset) {
     if (copy != nullptr) copy->Before(key);
-    ApplyRecord(op, key, value, expire_at_ms, offset, keyspace);
+    ApplyRecord(op, key, value, expiry, offset, keyspace);
   }
   void Flush() {
     if (copy != nullptr) copy->Stop();
@@ -87,7 +87,7 @@ absl::Status ApplyFrame(const SlicePart& part, Target target, uint64_t* records)
       if (record.op == RecordOp::kFlush) {
         target.Flush();
       } else if (record.op != RecordOp::kTransaction) {  // A marker: the Applier has seen to it.
-        target.Apply(record.op, keys[i], record.value, record.expire_at_ms, record.offset);
+        target.Apply(record.op, keys[i], record.value, record.expiry, record.offset);
       }
     }
     *records += count;
@@ -108,8 +108,7 @@ void ApplyRecords(const SlicePart& part, Target target, uint64_t* records) {
     }
     PrefetchEntries(std::span(keys, count), target.keyspace);
     for (size_t i = 0; i < count; ++i) {
-      target.Apply(ahead[i].op, keys[i], ahead[i].value,
-                   static_cast<int64_t>(ahead[i].expiry_or_offset), ahead[i].expiry_or_offset);
+      target.Apply(ahead[i].op, keys[i], ahead[i].value, ahead[i].expiry, ahead[i].offset);
     }
   }
 }
@@ -120,7 +119,7 @@ class SparedKeys final : public cache::WalkVisitor {
   SparedKeys(const KeptCopy& copy, cache::Keyspace* to) : copy_(copy), to_(to) {}
   void OnEntry(const cache::Entry& entry) override {
     const cache::KeyRef key = cache::KeyRef::Of(entry.key());
-    if (!copy_.IsKept(key.key, key.hash)) to_->ApplySet(key, entry.value(), entry.expire_at_ms());
+    if (!copy_.IsKept(key.key, key.hash)) to_->ApplySet(key, entry.value(), entry.expiry());
   }
   // Nothing in the staging of a mixed plan is on disk.
   void OnUnreadable(const cache::Entry& entry, const absl::Status& why) override {}

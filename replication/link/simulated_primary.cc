@@ -175,7 +175,7 @@ std::map<std::string, std::string> SimulatedPrimary::Contents() {
   std::map<std::string, std::string> contents;
   for (const auto& shard : shards_) {
     for (const auto& [key, stored] : cache::StateOf(shard->keyspace)) {
-      contents[key] = fmt::format("{}@{}", stored.value, stored.expire_at_ms);
+      contents[key] = fmt::format("{}@{}", stored.value, cache::ToText(stored.expiry));
     }
   }
   return contents;

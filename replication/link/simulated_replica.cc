@@ -160,7 +160,8 @@ std::map<std::string, std::string> SimulatedReplica::Contents() {
   for (size_t i = 0; i < shards_.size(); ++i) {
     for (const auto& [key, stored] : cache::StateOf(shards_[i]->keyspace)) {
       const bool fresh =
-          contents.emplace(key, fmt::format("{}@{}", stored.value, stored.expire_at_ms)).second;
+          contents.emplace(key, fmt::format("{}@{}", stored.value, cache::ToText(stored.expiry)))
+              .second;
       if (!fresh) contents[key] = "on two shards";
     }
   }

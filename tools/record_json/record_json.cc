@@ -37,6 +37,14 @@ void SetBytes(Json* json, const char* name, std::string_view bytes) {
   }
 }
 
+void SetExpiry(const Expiry& expiry, Json* json) {
+  if (expiry.at_ms != 0) (*json)["expire_at_ms"] = expiry.at_ms;
+  const TtlExtras& extras = expiry.extras;
+  if (extras.idle_ms != 0) (*json)["idle_ms"] = extras.idle_ms;
+  if (extras.stale_ms != 0) (*json)["stale_ms"] = extras.stale_ms;
+  if (extras.hard_at_ms != 0) (*json)["hard_at_ms"] = extras.hard_at_ms;
+}
+
 }  // namespace
 
 std::string_view NameOf(RecordOp op) {
@@ -71,7 +79,7 @@ void SetRecord(const Record& record, const RecordFields& fields, Json* json) {
   if (fields.value && (record.op == RecordOp::kSet || record.op == RecordOp::kSetRange)) {
     SetBytes(json, "value", record.value);
   }
-  if (record.expire_at_ms != 0) (*json)["expire_at_ms"] = record.expire_at_ms;
+  SetExpiry(record.expiry, json);
   if ((record.flags & kRecordExpired) != 0 && record.op == RecordOp::kDelete) {
     (*json)["why"] = "expired";
   }

@@ -19,7 +19,8 @@ std::string_view NameOf(RecordOp op);
 struct RecordFields {
   bool value = true;
 };
-// Adds key, value, offset, expire_at_ms and why; or a transaction's id, records and participants.
+// Adds key, value, offset, expire_at_ms, idle_ms, stale_ms, hard_at_ms and why, as far as there; or
+// a transaction's id, records and participants.
 void SetRecord(const Record& record, const RecordFields& fields, Json* json);
 
 }  // namespace tidemark::tools

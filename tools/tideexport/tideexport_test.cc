@@ -86,6 +86,20 @@ TEST(TideexportTest, EveryOpIsALine) {
           R"({"op":"flush",)" + head + R"(9,"sealed_at_ms":1000})" + "\n");
 }
 
+TEST(TideexportTest, ExtrasOfAnExpiryStandBesideIt) {
+  OpenFrame open;
+  const TtlExtras extras = {.idle_ms = 5, .stale_ms = 7, .hard_at_ms = 90};
+  open.Commit(EncodeSet(open.Reserve(200), "k", "v", {95, extras}));
+  FrameHeader header;
+  header.record_count = 1;
+  header.first_sequence = header.last_sequence = Sequence(1);
+  std::string lines;
+  ASSERT_TRUE(
+      AppendJson(wal::Changes{.frame = open.Seal(header), .skip_through = Sequence()}, &lines)
+          .ok());
+  EXPECT_THAT(lines, HasSubstr(R"("expire_at_ms":95,"idle_ms":5,"stale_ms":7,"hard_at_ms":90})"));
+}
+
 TEST(TideexportTest, WhatWasSeenIsNotPrintedAgain) {
   std::string lines;
   ASSERT_TRUE(
