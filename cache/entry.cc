@@ -20,7 +20,7 @@ Entry* Entry::Allocate(std::string_view key, size_t payload_bytes, const Expiry&
   }
   if (has_extras) {
     entry->has_extras_ = 1;
-    const StoredExtras extras = {.extras = expiry.extras};
+    const StoredExtras extras = {.extras = expiry.extras, .asked_until_ms = 0};
     std::memcpy(entry->payload() + payload_bytes, &extras, sizeof(extras));
   }
   if (!key.empty()) std::memcpy(entry->payload() - key.size(), key.data(), key.size());
@@ -30,7 +30,7 @@ Entry* Entry::Allocate(std::string_view key, size_t payload_bytes, const Expiry&
 void Entry::ChangeExpiry(const Expiry& expiry) {
   DCHECK(HasRoomFor(expiry));
   if (has_expiry_) ChangeMoment(expiry.at_ms);
-  if (has_extras_) set_stored_extras({.extras = expiry.extras});
+  if (has_extras_) set_stored_extras({.extras = expiry.extras, .asked_until_ms = 0});
 }
 
 Entry* Entry::Create(std::string_view key, std::string_view value, const Expiry& expiry) {
@@ -129,9 +129,9 @@ bool Entry::TryAssign(std::string_view value, const Expiry& expiry) {
 bool Entry::TryResize(size_t value_bytes) {
   if (outside_) return false;
   if (AllocatedBytes(InlineBytesWith(value_bytes)) != AllocatedBytes(inline_bytes())) return false;
-  const StoredExtras extras = has_extras_ ? stored_extras() : StoredExtras();
+  const TtlExtras extras = has_extras_ ? stored_extras().extras : TtlExtras();
   value_size_ = static_cast<uint32_t>(value_bytes);
-  if (has_extras_) set_stored_extras(extras);
+  if (has_extras_) set_stored_extras({.extras = extras, .asked_until_ms = 0});
   appended_ = 1;
   return true;
 }

@@ -90,6 +90,13 @@ class Entry {
            (outside_ && !cold_ ? AllocatedBytes(sizeof(Buffer) + value_size_) : 0);
   }
 
+  // Whether it is there only because its value may be served as stale.
+  bool StaleAt(int64_t now_ms) const {
+    if (!has_extras_) return false;
+    const int64_t hard_at_ms = stored_extras().extras.hard_at_ms;
+    return hard_at_ms != 0 && hard_at_ms <= now_ms;
+  }
+
   // --- For owners. ---
 
   // Marks tell a walk which entries it has seen; see Keyspace.
@@ -130,6 +137,13 @@ class Entry {
     std::memcpy(bytes(), &expire_at_ms, sizeof(expire_at_ms));
   }
 
+  // Until when whoever was asked to fetch a stale value anew may take; 0: nobody is asked. A change
+  // of value or expiry makes it 0, another moment does not. Requires: has_extras().
+  int64_t asked_until_ms() const { return stored_extras().asked_until_ms; }
+  void set_asked_until_ms(int64_t moment_ms) {
+    set_stored_extras({.extras = stored_extras().extras, .asked_until_ms = moment_ms});
+  }
+
   // The access clock's reading at a wall time.
   static uint32_t AccessClock(int64_t now_ms) {
     return static_cast<uint32_t>(now_ms / 1000) & kClockMask;
@@ -148,6 +162,7 @@ class Entry {
   // key and value do not depend on it.
   struct StoredExtras {
     TtlExtras extras;
+    int64_t asked_until_ms = 0;
   };
 
   static Entry* Allocate(std::string_view key, size_t payload_bytes, const Expiry& expiry);

@@ -132,7 +132,7 @@ TEST(EntryTest, HoldsExtrasBesideValuesOfAnySize) {
 TEST(EntryTest, ExtrasCostOnlyTheEntriesThatHaveThem) {
   const size_t without = Make("key", std::string(45, 'v'), 1'000)->memory_bytes();
   EXPECT_EQ(without, 80u);  // 12 + 8 + 3 + 45 = 68.
-  EXPECT_EQ(Make("key", std::string(45, 'v'), kIdle)->memory_bytes(), 96u);  // 24 more.
+  EXPECT_EQ(Make("key", std::string(45, 'v'), kIdle)->memory_bytes(), 112u);  // 32 more.
 }
 
 TEST(EntryTest, AssignsInPlaceOnlyToTheSameKindOfExpiry) {
@@ -162,6 +162,36 @@ TEST(EntryTest, AMomentMovesWithoutItsExtras) {
   EXPECT_EQ(entry->expiry(), Expiry(5'000, kIdle.extras));
   entry->ChangeExpiry(kStale);
   EXPECT_EQ(entry->expiry(), kStale);
+}
+
+TEST(EntryTest, IsStaleFromItsHardMomentOn) {
+  EXPECT_FALSE(Make("key", "value", kStale)->StaleAt(599));
+  EXPECT_TRUE(Make("key", "value", kStale)->StaleAt(600));
+  EXPECT_FALSE(Make("key", "value", kIdle)->StaleAt(999));
+  EXPECT_FALSE(Make("key", "value", 1'000)->StaleAt(2'000));
+}
+
+TEST(EntryTest, WhatIsAskedIsForgottenWithAnyChangeButAnotherMoment) {
+  const EntryPtr entry(Entry::CreateAppended("key", 20, kStale));
+  const auto ask = [&] {
+    entry->set_asked_until_ms(700);
+    EXPECT_EQ(entry->asked_until_ms(), 700);
+    EXPECT_EQ(entry->expiry(), kStale);
+  };
+  EXPECT_EQ(entry->asked_until_ms(), 0);
+  ask();
+  entry->ChangeMoment(900);
+  EXPECT_EQ(entry->asked_until_ms(), 700);
+  entry->ChangeExpiry(kStale);
+  EXPECT_EQ(entry->asked_until_ms(), 0);
+  ask();
+  ASSERT_TRUE(entry->TryResize(21));
+  EXPECT_EQ(entry->asked_until_ms(), 0);
+  ask();
+  const EntryPtr cold(Entry::CloneCold(*entry, tier::ValueLocation()));
+  EXPECT_EQ(cold->asked_until_ms(), 700);
+  ASSERT_TRUE(entry->TryAssign("value of now, and", kStale));
+  EXPECT_EQ(entry->asked_until_ms(), 0);
 }
 
 TEST(EntryTest, ExtrasGoToDiskAndBack) {

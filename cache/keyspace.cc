@@ -60,6 +60,8 @@ const Entry* Keyspace::Find(KeyRef key) {
     return Miss(key, entry);
   ++stats_.hits;
   Touch(key.hash, entry);
+  if (entry->has_extras()) [[unlikely]]
+    UseExtras(entry);
   return entry;
 }
 

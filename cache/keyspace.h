@@ -103,7 +103,9 @@ struct KeyspaceStats {
   uint64_t expired_lazily = 0;
   uint64_t expired_actively = 0;
   uint64_t evicted = 0;
-  uint64_t cold_lost = 0;  // A value was to be changed in part, and could not be read.
+  uint64_t stale_hits = 0;           // Of hits: the value was stale.
+  uint64_t revalidations_asked = 0;  // AskToRevalidate() was true.
+  uint64_t cold_lost = 0;            // A value was to be changed in part, and could not be read.
   uint64_t cold_unreadable_in_walks = 0;
 };
 
@@ -184,6 +186,11 @@ class Keyspace {
   bool Delete(KeyRef key, DeleteCause cause = DeleteCause::kCommand);
   // Replaces or (kNoExpiry) removes the expiry of a present key. False if there was none.
   bool SetExpiry(KeyRef key, const Expiry& expiry);
+  // Whether a caller that has found the value of this key stale is to fetch it anew: if so nobody
+  // else is asked for lease_ms, unless the value or its expiry changes before. False if the value
+  // is not stale, and while effects_only, when what was fetched could not be written. Mints
+  // nothing: other nodes need not know.
+  bool AskToRevalidate(KeyRef key, int64_t lease_ms);
   // Empties the shard. Memory is given back by Housekeeping(), a slice at a time.
   void Flush();
 
@@ -328,6 +335,8 @@ class Keyspace {
   Entry* EntryForWrite(KeyRef key);
   // Find() without a live entry, out of line so that a hit stays cheap. `expired` may be null.
   [[gnu::noinline]] const Entry* Miss(const KeyRef& key, Entry* expired);
+  // Find() of a live entry that has extras, for the same reason.
+  [[gnu::noinline]] void UseExtras(Entry* entry);
   // Deletes as an effect what has expired, unless effects_only.
   void DropExpired(KeyRef key, Entry* entry);
 

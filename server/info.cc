@@ -181,6 +181,8 @@ void Stats(const NodeReport& r, Out& out) {
   CounterField(out, "sync_partial_ok", r, "partial_syncs_total");
   CounterField(out, "sync_partial_err", r, "partial_syncs_refused_total");
   Field(out, "expired_keys", r.total.expired_keys);
+  Field(out, "stale_hits", r.total.stale_hits);
+  Field(out, "revalidations_asked", r.total.revalidations_asked);
   Field(out, "evicted_keys", r.total.evicted_keys);
   Field(out, "evicted_clients", 0);
   Field(out, "evicted_scripts", 0);

@@ -39,6 +39,8 @@ struct ShardReport {
   uint64_t keyspace_hits = 0;  // In memory or on disk.
   uint64_t keyspace_misses = 0;
   uint64_t expired_keys = 0;
+  uint64_t stale_hits = 0;  // Of keyspace_hits.
+  uint64_t revalidations_asked = 0;
   // The disk tier.
   uint64_t cold_keys = 0;   // Whose values are on disk...
   uint64_t cold_bytes = 0;  // ...and the length of those.

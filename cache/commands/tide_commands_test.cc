@@ -1,4 +1,5 @@
-// TIDE SET and TIDE EXPIRE: what they mint, and that SET and EXPIRE know nothing of their options.
+// TIDE GET, TIDE SET and TIDE EXPIRE: what they answer and mint, and that SET and EXPIRE know
+// nothing of their options.
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -67,6 +68,7 @@ class TideCommandsTest : public testing::Test {
     return reply.text();
   }
   std::string Set(Words command) { return Tide(kTideSetRow, Prefixed("SET", command)); }
+  std::string Get(Words command) { return Tide(kTideGetRow, Prefixed("GET", command)); }
   std::string Expire(Words command) { return Tide(kTideExpireRow, Prefixed("EXPIRE", command)); }
   // The time that is left; less than 0 if there is none or no key.
   int64_t Ttl(const std::string& key) {
@@ -196,6 +198,46 @@ TEST_F(TideCommandsTest, WhatKeepsTheExpiryKeepsTheExtras) {
     const Entry* entry = shard_.keyspace().Peek(KeyRef::Of(key));
     ASSERT_NE(entry, nullptr) << testing::PrintToString(command);
     EXPECT_EQ(entry->expiry(), expiry) << testing::PrintToString(command);
+  }
+}
+
+std::string StateText(std::string_view state, int64_t remaining_ms, bool revalidate) {
+  return fmt::format(R"(["value", "v", "state", "{}", "remaining_ms", :{}, "revalidate", {}])",
+                     state, remaining_ms, revalidate ? "#1" : "#0");
+}
+
+TEST_F(TideCommandsTest, GetTellsFreshFromStaleAndAsksOneCaller) {
+  Set({"k", "v", "PX", "1000", "PSTALE", "20000"});
+  EXPECT_EQ(Get({"k"}), StateText("fresh", 1'000, false));
+  shard_.keyspace().set_now_ms(kNow + 1'000);
+  EXPECT_EQ(Get({"k"}), StateText("stale", 20'000, true));
+  EXPECT_EQ(Get({"k"}), StateText("stale", 20'000, false));
+  shard_.keyspace().set_now_ms(kNow + 6'000);
+  EXPECT_EQ(Get({"k", "LEASE", "10"}), StateText("stale", 15'000, true));
+  shard_.keyspace().set_now_ms(kNow + 6'010);
+  EXPECT_EQ(Get({"k"}), StateText("stale", 14'990, true));
+  EXPECT_EQ(shard_.Run({"GET", "k"}), "\"v\"");
+  EXPECT_EQ(shard_.Run({"PTTL", "k"}), ":14990");
+  shard_.keyspace().set_now_ms(kNow + 21'000);
+  EXPECT_EQ(Get({"k"}), "nil");
+}
+
+TEST_F(TideCommandsTest, GetTellsHowLongAValueStaysFresh) {
+  Set({"k", "v"});
+  EXPECT_EQ(Get({"k"}), StateText("fresh", -1, false));
+  Set({"k", "v", "EX", "5"});
+  EXPECT_EQ(Get({"k"}), StateText("fresh", 5'000, false));
+  Set({"k", "v", "IDLE", "2", "EX", "5", "STALE", "7"});
+  EXPECT_EQ(Get({"k"}), StateText("fresh", 2'000, false));
+  EXPECT_EQ(Get({"absent"}), "nil");
+}
+
+TEST_F(TideCommandsTest, GetRefusesALeaseThatIsNone) {
+  Set({"k", "v"});
+  for (const Words& command :
+       {Words{"k", "LEASE"}, Words{"k", "LEASE", "0"}, Words{"k", "LEASE", "60001"},
+        Words{"k", "LEASE", "x"}, Words{"k", "UNTIL", "5"}, Words{"k", "LEASE", "5", "LEASE"}}) {
+    EXPECT_THAT(Get(command), HasSubstr("ERR")) << testing::PrintToString(command);
   }
 }
 

@@ -1,5 +1,6 @@
-// The rows of TIDE's subcommands on data: what SET and EXPIRE do, with options that Redis does not
-// have (docs/expiry.md). The server puts them among the other subcommands of TIDE.
+// The rows of TIDE's subcommands on data: what GET, SET and EXPIRE do, with options and answers
+// that Redis does not have (docs/expiry.md). The server puts them among the other subcommands of
+// TIDE.
 
 #ifndef TIDEMARK_CACHE_COMMANDS_TIDE_ROWS_H_
 #define TIDEMARK_CACHE_COMMANDS_TIDE_ROWS_H_
@@ -10,6 +11,7 @@
 namespace tidemark::cache {
 
 void TideExpireCommand(CommandContext& context, Args args, ReplyBuilder& reply);
+void TideGetCommand(CommandContext& context, Args args, ReplyBuilder& reply);
 void TideSetCommand(CommandContext& context, Args args, ReplyBuilder& reply);
 
 namespace tide_rows {
@@ -76,6 +78,11 @@ inline constexpr ArgumentDoc kSetArguments[] = {
      .flags = ArgumentDoc::kOptional,
      .arguments = kStaleArguments},
 };
+inline constexpr ArgumentDoc kGetArguments[] = {
+    {.name = "key", .type = "key"},
+    {.name = "milliseconds", .type = "integer", .token = "LEASE", .flags = ArgumentDoc::kOptional},
+};
+inline constexpr KeySpec kGetKeys[] = {{KeySpec::kRo | KeySpec::kAccess, kSecondKey}};
 inline constexpr KeySpec kExpireKeys[] = {{KeySpec::kRw | KeySpec::kUpdate, kSecondKey}};
 inline constexpr KeySpec kSetKeys[] = {
     {KeySpec::kRw | KeySpec::kAccess | KeySpec::kUpdate | KeySpec::kVariableFlags, kSecondKey}};
@@ -95,6 +102,20 @@ inline constexpr CommandSpec kTideExpireRow = {
     .summary = "EXPIRE with jitter, an idle time or a stale time.",
     .arguments = tide_rows::kExpireArguments,
     .key_specs = tide_rows::kExpireKeys};
+
+inline constexpr CommandSpec kTideGetRow = {
+    .name = "tide|get",
+    .arity = -3,
+    .flags = kReadOnly | kFast,
+    .keys = kSecondKey,
+    .handler = TideGetCommand,
+    .categories = "@read @string @fast",
+    .since = "0.1.0",
+    .group = "string",
+    .complexity = "O(1)",
+    .summary = "GET that tells a stale value, and asks one caller to fetch it anew.",
+    .arguments = tide_rows::kGetArguments,
+    .key_specs = tide_rows::kGetKeys};
 
 inline constexpr CommandSpec kTideSetRow = {
     .name = "tide|set",
