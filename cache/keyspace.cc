@@ -189,16 +189,17 @@ void Keyspace::SetKeepExpiry(KeyRef key, std::string_view value) {
   Entry* present = Present(key);
   // The expiry that has passed is gone with its value: this is a new key.
   const bool keep = present != nullptr && !present->ExpiredAt(now_ms_);
-  const Entry* entry = Store(key, present, value, keep ? present->expiry() : Expiry());
+  const Entry* entry = Store(key, present, value, keep ? AfterUse(present->expiry()) : Expiry());
   if (sink_ != nullptr) sink_->Set(entry->key(), entry->value(), entry->expiry());
 }
 
 size_t Keyspace::SetRange(KeyRef key, size_t offset, std::string_view bytes) {
-  const Entry* entry = StoreRange(key, EntryForWrite(key), offset, bytes);
+  Entry* entry = StoreRange(key, EntryForWrite(key), offset, bytes);
   const std::string_view value = entry->value();
   if (sink_ != nullptr) {
     sink_->SetRange(entry->key(), offset, value.substr(offset, bytes.size()));
   }
+  if (entry->has_extras()) RenewIdle(entry);
   return value.size();
 }
 
@@ -336,6 +337,10 @@ void Keyspace::Unlink(uint64_t hash, Entry* entry) {
 
 void Keyspace::Remove(uint64_t hash, Entry* entry, DeleteCause cause) {
   Unlink(hash, entry);
+  if (cause == DeleteCause::kExpired && entry->has_extras()) {
+    const Expiry expiry = entry->expiry();
+    if (expiry.at_ms < expiry.extras.last_moment_ms()) ++stats_.expired_idle;
+  }
   if (sink_ != nullptr) sink_->Delete(entry->key(), cause);
   Entry::Destroy(entry);
 }

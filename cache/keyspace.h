@@ -103,6 +103,8 @@ struct KeyspaceStats {
   uint64_t expired_lazily = 0;
   uint64_t expired_actively = 0;
   uint64_t evicted = 0;
+  uint64_t expired_idle = 0;         // Of both: before their last moment, being idle.
+  uint64_t idle_renewals = 0;        // A use moved the moment of a key with an idle time.
   uint64_t stale_hits = 0;           // Of hits: the value was stale.
   uint64_t revalidations_asked = 0;  // AskToRevalidate() was true.
   uint64_t cold_lost = 0;            // A value was to be changed in part, and could not be read.
@@ -148,8 +150,9 @@ class Keyspace {
   // --- Reading. A pointer is good until the next call that is not const; Find() and Peek() of
   // another key leave it good. ---
 
-  // The live entry, or null. Counts a hit or a miss and marks the access. An expired entry is null,
-  // and is deleted as an effect unless effects_only.
+  // The live entry, or null. Counts a hit or a miss and marks the access, which may move the moment
+  // of an entry with an idle time, as an effect. An expired entry is null, and is deleted as an
+  // effect. No effects while effects_only.
   const Entry* Find(KeyRef key);
   // The same without counting or marking (OBJECT, TTL, DEBUG).
   const Entry* Peek(KeyRef key);
@@ -177,10 +180,12 @@ class Keyspace {
 
   // Stores a string, replacing whatever was there and its expiry.
   void Set(KeyRef key, std::string_view value, const Expiry& expiry);
-  // As Set, keeping the present expiry (SET KEEPTTL, INCR, GETSET's siblings).
+  // As Set, keeping the present expiry (SET KEEPTTL, INCR, GETSET's siblings); being a use, it
+  // moves the moment of one with an idle time.
   void SetKeepExpiry(KeyRef key, std::string_view value);
   // Overwrites from `offset`, padding with zeros (APPEND, SETRANGE). Creates the key if absent.
-  // Keeps the expiry. Returns the new length. Requires: the entry is not cold; see MakeWarm().
+  // Keeps the expiry; a second mutation may move the moment of one with an idle time. Returns the
+  // new length. Requires: the entry is not cold; see MakeWarm().
   size_t SetRange(KeyRef key, size_t offset, std::string_view bytes);
   // False if there was no live entry.
   bool Delete(KeyRef key, DeleteCause cause = DeleteCause::kCommand);
@@ -337,6 +342,11 @@ class Keyspace {
   [[gnu::noinline]] const Entry* Miss(const KeyRef& key, Entry* expired);
   // Find() of a live entry that has extras, for the same reason.
   [[gnu::noinline]] void UseExtras(Entry* entry);
+  // What a use now makes of an expiry.
+  Expiry AfterUse(const Expiry& expiry) const;
+  // Moves the moment of an entry that has extras and is used now, as an effect, if it has an idle
+  // time and enough of that has passed. Not while effects_only.
+  void RenewIdle(Entry* entry);
   // Deletes as an effect what has expired, unless effects_only.
   void DropExpired(KeyRef key, Entry* entry);
 

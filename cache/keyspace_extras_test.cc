@@ -14,6 +14,7 @@ using testing::IsEmpty;
 
 constexpr int64_t kNow = 1'700'000'000'000;
 constexpr int64_t kLease = 50;
+constexpr TtlExtras kIdle = {.idle_ms = 1'000, .stale_ms = 0, .hard_at_ms = 0};
 
 class KeyspaceExtrasTest : public testing::Test {
  protected:
@@ -39,6 +40,112 @@ class KeyspaceExtrasTest : public testing::Test {
   MutationRecorder sink_;
   Keyspace keyspace_{{.sink = &sink_}};
 };
+
+TEST_F(KeyspaceExtrasTest, AnIdleKeyGoesItsTimeAfterItsLastUse) {
+  Set("k", kIdle);
+  At(999);
+  EXPECT_TRUE(Found("k"));
+  At(1'998);
+  EXPECT_TRUE(Found("k"));
+  EXPECT_THAT(sink_.TakeLog(), ElementsAre("EXPIRE k @1700000001999 idle 1000",
+                                           "EXPIRE k @1700000002998 idle 1000"));
+  At(2'998);
+  EXPECT_FALSE(Found("k"));
+  EXPECT_THAT(sink_.TakeLog(), ElementsAre("DELETE k expired"));
+  EXPECT_EQ(keyspace_.stats().expired_idle, 1u);
+  EXPECT_EQ(keyspace_.stats().idle_renewals, 2u);
+}
+
+TEST_F(KeyspaceExtrasTest, UsesMoveTheMomentEightTimesAnIdleTime) {
+  Set("k", kIdle);
+  for (int ms = 1; ms <= 1'000; ++ms) {
+    At(ms);
+    EXPECT_TRUE(Found("k"));
+  }
+  EXPECT_EQ(sink_.TakeLog().size(), 8u);
+  At(124 + 1'000);
+  EXPECT_TRUE(Found("k"));
+}
+
+TEST_F(KeyspaceExtrasTest, UseDoesNotPassTheLastMomentAndReachesIt) {
+  Set("k", {.idle_ms = 1'000, .stale_ms = 0, .hard_at_ms = kNow + 1'050});
+  At(49);
+  EXPECT_TRUE(Found("k"));
+  EXPECT_THAT(sink_.TakeLog(), IsEmpty());
+  At(50);  // No eighth, but all that there is.
+  EXPECT_TRUE(Found("k"));
+  EXPECT_THAT(sink_.TakeLog(), ElementsAre("EXPIRE k @1700000001050 idle 1000 hard 1700000001050"));
+  At(1'049);
+  EXPECT_TRUE(Found("k"));
+  EXPECT_THAT(sink_.TakeLog(), IsEmpty());
+  At(1'050);
+  EXPECT_FALSE(Found("k"));
+  EXPECT_EQ(keyspace_.stats().expired_idle, 0u) << "its time was up";
+}
+
+TEST_F(KeyspaceExtrasTest, LookingIsNoUse) {
+  Set("k", kIdle);
+  At(900);
+  const KeyRef key = KeyRef::Of("k");
+  EXPECT_NE(keyspace_.Peek(key), nullptr);
+  keyspace_.Scan(0, 10, [](const Entry&) {});
+  EXPECT_EQ(keyspace_.RandomKey(), "k");
+  EXPECT_THAT(sink_.TakeLog(), IsEmpty());
+}
+
+TEST_F(KeyspaceExtrasTest, WritesThatKeepTheExpiryAreUses) {
+  Set("k", kIdle);
+  At(1);
+  keyspace_.SetKeepExpiry(KeyRef::Of("k"), "w");  // Carries a moment anyway.
+  EXPECT_THAT(sink_.TakeLog(), ElementsAre("SET k w @1700000001001 idle 1000"));
+  At(100);
+  keyspace_.SetRange(KeyRef::Of("k"), 1, "x");
+  At(500);
+  keyspace_.SetRange(KeyRef::Of("k"), 2, "y");
+  EXPECT_THAT(sink_.TakeLog(),
+              ElementsAre("SETRANGE k 1 x", "SETRANGE k 2 y", "EXPIRE k @1700000001500 idle 1000"));
+}
+
+TEST_F(KeyspaceExtrasTest, WhoMayNotWriteMovesNothing) {
+  Set("k", kIdle);
+  keyspace_.set_effects_only(true);
+  At(900);
+  EXPECT_TRUE(Found("k"));
+  EXPECT_THAT(sink_.TakeLog(), IsEmpty());
+  At(1'000);
+  EXPECT_FALSE(Found("k")) << "as a replica hides what it is not told to keep";
+  EXPECT_EQ(keyspace_.size(), 1u);
+  keyspace_.ApplyExpiry(KeyRef::Of("k"), Expiry(kNow + 1'900, kIdle));
+  EXPECT_TRUE(Found("k"));
+}
+
+TEST_F(KeyspaceExtrasTest, AClockThatGoesBackTakesNoTimeAway) {
+  Set("k", kIdle);
+  At(-500);
+  EXPECT_TRUE(Found("k"));
+  keyspace_.SetKeepExpiry(KeyRef::Of("k"), "w");
+  EXPECT_THAT(sink_.TakeLog(), ElementsAre("SET k w @1700000001000 idle 1000"));
+}
+
+TEST_F(KeyspaceExtrasTest, AWalkShowsTheMomentOfItsBeginning) {
+  Set("k", kIdle);
+  WalkRecorder recorder;
+  keyspace_.BeginWalk(&recorder);
+  At(500);
+  EXPECT_TRUE(Found("k"));
+  while (!keyspace_.WalkSome(10)) {
+  }
+  EXPECT_EQ(recorder.seen().at("k").expiry, Expiry(kNow + 1'000, kIdle));
+}
+
+TEST_F(KeyspaceExtrasTest, AMovedMomentLeavesTheLeaseRunning) {
+  Set("k", {.idle_ms = 2'000, .stale_ms = 9'000, .hard_at_ms = kNow + 100});
+  At(1'000);
+  EXPECT_TRUE(Ask("k"));
+  EXPECT_TRUE(Found("k"));
+  EXPECT_EQ(sink_.TakeLog().size(), 1u);
+  EXPECT_FALSE(Ask("k"));
+}
 
 TEST_F(KeyspaceExtrasTest, AStaleValueIsServedUntilItsTimeIsOver) {
   SetStale("k");

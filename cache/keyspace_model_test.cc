@@ -89,6 +89,20 @@ class KeyspaceModelTest : public testing::TestWithParam<ModelCase> {
     if (it != model_.end() && Expired(it->second) && !GetParam().effects_only) model_.erase(it);
   }
 
+  // A use may move the moment of a key with an idle time. How far is the keyspace's choice, within
+  // what the idle time promises.
+  void Use(const std::string& key) {
+    Expiry& expiry = model_.at(key).expiry;
+    const int64_t idle_ms = expiry.extras.idle_ms;
+    if (idle_ms == 0 || GetParam().effects_only) return;
+    const int64_t used_at_ms = Expiry::OfUseAt(now_ms_, expiry.extras).at_ms;
+    const int64_t at_ms = keyspace_.Look(Ref(key))->expire_at_ms();
+    EXPECT_GE(at_ms, expiry.at_ms);
+    EXPECT_LE(at_ms, used_at_ms);
+    EXPECT_LE(used_at_ms - at_ms, idle_ms / 8);
+    expiry.at_ms = at_ms;
+  }
+
   void SetRangeInModel(const std::string& key, size_t offset, const std::string& bytes) {
     std::string& value = model_[key].value;
     if (value.size() < offset + bytes.size()) value.resize(offset + bytes.size());
@@ -108,7 +122,11 @@ class KeyspaceModelTest : public testing::TestWithParam<ModelCase> {
         const std::string value = RandomValue();
         keyspace_.SetKeepExpiry(Ref(key), value);
         DropExpired(key);
-        model_[key].value = value;
+        StoredValue& stored = model_[key];
+        stored.value = value;
+        if (stored.expiry.extras.idle_ms != 0) {
+          stored.expiry = Expiry::OfUseAt(now_ms_, stored.expiry.extras);
+        }
         break;
       }
       case 2: {
@@ -117,6 +135,7 @@ class KeyspaceModelTest : public testing::TestWithParam<ModelCase> {
         const size_t length = keyspace_.SetRange(Ref(key), offset, bytes);
         DropExpired(key);
         SetRangeInModel(key, offset, bytes);
+        Use(key);
         EXPECT_EQ(length, model_[key].value.size());
         break;
       }
@@ -172,11 +191,13 @@ class KeyspaceModelTest : public testing::TestWithParam<ModelCase> {
 
   void Read() {
     const std::string key = RandomKeyName();
-    const Entry* entry = Below(2) == 0 ? keyspace_.Find(Ref(key)) : keyspace_.Peek(Ref(key));
+    const bool uses = Below(2) == 0;
+    const Entry* entry = uses ? keyspace_.Find(Ref(key)) : keyspace_.Peek(Ref(key));
     DropExpired(key);
     const auto it = model_.find(key);
     const bool live = it != model_.end() && !Expired(it->second);
     ASSERT_EQ(entry != nullptr, live) << key;
+    if (live && uses) Use(key);
     if (live) {
       ASSERT_EQ(StoredValueOf(*entry), it->second) << key;
     }

@@ -181,6 +181,8 @@ void Stats(const NodeReport& r, Out& out) {
   CounterField(out, "sync_partial_ok", r, "partial_syncs_total");
   CounterField(out, "sync_partial_err", r, "partial_syncs_refused_total");
   Field(out, "expired_keys", r.total.expired_keys);
+  Field(out, "expired_idle_keys", r.total.expired_idle_keys);
+  Field(out, "idle_renewals", r.total.idle_renewals);
   Field(out, "stale_hits", r.total.stale_hits);
   Field(out, "revalidations_asked", r.total.revalidations_asked);
   Field(out, "evicted_keys", r.total.evicted_keys);

@@ -17,6 +17,8 @@ constexpr uint64_t ShardReport::*kSums[] = {
     &ShardReport::keyspace_hits,
     &ShardReport::keyspace_misses,
     &ShardReport::expired_keys,
+    &ShardReport::expired_idle_keys,
+    &ShardReport::idle_renewals,
     &ShardReport::stale_hits,
     &ShardReport::revalidations_asked,
     &ShardReport::evicted_keys,

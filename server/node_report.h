@@ -39,6 +39,8 @@ struct ShardReport {
   uint64_t keyspace_hits = 0;  // In memory or on disk.
   uint64_t keyspace_misses = 0;
   uint64_t expired_keys = 0;
+  uint64_t expired_idle_keys = 0;  // Of expired_keys.
+  uint64_t idle_renewals = 0;
   uint64_t stale_hits = 0;  // Of keyspace_hits.
   uint64_t revalidations_asked = 0;
   // The disk tier.

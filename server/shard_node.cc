@@ -315,6 +315,8 @@ ShardReport ShardNode::ReportSinceStart() {
   report.keyspace_hits = keyspace.stats().hits;
   report.keyspace_misses = keyspace.stats().misses;
   report.expired_keys = keyspace.stats().expired_lazily + keyspace.stats().expired_actively;
+  report.expired_idle_keys = keyspace.stats().expired_idle;
+  report.idle_renewals = keyspace.stats().idle_renewals;
   report.stale_hits = keyspace.stats().stale_hits;
   report.revalidations_asked = keyspace.stats().revalidations_asked;
   report.evicted_keys = keyspace.stats().evicted;
