@@ -4,7 +4,8 @@
 // Every write goes through one of the functions below and mints exactly one mutation in the sink,
 // after the keyspace has changed: there is no other way to change a key. Where Find(), Delete() and
 // the like meet a key that has expired but is still there, its deletion is a mutation of its own
-// and comes first. On a replica `effects_only` holds: the keyspace hides what has expired, and
+// and comes first; and a use of a key with an idle time may move its moment, which is one, too, and
+// comes last. On a replica `effects_only` holds: the keyspace hides what has expired, and
 // changes only when told, through the Apply functions. It holds on a primary, too, while the log
 // cannot write; the first write may come a moment before it ends, and deletes what has expired.
 //
