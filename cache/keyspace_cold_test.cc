@@ -64,6 +64,20 @@ TEST_F(KeyspaceColdTest, AColdEntryKeepsEverythingButItsBytes) {
   EXPECT_TRUE(sink_.TakeLog().empty());
 }
 
+TEST_F(KeyspaceColdTest, AColdEntrysExpiryKeepsItsExtras) {
+  const TtlExtras extras = {.idle_ms = 1'000, .stale_ms = 9'000, .hard_at_ms = kNow + 100};
+  keyspace_.Set(KeyRef::Of("k"), Value(1), Expiry::OfUseAt(kNow, extras));
+  const tier::ValueLocation at = Chill("k");
+  keyspace_.set_now_ms(kNow + 500);
+  ASSERT_NE(keyspace_.Find(KeyRef::Of("k")), nullptr);
+  EXPECT_TRUE(keyspace_.AskToRevalidate(KeyRef::Of("k"), 50));
+  EXPECT_TRUE(Look("k")->cold());
+  EXPECT_TRUE(keyspace_.MakeWarm(KeyRef::Of("k"), at, Value(1)));
+  EXPECT_EQ(Look("k")->expiry(), Expiry(kNow + 1'500, extras));
+  EXPECT_FALSE(keyspace_.AskToRevalidate(KeyRef::Of("k"), 50)) << "somebody is on the way";
+  EXPECT_EQ(sink_.replica().at("k").expiry, Look("k")->expiry());
+}
+
 TEST_F(KeyspaceColdTest, AValueThatChangedWhileItWasWrittenStaysInMemory) {
   Set("k", Value(1));
   const tier::ValueLocation at = tier_.Put("k", Value(1));
