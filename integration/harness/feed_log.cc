@@ -25,8 +25,9 @@ std::string BytesOf(const Json& change, const std::string& name) {
 // What both tools say about a change, as one text.
 size_t HashOf(const Json& change) {
   Json same;
-  for (const char* field : {"op", "key", "key_base64", "value", "value_base64", "offset",
-                            "expire_at_ms", "why", "records", "participants"}) {
+  for (const char* field :
+       {"op", "key", "key_base64", "value", "value_base64", "offset", "expire_at_ms", "idle_ms",
+        "stale_ms", "hard_at_ms", "why", "records", "participants"}) {
     if (change.contains(field)) same[field] = change[field];
   }
   return std::hash<std::string>()(same.dump());

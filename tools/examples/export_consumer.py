@@ -238,17 +238,29 @@ def read_records(payload, count):
         value, at = read_varint(payload, at)
         return value
 
+    def expiry(flags):
+        """What the record says about it; flag 1: there is one, 8: there is more than a moment."""
+        if flags & ~9:
+            raise Refused(f"a record of unknown flags {flags}")
+        fields = {}
+        if flags & 1:
+            fields["expire_at_ms"] = struct.unpack("<Q", take(8))[0]
+        if flags & 8:
+            for name in ("idle_ms", "stale_ms", "hard_at_ms"):
+                if ms := number():
+                    fields[name] = ms
+        return fields
+
     for _ in range(count):
         op, flags = take(2)
         record = {}
         if op == 1:  # Set
             key_bytes, value_bytes = number(), number()
-            expire = struct.unpack("<Q", take(8))[0] if flags & 1 else None
+            until = expiry(flags)
             record["op"] = "set"
             show_bytes(record, "key", take(key_bytes))
             show_bytes(record, "value", take(value_bytes))
-            if expire is not None:
-                record["expire_at_ms"] = expire
+            record.update(until)
         elif op == 2:  # Delete
             record["op"] = "delete"
             show_bytes(record, "key", take(number()))
@@ -256,11 +268,10 @@ def read_records(payload, count):
                 record["why"] = "expired" if flags & 2 else "evicted"
         elif op == 3:  # Expire
             key_bytes = number()
-            expire = struct.unpack("<Q", take(8))[0] if flags & 1 else None
+            until = expiry(flags)
             record["op"] = "expire"
             show_bytes(record, "key", take(key_bytes))
-            if expire is not None:
-                record["expire_at_ms"] = expire
+            record.update(until)
         elif op == 4:  # Flush
             record["op"] = "flush"
         elif op == 5:  # Transaction
