@@ -1,10 +1,9 @@
 // Shard is one thread's part of the engine: its keyspace, its loop, its end of the mesh, and the
 // locks of commands that span shards.
 //
-// A turn of the loop: reactor (readiness, parse, execute) -> mesh inbound -> posted tasks -> mesh
-// outbound
-// -> hooks' OnTurnEnd (seal frames, flush replies) -> promotions -> wake peers -> housekeeping on a
-// budget -> tick.
+// A turn of the loop: reactor (readiness, parse, execute) -> mesh inbound -> posted tasks
+// -> mesh outbound -> hooks' OnTurnEnd (seal frames, flush replies) -> promotions -> wake peers
+// -> housekeeping on a budget -> tick.
 //
 // Threading: everything here is for the shard's own thread, except where it says "any thread".
 
