@@ -218,7 +218,7 @@ void TierRaceWorld::Try(const std::shared_ptr<Call>& call) {
 
 std::string TierRaceWorld::Expected(const std::vector<std::string>& args) {
   std::erase_if(expected_, [this](const auto& pair) {
-    const int64_t at = pair.second.expire_at_ms;
+    const int64_t at = pair.second.expiry.at_ms;
     return at != kNoExpiry && at <= now_ms_;
   });
   const std::string& verb = args[0];
@@ -235,7 +235,7 @@ std::string TierRaceWorld::Expected(const std::vector<std::string>& args) {
     return fmt::format(":{}", value.append(args[2]).size());
   }
   if (verb == "PEXPIREAT") {
-    if (there) it->second.expire_at_ms = std::stoll(args[2]);
+    if (there) it->second.expiry = std::stoll(args[2]);
     return there ? ":1" : ":0";
   }
   if (!there) return "-ERR no such key";
@@ -249,8 +249,8 @@ void TierRaceWorld::AdvanceClock() {
   const int64_t before_ms = now_ms_;
   now_ms_ += 1 + static_cast<int64_t>(random_() % 5);
   for (const auto& [key, stored] : expected_) {
-    if (stored.expire_at_ms == kNoExpiry || stored.expire_at_ms <= before_ms) continue;
-    if (stored.expire_at_ms <= now_ms_) Count(TierRaces::kExpiry, UnderWay(key));
+    if (stored.expiry.at_ms == kNoExpiry || stored.expiry.at_ms <= before_ms) continue;
+    if (stored.expiry.at_ms <= now_ms_) Count(TierRaces::kExpiry, UnderWay(key));
   }
   keyspace_.set_now_ms(now_ms_);
   if (OneIn(2)) keyspace_.ExpireSome(64);
