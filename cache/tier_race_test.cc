@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "cache/tier_race_world.h"
+#include "cache/tier_races.h"
 
 namespace tidemark::cache {
 namespace {

@@ -33,22 +33,9 @@
 #include "cache/fake_tier.h"
 #include "cache/keyspace.h"
 #include "cache/keyspace_recorder.h"
+#include "cache/tier_races.h"
 
 namespace tidemark::cache {
-
-// How often what met what.
-struct TierRaces {
-  enum Change { kPut, kAppend, kDelete, kRename, kExpiry, kFlush, kWalk, kReclaim, kChanges };
-  enum UnderWay { kDemotion, kPromotion, kRead, kUnderWays };
-
-  std::array<std::array<uint64_t, kUnderWays>, kChanges> met{};
-  uint64_t worlds = 0;
-
-  uint64_t total() const;
-  std::string Report() const;  // A line for each change.
-  // The first pair that can meet and never did, in words; empty if there is none.
-  std::string Missing() const;
-};
 
 class TierRaceWorld {
  public:
