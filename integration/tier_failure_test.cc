@@ -92,6 +92,17 @@ TEST_F(TierFailureTest, WritesWaitForASlowDiskAndNoneIsRefused) {
       Eventually(kPatience, [&] { return InfoField(client, "pressure_state") == "normal"; }));
 }
 
+// The log's share of memory must leave the keys theirs: else the tier has all that it may have, and
+// nobody is waited for.
+TEST_F(TierFailureTest, WithALogWritesWaitForRoomAndNoneIsRefused) {
+  constexpr int64_t kKeys = Scaled<int64_t>(200'000, 60'000);
+  Node node = Start({scratch_.data_dir(), "--fsync=interval", "--write_stall_ms=600000"});
+  ASSERT_TRUE(node.AwaitReady());
+  RedisClient client = node.Connect();
+  EXPECT_EQ(kValues.Write(client, 0, kKeys), KnownValues::Answers{kKeys});
+  EXPECT_THAT(kValues.Wrong(client, 0, kKeys, 97), IsEmpty());
+}
+
 TEST_F(TierFailureTest, ADiskThatStandsStillIsNotWaitedForForEver) {
   Node node = Start({"--write_stall_ms=200"});
   ASSERT_TRUE(node.AwaitReady());
