@@ -42,7 +42,11 @@ bool ChunkQueue::Wait(std::chrono::steady_clock::time_point deadline, std::vecto
   std::vector<bool> to_wake;
   {
     std::unique_lock lock(mutex_);
-    arrived_.wait_until(lock, deadline, [this] { return !queue_.empty() || !active(); });
+    const auto came = [this] { return !queue_.empty() || !active(); };
+    // To wait for what is past would ask the kernel all the same.
+    if (!came() && deadline > std::chrono::steady_clock::now()) {
+      arrived_.wait_until(lock, deadline, came);
+    }
     if (!active()) return false;
     Pop(chunks);
     if (WalksMayGoOn()) {
