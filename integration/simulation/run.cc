@@ -1,9 +1,9 @@
 // Runs scenarios by hand: many, for a long run; or one, to see what a failing seed does.
 //
-//   bazel run --config=opt //integration/simulation:run -- --scenarios=100000
-//   bazel run //integration/simulation:run -- --seed=4711            # One, with its trace.
-//   bazel run //integration/simulation:run -- --seed=4711 --shrink   # What of it is needed to
-//   fail. bazel run //integration/simulation:run -- --seed=4711 --steps=3,17,40-42
+//   bazel run --config=bench //integration/simulation:run -- --scenarios=100000
+//   bazel run //integration/simulation:run -- --seed=4711             # One, with its trace.
+//   bazel run //integration/simulation:run -- --seed=4711 --shrink    # What of it must be there.
+//   bazel run //integration/simulation:run -- --seed=4711 --steps=3,17,40-42
 
 #include <chrono>
 #include <cstdio>

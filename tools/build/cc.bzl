@@ -86,13 +86,17 @@ def cc_library(name, copts = [], deps = [], **kwargs):
         **kwargs
     )
 
-def cc_binary(name, copts = [], linkopts = [], deps = [], server = False, **kwargs):
-    """A program. `server`: optimised as a whole, which takes the linker a minute."""
+def cc_binary(name, copts = [], linkopts = [], deps = [], server = False, measured = False, **kwargs):
+    """A program.
+
+    `server`: optimised as a whole, which takes the linker a minute. `measured`: so with --config=bench.
+    """
+    own_linkopts = LTO_LINKOPTS if server else BENCHMARK_LINKOPTS if measured else PLAIN_LINKOPTS
     native.cc_binary(
         name = name,
         copts = COPTS + (LTO_COPTS if server else []) + COMMON.copts + copts,
         deps = deps + COMMON.deps,
-        linkopts = (LTO_LINKOPTS if server else PLAIN_LINKOPTS) + linkopts,
+        linkopts = own_linkopts + linkopts,
         **kwargs
     )
 
