@@ -70,10 +70,15 @@ class Victim {
     return node_.process().WaitExit(kPatience) == KilledBy(SIGKILL);
   }
   // Has it take a snapshot, and prune; returns whether it has died of that. The schedule's come
-  // once a second, and a life may be shorter.
+  // once a second, and a life may be shorter; one of them that is under way is waited for.
   bool SaveUntilKilled() {
     RedisClient client = node_.Connect();
-    if (client.Do({"SAVE"}).type != Reply::Type::kLost) return false;
+    Reply reply;
+    EXPECT_TRUE(Eventually(kPatience, [&] {
+      reply = client.Do({"SAVE"});
+      return reply.type != Reply::Type::kError || !reply.text.ends_with("already in progress");
+    }));
+    if (reply.type != Reply::Type::kLost) return false;
     return node_.process().WaitExit(kPatience) == KilledBy(SIGKILL);
   }
   // Kills it when about so many commands were replied.
