@@ -28,56 +28,58 @@ bool AwaitState(RedisClient& client, const std::string& key, const std::string& 
   return Eventually(kPatience, [&] { return Field(client, key, "state") == state; });
 }
 
-TEST(ExpiryExtrasTest, AKeyInUseStaysOnBothNodesAndOneThatIsNotGoesOnBoth) {
-  Node primary = Node::Primary({"--shards=2"});
-  ASSERT_TRUE(primary.AwaitReady());
-  Node replica = Node::Replica(primary, {"--shards=1"});
-  ASSERT_TRUE(replica.AwaitReady());
-  RedisClient client = primary.Connect();
-  RedisClient reader = replica.Connect();
+// A primary, a replica with another number of shards, and a client of each.
+class PairTest : public testing::Test {
+ protected:
+  Node primary_ = Serving(Node::Primary({"--shards=2"}));
+  Node replica_ = Serving(Node::Replica(primary_, {"--shards=1"}));
+  RedisClient client_ = primary_.Connect();
+  RedisClient reader_ = replica_.Connect();
 
+ private:
+  static Node Serving(Node node) {
+    EXPECT_TRUE(node.AwaitReady());
+    return node;
+  }
+};
+
+TEST_F(PairTest, AKeyInUseStaysOnBothNodesAndOneThatIsNotGoesOnBoth) {
   // On a machine that had no time for this test the key in use may go as well: then once more.
   const auto story = [&] {
     for (const char* key : {"used", "unused"}) {
-      EXPECT_EQ(client.Do({"TIDE", "SET", key, "v", "PIDLE", "1500"}), Reply::Status("OK"));
+      EXPECT_EQ(client_.Do({"TIDE", "SET", key, "v", "PIDLE", "1500"}), Reply::Status("OK"));
     }
     EXPECT_TRUE(Eventually(kPatience, [&] {
-      client.Do({"GET", "used"});
-      return !Exists(client, "unused") && !Exists(reader, "unused");
+      client_.Do({"GET", "used"});
+      return !Exists(client_, "unused") && !Exists(reader_, "unused");
     }));
-    return Exists(client, "used") && Exists(reader, "used");
+    return Exists(client_, "used") && Exists(reader_, "used");
   };
   EXPECT_TRUE(Eventually(kPatience, story));
-  EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
-  EXPECT_TRUE(Eventually(kPatience, [&] { return !Exists(client, "used"); }));
-  EXPECT_TRUE(Eventually(kPatience, [&] { return !Exists(reader, "used"); }));
-  EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
+  EXPECT_TRUE(AwaitConvergence(primary_, {&replica_}));
+  EXPECT_TRUE(Eventually(kPatience, [&] { return !Exists(client_, "used"); }));
+  EXPECT_TRUE(Eventually(kPatience, [&] { return !Exists(reader_, "used"); }));
+  EXPECT_TRUE(AwaitConvergence(primary_, {&replica_}));
 }
 
-TEST(ExpiryExtrasTest, AStaleValueIsServedOnBothNodesAndOneCallerOfThePrimaryIsAsked) {
-  Node primary = Node::Primary({"--shards=2"});
-  ASSERT_TRUE(primary.AwaitReady());
-  Node replica = Node::Replica(primary, {"--shards=1"});
-  ASSERT_TRUE(replica.AwaitReady());
-  RedisClient client = primary.Connect();
-  RedisClient reader = replica.Connect();
-  client.Do({"TIDE", "SET", "k", "old", "PX", "100", "STALE", "1000"});
-  ASSERT_TRUE(AwaitState(reader, "k", "stale"));
-  EXPECT_EQ(Field(reader, "k", "revalidate"), "0");
-  EXPECT_EQ(reader.Do({"GET", "k"}), Reply::String("old"));
+TEST_F(PairTest, AStaleValueIsServedOnBothNodesAndOneCallerOfThePrimaryIsAsked) {
+  client_.Do({"TIDE", "SET", "k", "old", "PX", "100", "STALE", "1000"});
+  ASSERT_TRUE(AwaitState(reader_, "k", "stale"));
+  EXPECT_EQ(Field(reader_, "k", "revalidate"), "0");
+  EXPECT_EQ(reader_.Do({"GET", "k"}), Reply::String("old"));
 
   const std::vector<std::string> ask = {"TIDE", "GET", "k", "LEASE", "60000"};
   ASSERT_TRUE(Eventually(kPatience, [&] {
-    const Reply reply = client.Do(ask);
+    const Reply reply = client_.Do(ask);
     return *reply.Find("state") == Reply::String("stale") &&
            *reply.Find("revalidate") == Reply::Integer(1);
   }));
-  EXPECT_EQ(*client.Do(ask).Find("revalidate"), Reply::Integer(0));
-  client.Do({"TIDE", "SET", "k", "new", "EX", "1000", "STALE", "1000"});
-  EXPECT_EQ(Field(client, "k", "state"), "fresh");
-  EXPECT_TRUE(AwaitState(reader, "k", "fresh"));
-  EXPECT_EQ(reader.Do({"GET", "k"}), Reply::String("new"));
-  EXPECT_TRUE(AwaitConvergence(primary, {&replica}));
+  EXPECT_EQ(*client_.Do(ask).Find("revalidate"), Reply::Integer(0));
+  client_.Do({"TIDE", "SET", "k", "new", "EX", "1000", "STALE", "1000"});
+  EXPECT_EQ(Field(client_, "k", "state"), "fresh");
+  EXPECT_TRUE(AwaitState(reader_, "k", "fresh"));
+  EXPECT_EQ(reader_.Do({"GET", "k"}), Reply::String("new"));
+  EXPECT_TRUE(AwaitConvergence(primary_, {&replica_}));
 }
 
 TEST(ExpiryExtrasTest, ExtrasSurviveKillAndRestart) {
